@@ -1,0 +1,277 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
+"""The door to eikonal2d.c: checks what it is given, holds the tables, turns return codes into exceptions."""
+
+import numpy as np
+
+from libc.stdint cimport int32_t
+
+from kernels_c.eikonal2d.geometry import source_tables
+
+
+cdef extern from "eikonal2d.h":
+    ctypedef struct eikonal2d_plan:
+        int32_t velocity_rows, velocity_columns, refinement, stride, n_nodes
+        const double *row_spacing
+        double column_spacing
+        int32_t n_sources, n_pairs
+        const int32_t *order_start
+        const int32_t *order
+        const int32_t *rank
+        const void *corrections
+        const int32_t *fixed_start
+        const int32_t *fixed_node
+        const double *fixed_distance
+        const int32_t *source_corner
+        const double *source_weight
+        const int32_t *pair_start
+        const int32_t *pair_corner
+        const double *pair_weight
+        const double *pair_direct
+    int EIKONAL2D_OK, EIKONAL2D_NO_MEMORY, EIKONAL2D_NO_CONVERGENCE
+    int eikonal2d_solve_float(const eikonal2d_plan *, int, const double *, const double *, const double *, double *,
+                              double *, int) nogil
+    int eikonal2d_solve_double(const eikonal2d_plan *, int, const double *, const double *, const double *, double *,
+                               double *, int) nogil
+    int eikonal2d_field(const eikonal2d_plan *, int, const double *, double *) nogil
+    const char *eikonal2d_simd_level()
+
+
+def simd_level():
+    """The instruction set that the kernel uses on this machine.
+
+    >>> simd_level() in {"AVX-512", "AVX2", "baseline"}
+    True
+    """
+    return eikonal2d_simd_level().decode()
+
+
+cdef const int32_t *_ints(a):
+    cdef const int32_t[::1] view = a
+    return &view[0] if view.shape[0] else NULL
+
+
+cdef const double *_doubles(a):
+    cdef const double[::1] view = a
+    return &view[0] if view.shape[0] else NULL
+
+
+def _points(name, points, grid):
+    points = np.array(points, dtype=np.float64, ndmin=2)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(f"{name}: shape {points.shape}: expected (n, 2), n at least 1")
+    outside = np.flatnonzero(~grid.contains(points))
+    if len(outside):
+        raise ValueError(f"{name}: row {outside[0]}: {points[outside[0]]} lies outside the grid")
+    return points
+
+
+cdef class Plan:
+    """All that stays the same from model to model: grid, sources, and the receivers of each source.
+
+    Parameters
+    ----------
+    grid : Grid
+    sources : (n_sources, 2) float
+        Row and column coordinates (latitude, longitude in degrees, or y, x in km).
+    receivers : (n_pairs, 2) float
+        The receiver of each source-receiver pair, in the same coordinates.
+    source_of_pair : (n_pairs,) int
+        Index of each pair's source.
+    precision : {"float32", "float64"}
+        Of the computation; input and output are float64.
+
+    Raises
+    ------
+    ValueError
+        If a point lies outside the grid, an index is out of range or a shape is wrong; the message names the argument.
+    """
+
+    cdef eikonal2d_plan c
+    cdef readonly object grid, precision, n_pairs, pair_order, n_sources
+    cdef object _arrays
+    cdef bint _single
+
+    def __init__(self, grid, sources, receivers, source_of_pair, precision="float32"):
+        if precision not in ("float32", "float64"):
+            raise ValueError(f"precision: {precision!r}: expected 'float32' or 'float64'")
+        sources, receivers = _points("sources", sources, grid), _points("receivers", receivers, grid)
+        source_of_pair = np.asarray(source_of_pair)
+        if source_of_pair.shape != (len(receivers),) or source_of_pair.dtype.kind not in "iu":
+            raise ValueError(f"source_of_pair: expected {len(receivers)} integers, one for each receiver")
+        if source_of_pair.min() < 0 or source_of_pair.max() >= len(sources):
+            raise ValueError(f"source_of_pair: expected indices from 0 to {len(sources) - 1}")
+        self.grid, self.precision, self._single = grid, precision, precision == "float32"
+        self.n_pairs, self.n_sources = len(receivers), len(sources)
+        self.pair_order = np.argsort(source_of_pair, kind="stable")
+        self._arrays = self._tables(sources, receivers[self.pair_order], source_of_pair[self.pair_order])
+        self._fill()
+
+    def __reduce__(self):
+        raise TypeError("a Plan holds pointers and is not pickled: build it where it is used")
+
+    def _tables(self, sources, receivers, source_of_pair):
+        real = np.float32 if self._single else np.float64
+        tables = [source_tables(self.grid, source) for source in sources]
+        def starts(lengths):
+            return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        source_corner, source_weight = self.grid.cell(sources)
+        pair_corner, pair_weight, direct = self._receiver_weights(sources, receivers, source_of_pair, tables)
+        return {
+            "row_spacing": np.ascontiguousarray(self.grid.spacing_km[0]),
+            "order_start": starts([len(t.order) for t in tables]),
+            "order": np.concatenate([t.order for t in tables]),
+            "rank": np.concatenate([t.rank for t in tables]),
+            "corrections": np.stack([t.corrections for t in tables]).astype(real),
+            "fixed_start": starts([len(t.fixed_node) for t in tables]),
+            "fixed_node": np.concatenate([t.fixed_node for t in tables]),
+            "fixed_distance": np.concatenate([t.fixed_distance for t in tables]),
+            "source_corner": source_corner.ravel(),
+            "source_weight": source_weight.ravel(),
+            "pair_start": starts(np.bincount(source_of_pair, minlength=len(sources))),
+            "pair_corner": pair_corner.ravel(),
+            "pair_weight": pair_weight.ravel(),
+            "pair_direct": direct,
+        }
+
+    def _receiver_weights(self, sources, receivers, source_of_pair, tables):
+        """Weights of the corners' times: bilinear in T / r; straight rays where all corners are fixed nodes."""
+        corner, weight = self.grid.cell(receivers)
+        distance = self.grid.distance(sources[source_of_pair], receivers)
+        direct = np.zeros(len(receivers))
+        rows, columns = self.grid.bordered_axes
+        stride = self.grid.bordered_shape[1]
+        for p, source in enumerate(source_of_pair):
+            if np.isin(corner[p], tables[source].fixed_node).all():
+                direct[p] = distance[p]
+                continue
+            nodes = np.stack([rows[corner[p] // stride], columns[corner[p] % stride]], axis=1)
+            weight[p] *= distance[p] / self.grid.distance(nodes, sources[source])
+        return corner, weight, direct
+
+    cdef _fill(self):
+        a, grid = self._arrays, self.grid
+        cdef const float[:, :, ::1] single
+        cdef const double[:, :, ::1] double_
+        self.c.velocity_rows, self.c.velocity_columns = grid.shape
+        self.c.refinement = grid.refinement
+        self.c.stride = grid.bordered_shape[1]
+        self.c.n_nodes = grid.bordered_shape[0] * grid.bordered_shape[1]
+        self.c.column_spacing = grid.spacing_km[1]
+        self.c.n_sources, self.c.n_pairs = self.n_sources, self.n_pairs
+        self.c.row_spacing = _doubles(a["row_spacing"])
+        self.c.order_start, self.c.order = _ints(a["order_start"]), _ints(a["order"])
+        self.c.rank = _ints(a["rank"])
+        self.c.fixed_start, self.c.fixed_node = _ints(a["fixed_start"]), _ints(a["fixed_node"])
+        self.c.fixed_distance = _doubles(a["fixed_distance"])
+        self.c.source_corner, self.c.source_weight = _ints(a["source_corner"]), _doubles(a["source_weight"])
+        self.c.pair_start, self.c.pair_corner = _ints(a["pair_start"]), _ints(a["pair_corner"])
+        self.c.pair_weight, self.c.pair_direct = _doubles(a["pair_weight"]), _doubles(a["pair_direct"])
+        if self._single:
+            single = a["corrections"]
+            self.c.corrections = &single[0, 0, 0]
+        else:
+            double_ = a["corrections"]
+            self.c.corrections = &double_[0, 0, 0]
+
+
+def _velocity(velocity, grid):
+    velocity = np.asarray(velocity)
+    expected = grid.shape[0] * grid.shape[1]
+    if velocity.dtype.kind not in "fiu":
+        raise TypeError(f"velocity: dtype {velocity.dtype}: expected real numbers")
+    if velocity.ndim != 2 or velocity.shape[1] != expected or not len(velocity):
+        raise ValueError(f"velocity: shape {velocity.shape}: expected (n, {expected}), n at least 1")
+    velocity = np.ascontiguousarray(velocity, dtype=np.float64)
+    if not (np.isfinite(velocity).all() and (velocity > 0).all()):
+        n, i = np.argwhere(~(np.isfinite(velocity) & (velocity > 0)))[0]
+        raise ValueError(f"velocity: model {n}, node {i}: {velocity[n, i]}: must be positive and finite")
+    return velocity
+
+
+def _per_pair(name, values, n_pairs):
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    if values.shape != (n_pairs,):
+        raise ValueError(f"{name}: shape {values.shape}: expected ({n_pairs},)")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name}: entry {np.flatnonzero(~np.isfinite(values))[0]} is not finite")
+    return values
+
+
+cdef _check(int code):
+    if code == EIKONAL2D_NO_MEMORY:
+        raise MemoryError("eikonal2d: not enough memory for the time fields")
+    if code == EIKONAL2D_NO_CONVERGENCE:
+        raise ArithmeticError("eikonal2d: the travel times did not settle; is the velocity plausible?")
+
+
+def travel_times(velocity, Plan plan, observed=None, weight=None, int threads=1):
+    """Travel times of many models, and the gradient of their misfit to observed times.
+
+    Parameters
+    ----------
+    velocity : (n, nodes) array_like
+        Velocity on the nodes of `plan.grid`, row by row, km/s. Any real dtype and memory order.
+    plan : Plan
+    observed, weight : (n_pairs,) array_like, optional
+        Observed times (s) and weights (1/s^2), both or none.
+    threads : int
+        Number of OpenMP threads; does not change the result.
+
+    Returns
+    -------
+    times : (n, n_pairs) float64
+        Seconds, in the order of the plan's receivers.
+    gradient : (n, nodes) float64
+        Of ``sum(weight * (times - observed)**2) / 2`` by velocity; only with `observed`. Exact for the discrete times.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has a wrong shape or dtype or holds NaN; the message names it.
+    """
+    velocity = _velocity(velocity, plan.grid)
+    if (observed is None) != (weight is None):
+        raise ValueError("observed and weight: give both or none")
+    if threads < 1:
+        raise ValueError(f"threads: {threads}: must be at least 1")
+    cdef bint with_gradient = observed is not None
+    cdef int n = velocity.shape[0], code
+    cdef const double[:, ::1] v = velocity
+    cdef double[:, ::1] times = np.empty((n, plan.n_pairs)), gradient
+    cdef const double[::1] d, w
+    cdef const double *d_ = NULL
+    cdef const double *w_ = NULL
+    cdef double *g_ = NULL
+    if with_gradient:
+        d = _per_pair("observed", observed, plan.n_pairs)[plan.pair_order]
+        w = _per_pair("weight", weight, plan.n_pairs)[plan.pair_order]
+        gradient = np.empty_like(velocity)
+        d_, w_, g_ = &d[0], &w[0], &gradient[0, 0]
+    with nogil:
+        if plan._single:
+            code = eikonal2d_solve_float(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, threads)
+        else:
+            code = eikonal2d_solve_double(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, threads)
+    _check(code)
+    ordered = np.empty((n, plan.n_pairs))
+    ordered[:, plan.pair_order] = times
+    return (ordered, np.asarray(gradient)) if with_gradient else ordered
+
+
+def time_field(velocity, Plan plan, int source):
+    """Travel times (rows, columns) from one source to all nodes of the refined grid for one model (nodes,), seconds.
+
+    The plan's precision must be float64.
+    """
+    velocity = _velocity(np.asarray(velocity)[None], plan.grid)
+    if plan._single:
+        raise ValueError("plan: time_field needs precision 'float64'")
+    if not 0 <= source < plan.n_sources:
+        raise ValueError(f"source: {source}: expected 0 to {plan.n_sources - 1}")
+    cdef const double[:, ::1] v = velocity
+    cdef double[::1] field = np.empty(plan.c.n_nodes)
+    cdef int code
+    with nogil:
+        code = eikonal2d_field(&plan.c, source, &v[0, 0], &field[0])
+    _check(code)
+    return np.asarray(field).reshape(plan.grid.bordered_shape)[1:-1, 1:-1]
