@@ -36,6 +36,10 @@ cdef extern from "eikonal2d.h":
     const char *eikonal2d_simd_level()
 
 
+SLOWEST, FASTEST = 1e-6, 1e6
+"""Velocities (km/s) beyond these would leave the range of float32 times."""
+
+
 def simd_level():
     """The instruction set that the kernel uses on this machine.
 
@@ -55,8 +59,15 @@ cdef const double *_doubles(a):
     return &view[0] if view.shape[0] else NULL
 
 
+def _real(name, values):
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
 def _points(name, points, grid):
-    points = np.array(points, dtype=np.float64, ndmin=2)
+    points = np.atleast_2d(_real(name, points))
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"{name}: shape {points.shape}: expected (n, 2), n at least 1")
     outside = np.flatnonzero(~grid.contains(points))
@@ -143,6 +154,7 @@ cdef class Plan:
         for p, source in enumerate(source_of_pair):
             if np.isin(corner[p], tables[source].fixed_node).all():
                 direct[p] = distance[p]
+                weight[p] *= distance[p] > 0  # a receiver on its source takes no time
                 continue
             nodes = np.stack([rows[corner[p] // stride], columns[corner[p] % stride]], axis=1)
             weight[p] *= distance[p] / self.grid.distance(nodes, sources[source])
@@ -175,21 +187,19 @@ cdef class Plan:
 
 
 def _velocity(velocity, grid):
-    velocity = np.asarray(velocity)
+    velocity = _real("velocity", velocity)
     expected = grid.shape[0] * grid.shape[1]
-    if velocity.dtype.kind not in "fiu":
-        raise TypeError(f"velocity: dtype {velocity.dtype}: expected real numbers")
     if velocity.ndim != 2 or velocity.shape[1] != expected or not len(velocity):
         raise ValueError(f"velocity: shape {velocity.shape}: expected (n, {expected}), n at least 1")
-    velocity = np.ascontiguousarray(velocity, dtype=np.float64)
-    if not (np.isfinite(velocity).all() and (velocity > 0).all()):
-        n, i = np.argwhere(~(np.isfinite(velocity) & (velocity > 0)))[0]
-        raise ValueError(f"velocity: model {n}, node {i}: {velocity[n, i]}: must be positive and finite")
+    plausible = (velocity >= SLOWEST) & (velocity <= FASTEST)  # false for NaN
+    if not plausible.all():
+        n, i = np.argwhere(~plausible)[0]
+        raise ValueError(f"velocity: model {n}, node {i}: {velocity[n, i]}: must be from {SLOWEST:g} to {FASTEST:g} km/s")
     return velocity
 
 
 def _per_pair(name, values, n_pairs):
-    values = np.ascontiguousarray(values, dtype=np.float64)
+    values = _real(name, values)
     if values.shape != (n_pairs,):
         raise ValueError(f"{name}: shape {values.shape}: expected ({n_pairs},)")
     if not np.isfinite(values).all():

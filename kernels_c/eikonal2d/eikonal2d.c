@@ -12,7 +12,7 @@
 #define MULTIVERSION
 #endif
 
-#define NEVER 1e30      /* a time that no ray takes */
+#define NEVER 1e30      /* later than any time: the slowest velocity allowed needs 1e12 s for 10^6 km */
 #define SOURCE_GROUPS 8 /* partial sums of the gradient: fixed, so that the result does not depend on the threads */
 
 /* The triangles 0 to 7: left (up, down), right (up, down), up (left, right), down (left, right). */

@@ -264,8 +264,8 @@ static void NAME(unload)(const eikonal2d_plan *plan, int n_models, const void *s
     const long n_velocity = (long)plan->velocity_rows * plan->velocity_columns, n = (long)plan->n_nodes * LANES;
     const REAL *s = slowness, *sums = partial_sums;
     memset(gradient, 0, sizeof(double) * n_velocity * n_models);
-    for (int r = 1; r < rows - 1; r++)
-        for (int c = 1; c < columns - 1; c++) {
+    for (int r = 0; r < rows; r++) /* the border too: triangles at the grid's edge use its slowness */
+        for (int c = 0; c < columns; c++) {
             const bilinear b = refined_node(plan, r, c);
             const long at = ((long)r * columns + c) * LANES;
             for (int l = 0; l < n_models; l++) {

@@ -15,6 +15,9 @@ EARTH_RADIUS = 6371.0
 FIXED_MARGIN = 1
 """Cells around the source's own cell on whose nodes times are distance times mean slowness."""
 
+MAX_ELONGATION = float(np.sqrt(2 * FIXED_MARGIN + 3))
+"""Largest ratio of a cell's sides for which the update is causal next to the fixed nodes (property 1 of eikonal2d.h)."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
@@ -48,8 +51,15 @@ class Grid:
             raise ValueError(f"shape: {self.shape}: a grid needs at least 2 x 2 nodes")
         if 0 in self.spacing:
             raise ValueError(f"spacing: {self.spacing}: must not be zero")
-        if self.refinement < 1:
-            raise ValueError(f"refinement: {self.refinement}: must be at least 1")
+        if self.refinement < 1 or int(self.refinement) != self.refinement:
+            raise ValueError(f"refinement: {self.refinement}: must be a whole number, at least 1")
+        x, y = self.spacing_km
+        elongation = max(x.max() / y, y / x.min())
+        if elongation > MAX_ELONGATION:
+            raise ValueError(
+                f"spacing: {self.spacing}: cells are {x.min():.3g} to {x.max():.3g} km wide and {y:.3g} km high; "
+                f"one side must not exceed the other more than {MAX_ELONGATION:.3g} times"
+            )
 
     @property
     def refined_shape(self) -> tuple[int, int]:
@@ -82,17 +92,18 @@ class Grid:
 
     def contains(self, points: Floats) -> NDArray[np.bool_]:
         """Whether points (n, 2) lie on the grid, edges included."""
-        place = self._place(points)
+        place = self.place(points)
         last = np.array(self.refined_shape) - 1
         return np.all((place >= -1e-9) & (place <= last + 1e-9), axis=1)
 
-    def _place(self, points: Floats) -> Floats:
+    def place(self, points: Floats) -> Floats:
+        """Row and column (..., 2) of points (..., 2) in refined cells from the first node."""
         step = np.array(self.spacing) / self.refinement
         return (np.asarray(points, float) - np.array(self.origin)) / step
 
     def cell(self, points: Floats) -> tuple[Ints, Floats]:
         """Nodes (n, 4) of the refined cells that hold points (n, 2), as indices of the bordered grid, and bilinear weights."""
-        place = self._place(points)
+        place = self.place(points)
         first = np.clip(np.floor(place), 0, np.array(self.refined_shape) - 2).astype(np.int32)
         v, u = (place - first).T
         node = (first[:, 0] + 1) * self.bordered_shape[1] + first[:, 1] + 1

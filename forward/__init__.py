@@ -1,0 +1,1 @@
+"""Physics plugins, one folder each."""

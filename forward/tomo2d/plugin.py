@@ -1,0 +1,192 @@
+"""Travel-time tomography as a forward plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forward.tomo2d import synthetic
+from forward.tomo2d.data import Picks, read_csv, read_text
+from forward.tomo2d.rays import ray_lengths
+from forward.tomo2d.settings import TomoSettings
+from forward.tomo2d.sources import minimum_sources, orient
+from kernels_c.eikonal2d import Grid, Plan, time_field, travel_times
+
+from vip.errors import ConfigError
+from vip.protocols import ModelSpace, Variable
+
+Floats = NDArray[np.float64]
+
+
+class Tomo2D:
+    """Log-likelihood of velocity maps given travel times with Gaussian errors.
+
+    Models are velocities (km/s) on the nodes, row by row, for each period in turn; with `unknown_noise` followed by the
+    logarithm of one factor for each period that multiplies all its standard deviations.
+
+    Parameters
+    ----------
+    grid : Grid
+    picks : mapping of str to Picks
+        Data by period; the label is "" if there is only one.
+    unknown_noise : bool
+        Whether the scale of the noise is inferred too.
+    precision : {"float32", "float64"}
+        Of the travel-time computation.
+
+    Raises
+    ------
+    ConfigError
+        If a station lies outside the grid.
+    """
+
+    threads = 1
+
+    def __init__(
+        self,
+        grid: Grid,
+        picks: Mapping[str, Picks],
+        unknown_noise: bool = False,
+        precision: str = "float32",
+    ) -> None:
+        self.grid, self.picks, self.unknown_noise = grid, dict(picks), unknown_noise
+        for data in self.picks.values():
+            _check_inside(grid, data)
+        self.plans = [_plan(grid, data, precision) for data in self.picks.values()]
+        self.space = _space(grid, list(self.picks), unknown_noise)
+        self.ndim = self.space.size
+        self.geographic = grid.spherical
+        self.true_model: Floats | None = None
+        self.inputs: list[Path] = []
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
+        """Build from the ``[forward]`` table; paths are relative to `base_dir`."""
+        s = TomoSettings.model_validate(settings)
+        periods = {period.label: period.times for period in s.periods} or {"": s.times}
+        picks, inputs = {}, []
+        for label, times in periods.items():
+            files = [base_dir / path for path in (s.stations, s.sources, s.receivers, times) if path is not None]
+            geographic = s.grid.unit == "degrees"
+            picks[label] = read_csv(files[0], files[1], geographic) if s.stations else read_text(files[0], files[1], files[2])
+            inputs += [file for file in files if file not in inputs]
+        try:
+            grid = Grid(s.grid.shape, s.grid.origin, s.grid.spacing, s.grid.unit == "degrees", s.grid.refinement)
+        except ValueError as error:
+            raise ConfigError("grid.spacing", s.grid.spacing, str(error)) from error
+        plugin = cls(grid, picks, s.unknown_noise, s.precision)
+        plugin.inputs = inputs
+        if s.true_model is not None:
+            plugin.true_model = _read_model(base_dir / s.true_model, plugin.ndim)
+        return plugin
+
+    @property
+    def observed(self) -> Floats:
+        """Observed times (n_data,), s, period by period."""
+        return np.concatenate([data.time for data in self.picks.values()])
+
+    @property
+    def sigma(self) -> Floats:
+        """Given standard deviations (n_data,), s."""
+        return np.concatenate([data.sigma for data in self.picks.values()])
+
+    @property
+    def stations(self) -> Floats:
+        """Coordinates (n_stations, 2) of all stations that have a measurement."""
+        return np.unique(np.concatenate([d.stations[np.union1d(d.source, d.receiver)] for d in self.picks.values()]), axis=0)
+
+    def __call__(self, models: Floats) -> tuple[Floats, Floats]:
+        """Log-likelihood (n,) and gradient (n, d), normalised: the noise scale may be unknown."""
+        value, gradient = np.zeros(len(models)), np.zeros(models.shape)
+        velocities, log_scales = self._split(models)
+        for i, (data, plan) in enumerate(zip(self.picks.values(), self.plans, strict=True)):
+            weight = 1 / data.sigma**2
+            times, by_velocity = travel_times(velocities[i], plan, data.time, weight, self.threads)
+            misfit = 0.5 * (weight * (times - data.time) ** 2).sum(axis=1)
+            shrink = np.exp(-2 * log_scales[i])
+            value -= misfit * shrink + np.log(data.sigma).sum() + len(data.time) * (log_scales[i] + 0.5 * np.log(2 * np.pi))
+            nodes = by_velocity.shape[1]
+            gradient[:, i * nodes : (i + 1) * nodes] = -by_velocity * shrink[:, None]
+            if self.unknown_noise:
+                gradient[:, len(self.plans) * nodes + i] = 2 * misfit * shrink - len(data.time)
+        return value, gradient
+
+    def simulate(self, models: Floats) -> Floats:
+        """Travel times (n, n_data), s, of models (n, d)."""
+        velocities, _ = self._split(models)
+        return np.concatenate(
+            [travel_times(v, plan, threads=self.threads) for v, plan in zip(velocities, self.plans, strict=True)], axis=1
+        )
+
+    def coverage(self, model: Floats) -> Floats:
+        """Length of rays (km) near each velocity node, in the shape of the velocity variable."""
+        velocities, _ = self._split(model[None])
+        maps = []
+        for v, data in zip(velocities, self.picks.values(), strict=True):
+            plan = _plan(self.grid, data, "float64")
+            fields = (time_field(v[0], plan, source) for source in range(plan.n_sources))
+            maps.append(ray_lengths(self.grid, fields, *_oriented(data)))
+        return np.array(maps).reshape(self.space.variables[0].shape)
+
+    def _split(self, models: Floats) -> tuple[list[Floats], Floats]:
+        """Velocities (n, nodes) of each period, and the logarithm of its noise scale (periods, n)."""
+        periods, nodes = len(self.plans), self.grid.shape[0] * self.grid.shape[1]
+        velocities = [models[:, i * nodes : (i + 1) * nodes] for i in range(periods)]
+        log_scales = models[:, periods * nodes :].T if self.unknown_noise else np.zeros((periods, len(models)))
+        return velocities, log_scales
+
+    starter_config = staticmethod(synthetic.starter_config)
+    write_example = staticmethod(synthetic.write_example)
+
+
+def _check_inside(grid: Grid, data: Picks) -> None:
+    outside = np.flatnonzero(~grid.contains(data.stations))
+    if len(outside):
+        i = outside[0]
+        last = [first + (n - 1) * step for first, n, step in zip(grid.origin, grid.shape, grid.spacing, strict=True)]
+        ranges = " and ".join(f"{a:g} to {b:g}" for a, b in zip(grid.origin, last, strict=True))
+        place = f"{data.stations[i, 0]:g}, {data.stations[i, 1]:g}"
+        raise ConfigError(f"grid: station {data.station_names[i]}", place, f"lies outside the grid, {ranges}; enlarge it")
+
+
+def _oriented(data: Picks) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """Sources (n, 2) of the smallest cover, the receiver (n_picks, 2) and the source's index of each pick."""
+    sources = minimum_sources(data.source, data.receiver)
+    source_of_pick, receiver = orient(data.source, data.receiver, sources)
+    return data.stations[sources], data.stations[receiver], source_of_pick
+
+
+def _plan(grid: Grid, data: Picks, precision: str) -> Plan:
+    return Plan(grid, *_oriented(data), precision)
+
+
+def _space(grid: Grid, periods: list[str], unknown_noise: bool) -> ModelSpace:
+    axes = ("latitude", "longitude") if grid.spherical else ("y", "x")
+    units = ("degrees_north", "degrees_east") if grid.spherical else ("km", "km")
+    coords: dict[str, Any] = {
+        axis: first + step * np.arange(n)
+        for axis, first, step, n in zip(axes, grid.origin, grid.spacing, grid.shape, strict=True)
+    }
+    by_period = () if periods == [""] else ("period",)
+    if by_period:
+        coords["period"] = np.array(periods)
+    velocity = Variable(
+        "velocity", "km/s", (*by_period, *axes), coords, "group velocity", dict(zip(axes, units, strict=True))
+    )
+    if not unknown_noise:
+        return ModelSpace((velocity,))
+    return ModelSpace((velocity, Variable("log_noise", "1", by_period, coords, "logarithm of the noise scale")))
+
+
+def _read_model(file: Path, ndim: int) -> Floats:
+    try:
+        model = np.loadtxt(file).ravel()
+    except (OSError, ValueError) as error:
+        raise ConfigError("true_model", file, f"cannot be read: {error}") from error
+    if len(model) != ndim:
+        raise ConfigError("true_model", f"{file} has {len(model)} numbers", f"expected {ndim}")
+    return model

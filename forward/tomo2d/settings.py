@@ -1,0 +1,80 @@
+"""The ``[forward]`` table of a travel-time tomography."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vip.errors import ConfigError
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Base: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GridSettings(Settings):
+    """Velocity nodes, row by row from the first corner.
+
+    `unit` says what coordinates are: "degrees" (first latitude, then longitude) or "km" (first y, then x). A negative
+    spacing goes southwards or westwards.
+    """
+
+    unit: Literal["degrees", "km"]
+    shape: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
+    origin: tuple[Finite, Finite]
+    spacing: tuple[Finite, Finite]
+    refinement: Annotated[int, Field(ge=1, le=20)] = 2
+
+    def model_post_init(self, _context: object) -> None:
+        """Check what concerns several keys."""
+        if 0 in self.spacing:
+            raise ConfigError("spacing", self.spacing, "must not be zero")
+        if self.unit == "degrees":
+            last = self.origin[0] + (self.shape[0] - 1) * self.spacing[0]
+            if max(abs(self.origin[0]), abs(last)) >= 90:
+                raise ConfigError("origin", self.origin, f"latitudes run from {self.origin[0]} to {last}: must stay off the poles")
+
+
+class PeriodSettings(Settings):
+    """One data set; several of them are inverted independently, in one run."""
+
+    label: str
+    times: Path
+
+
+class TomoSettings(Settings):
+    """Settings of `Tomo2D`.
+
+    Data are either a table `times` with the columns source, receiver, time and sigma (names of stations; s) and a table
+    `stations` with the columns name, latitude, longitude (or name, y, x), both CSV with a header; or plain text as of the
+    VIP package: `sources` and `receivers` with two columns, and `times` with time and sigma in source-major order, 0 for
+    no measurement.
+    """
+
+    grid: GridSettings
+    stations: Path | None = None
+    sources: Path | None = None
+    receivers: Path | None = None
+    times: Path | None = None
+    periods: tuple[PeriodSettings, ...] = ()
+    unknown_noise: bool = False
+    precision: Literal["float32", "float64"] = "float32"
+    true_model: Path | None = None
+
+    def model_post_init(self, _context: object) -> None:
+        """Check that the data are given in one way."""
+        if (self.stations is None) == (self.sources is None and self.receivers is None):
+            raise ConfigError("stations", self.stations, "give either stations (CSV) or sources and receivers (plain text)")
+        if self.stations is None and (self.sources is None or self.receivers is None):
+            raise ConfigError("sources", self.sources, "give both sources and receivers")
+        if (self.times is None) == (not self.periods):
+            raise ConfigError("times", self.times, "give either times or periods")
+        labels = [period.label for period in self.periods]
+        if len(set(labels)) != len(labels):
+            raise ConfigError("periods", labels, "labels must differ")

@@ -1,0 +1,1 @@
+"""Job scripts for schedulers: one scheduler a file (not yet written)."""

@@ -1,0 +1,109 @@
+"""Stochastic SVGD (Gallego & Insua 2018): interacting Langevin chains, eqs. 18-25 of Zhang & Curtis (2024).
+
+The stacked particles z follow ``dz = [D grad log p + div D] dt + sqrt(2 D) dW`` with ``D = K/n (x) Q^-1``, K the kernel matrix
+between particles and Q the metric of a matrix-valued kernel. Ordered coordinate by coordinate (the permutation P of eq. 24) D
+is block-diagonal with blocks ``K / (n Q_kk)``, so that one Cholesky factor of K makes the noise of all coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from vip.algorithms.optimizers import Schedule
+from vip.algorithms.stein_kernels import RBF, Metric, drift
+from vip.errors import AlgorithmError
+from vip.protocols import Floats, Info, LogDensity
+
+JITTER = 1e-10
+"""Added to the unit diagonal of K before its Cholesky factor: particles that nearly coincide make it singular to rounding."""
+
+METRIC_MEMORY = 100
+"""Iterations over which the metric of a matrix-valued kernel is averaged during burn-in."""
+
+
+class SSVGDState(NamedTuple):
+    """Particles (n, d), iterations so far, the kernel's bandwidth and its metric (d,)."""
+
+    particles: Floats
+    iteration: int
+    bandwidth: float
+    metric: Floats
+
+
+class SSVGD:
+    """Chains that repel each other; after burn-in every state of every particle is a sample.
+
+    Parameters
+    ----------
+    n_particles : int
+    schedule : Schedule
+        Step size epsilon of eq. 22. A particle far from all others moves by ``epsilon / n`` times its gradient.
+    kernel : RBF
+        Without a bandwidth of its own, the median heuristic.
+    burn_in : int
+        Iterations in which the bandwidth and the metric follow the particles. Afterwards they stay, since the divergence
+        term of eq. 22 is that of a kernel with constant parameters.
+    metric : callable, optional
+        Diagonal metric of a matrix-valued kernel from particles and gradients: `inverse_variance` or
+        `mean_square_gradient`. Its mean over recent iterations is used.
+    project : callable
+        Applied to the particles after every step: hard bounds.
+    """
+
+    is_chain = True
+
+    def __init__(
+        self,
+        n_particles: int,
+        schedule: Schedule,
+        kernel: RBF,
+        burn_in: int,
+        metric: Metric | None = None,
+        project: Callable[[Floats], Floats] = lambda theta: theta,
+    ) -> None:
+        self.n_particles = self.n_evaluated = n_particles
+        self.schedule, self.kernel, self.burn_in = schedule, kernel, burn_in
+        self.metric, self.project = metric, project
+
+    def init(self, theta0: Floats) -> SSVGDState:
+        """First state from particles (n_particles, d)."""
+        return SSVGDState(theta0, 0, 0.0, np.ones(theta0.shape[1]))
+
+    def step(self, state: SSVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SSVGDState, Info]:
+        """Eq. 22 with the noise of eq. 25."""
+        x, n = state.particles, len(state.particles)
+        value, gradient = log_density(x)
+        adapting = state.iteration < self.burn_in or state.iteration == 0
+        metric = self._adapted_metric(state, gradient) if adapting else state.metric
+        K, bandwidth = RBF(self.kernel.bandwidth if adapting else state.bandwidth, metric)(x)
+        epsilon = self.schedule(state.iteration)
+
+        moved = x + epsilon * drift(x, gradient, K, bandwidth, metric)
+        noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng)
+        moved = self.project(moved + noise / np.sqrt(metric))
+        if not np.isfinite(moved).all():
+            raise AlgorithmError(f"ssvgd: iteration {state.iteration}: particles diverged; use a smaller step_size than {epsilon:g}")
+        info = Info(float(value.mean()), float(np.sqrt(np.mean((moved - x) ** 2))))
+        return SSVGDState(moved, state.iteration + 1, bandwidth, metric), info
+
+    def draw(self, state: SSVGDState, n: int, rng: np.random.Generator) -> Floats:
+        """The particles, which are n_particles samples, whatever n."""
+        return state.particles
+
+    def _adapted_metric(self, state: SSVGDState, gradient: Floats) -> Floats:
+        """Running mean of the metric over `METRIC_MEMORY` iterations."""
+        if self.metric is None:
+            return state.metric
+        weight = max(1 / (state.iteration + 1), 1 / METRIC_MEMORY)
+        return (1 - weight) * state.metric + weight * self.metric(state.particles, gradient)
+
+
+def correlated_noise(K: Floats, d: int, rng: np.random.Generator) -> Floats:
+    """Noise (n, d) with covariance K (n, n) between particles and none between coordinates, eq. 25 block by block."""
+    n = len(K)
+    factor = scipy.linalg.cholesky(K + JITTER * np.eye(n), lower=True)
+    return factor @ rng.standard_normal((n, d))

@@ -1,0 +1,278 @@
+"""TOML to frozen settings: the only place that reads configuration.
+
+Every fault becomes a `ConfigError` that names file, key, value and what would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from vip.data import data_dir
+from vip.errors import ConfigError, ConfigErrors
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SmoothnessSettings(Settings):
+    """A Gaussian Markov random field that multiplies a prior."""
+
+    sigma: Positive
+    correlation_length: Positive
+
+
+class UniformSettings(Settings):
+    """Uniform prior; `bounds` says how algorithms in unconstrained space meet its bounds."""
+
+    kind: Literal["uniform"]
+    unit: str | None = None
+    lower: Finite
+    upper: Finite
+    bounds: Literal["logit", "clip"] = "logit"
+    smoothness: SmoothnessSettings | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> UniformSettings:
+        if self.lower >= self.upper:
+            raise ConfigError("upper", self.upper, f"must be larger than lower, which is {self.lower}")
+        return self
+
+
+class GaussianSettings(Settings):
+    """Gaussian prior with one standard deviation, or a covariance matrix from a .npy or text file."""
+
+    kind: Literal["gaussian"]
+    unit: str | None = None
+    mean: Finite
+    sd: Positive | None = None
+    covariance_file: Path | None = None
+    smoothness: SmoothnessSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_spread(self) -> GaussianSettings:
+        if (self.sd is None) == (self.covariance_file is None):
+            raise ConfigError("sd", self.sd, "give either sd or covariance_file")
+        return self
+
+
+class SmoothSettings(Settings):
+    """Smoothness alone as a prior."""
+
+    kind: Literal["smooth"]
+    unit: str | None = None
+    mean: Finite
+    sigma: Positive
+    correlation_length: Positive
+
+
+class CustomPriorSettings(Settings):
+    """A prior of the user's, as ``package.module:Class`` or ``./file.py:Class``; other keys go to the class."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    kind: Literal["custom"]
+    unit: str | None = None
+    plugin: str
+
+
+PriorSettings = Annotated[
+    UniformSettings | GaussianSettings | SmoothSettings | CustomPriorSettings, Field(discriminator="kind")
+]
+
+
+class StepSettings(Settings):
+    """Step size after t iterations: ``step_size / (1 + step_decay t)^step_power``."""
+
+    step_size: Positive
+    step_decay: Annotated[float, Field(ge=0)] = 0.0
+    step_power: Annotated[float, Field(ge=0)] = 1.0
+
+
+class KernelSettings(StepSettings):
+    """Kernel between particles: scalar, or diagonal with the inverse variance over particles as metric."""
+
+    kernel: Literal["rbf", "diagonal"] = "rbf"
+    bandwidth: Positive | Literal["median"] = "median"
+
+
+OptimizerName = Literal["sgd", "adagrad", "adadelta", "adam"]
+
+
+class ADVISettings(StepSettings):
+    """Automatic differentiation variational inference."""
+
+    name: Literal["advi"]
+    iterations: Count
+    covariance: Literal["mean-field", "full-rank"] = "mean-field"
+    samples_per_step: Count = 1
+    draws: Count = 5000
+    optimizer: OptimizerName = "adam"
+
+
+class SVGDSettings(KernelSettings):
+    """Stein variational gradient descent."""
+
+    name: Literal["svgd"]
+    iterations: Count
+    particles: Annotated[int, Field(ge=2)]
+    optimizer: OptimizerName = "adam"
+
+
+class SSVGDSettings(KernelSettings):
+    """Stochastic SVGD; `iterations` counts burn-in too."""
+
+    name: Literal["ssvgd"]
+    iterations: Count
+    particles: Annotated[int, Field(ge=2)]
+    burn_in: Annotated[int, Field(ge=0)]
+    thin: Count = 1
+
+    @model_validator(mode="after")
+    def _samples_remain(self) -> SSVGDSettings:
+        if self.burn_in >= self.iterations:
+            raise ConfigError("burn_in", self.burn_in, f"must be smaller than iterations, which is {self.iterations}")
+        return self
+
+
+AlgorithmSettings = Annotated[ADVISettings | SVGDSettings | SSVGDSettings, Field(discriminator="name")]
+
+
+class DispatchSettings(Settings):
+    """Who evaluates the particles; `threads` 0 means one for each core that this process may use."""
+
+    kind: Literal["serial"] = "serial"
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class RunSettings(Settings):
+    """Where and how often a run is saved. A relative `output` is beside the configuration file."""
+
+    output: Path | None = None
+    checkpoint_seconds: Positive = 30.0
+
+
+class ForwardSettings(Settings):
+    """The plugin; other keys are its own and are checked by it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    plugin: str
+
+
+class Config(Settings):
+    """A whole configuration file."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
+    forward: ForwardSettings
+    prior: dict[str, PriorSettings]
+    algorithm: AlgorithmSettings
+    dispatch: DispatchSettings = DispatchSettings()
+    run: RunSettings = RunSettings()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or holds a fault; several faults are several lines.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError("", path, f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("", path, f"is not valid TOML: {error}") from error
+    try:
+        return Config.model_validate(_with_data_dir(data))
+    except ValidationError as error:
+        raise explain(error, Config, path) from error
+
+
+def _with_data_dir(value: Any) -> Any:
+    """Put the folder of `data_dir` in place of ``${VIP_DATA_DIR}`` in all strings."""
+    if isinstance(value, dict):
+        return {key: _with_data_dir(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_data_dir(item) for item in value]
+    return value.replace("${VIP_DATA_DIR}", str(data_dir())) if isinstance(value, str) else value
+
+
+def explain(error: ValidationError, model: type[BaseModel], file: Path, prefix: str = "") -> ConfigErrors:
+    """The faults of a pydantic error as `ConfigErrors`, a line each."""
+    return ConfigErrors([_explain_one(detail, model, file, prefix) for detail in error.errors()])
+
+
+def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path, prefix: str) -> ConfigError:
+    location = [str(part) for part in detail["loc"]]
+    cause = detail.get("ctx", {}).get("error")
+    value, remedy = detail["input"], detail["msg"]
+    if isinstance(cause, ConfigError):
+        location, value, remedy = [*location, cause.key], cause.value, cause.remedy
+    elif detail["type"] == "extra_forbidden":
+        remedy = "unknown key" + _suggestion(location, model)
+    elif detail["type"] == "missing":
+        location, value, remedy = location[:-1], location[-1], "this key is missing"
+    shown = ".".join(part for part in [prefix, *_without_tags(location, model)] if part)
+    return ConfigError(shown, value, remedy, file)
+
+
+def _without_tags(location: list[str], model: type[BaseModel]) -> list[str]:
+    """Pydantic puts the tag of a union ("ssvgd") into the location; a user never wrote it as a key."""
+    if not issubclass(model, Config):
+        return location
+    tag_at = {"algorithm": 1, "prior": 2}.get(location[0] if location else "")
+    return location if tag_at is None else [part for i, part in enumerate(location) if i != tag_at]
+
+
+def _suggestion(location: list[str], model: type[BaseModel]) -> str:
+    owner = _owner(location, model)
+    if owner is None:
+        return ""
+    allowed = list(owner.model_fields)
+    close = difflib.get_close_matches(location[-1], allowed, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; expected one of {', '.join(allowed)}"
+
+
+def _owner(location: list[str], model: type[BaseModel]) -> type[BaseModel] | None:
+    """The settings class in which a key was found, by the names on the way to it."""
+    by_tag: dict[str, type[BaseModel]] = {
+        "uniform": UniformSettings,
+        "gaussian": GaussianSettings,
+        "smooth": SmoothSettings,
+        "smoothness": SmoothnessSettings,
+        "advi": ADVISettings,
+        "svgd": SVGDSettings,
+        "ssvgd": SSVGDSettings,
+        "dispatch": DispatchSettings,
+        "run": RunSettings,
+    }
+    if len(location) == 1:
+        return model
+    annotation = model.model_fields[location[0]].annotation if location[0] in model.model_fields else None
+    nested = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    return by_tag.get(location[-2], nested)
+
+
+def prepend(error: ConfigError, key: str, file: Path) -> ConfigError:
+    """The same error with the file it came from, and its key inside a table, where it does not say so itself."""
+    if error.file:
+        return error
+    return ConfigError(".".join(part for part in (key, error.key) if part), error.value, error.remedy, file)
+
+
+def table(settings: BaseModel) -> dict[str, Any]:
+    """The extra keys of settings that leave them to a plugin."""
+    return dict(settings.model_extra or {})

@@ -1,0 +1,51 @@
+"""All particles in this process, by the forward's own threads where it has them."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Self
+
+import numpy as np
+
+from vip.protocols import Evaluation, Floats, Forward, UsesThreads
+
+
+class Serial:
+    """Calls the forward once with all models.
+
+    Parameters
+    ----------
+    forward : Forward
+    threads : int
+        For a forward that runs its own threads; 0 means one for each core that this process may use.
+    """
+
+    def __init__(self, forward: Forward, threads: int = 0) -> None:
+        self.forward = forward
+        if isinstance(forward, UsesThreads):
+            forward.threads = threads or available_cores()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def evaluate(self, models: Floats) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d)."""
+        start = time.perf_counter()
+        log_likelihood, gradient = self.forward(models)
+        failures = _wrong_shape(np.shape(log_likelihood), np.shape(gradient), models.shape)
+        return Evaluation(log_likelihood, gradient, time.perf_counter() - start, failures)
+
+
+def available_cores() -> int:
+    """Cores that this process may use, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _wrong_shape(value: tuple[int, ...], gradient: tuple[int, ...], models: tuple[int, ...]) -> dict[int, str]:
+    if value == models[:1] and gradient == models:
+        return {}
+    return {0: f"returned shapes {value} and {gradient}, expected {models[:1]} and {models}"}

@@ -1,0 +1,87 @@
+"""What can go wrong, said in one line. Imports nothing of ours.
+
+Every error that a user can cause or cure is a `VIPError`; the command line prints its message and exits with its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class VIPError(Exception):
+    """Root of all errors of this package."""
+
+    exit_code = 1
+
+
+class ConfigError(VIPError, ValueError):
+    """A configuration or input file is wrong: names file, key, value and what would be right.
+
+    Parameters
+    ----------
+    key : str
+        Dotted name in the configuration, or the place in a data file ("row 12, column sigma").
+    value : Any
+        What was found.
+    remedy : str
+        What would be right.
+    file : Path, optional
+        Filled in by whoever knows it.
+
+    Examples
+    --------
+    >>> print(ConfigError("seed", -1, "must not be negative", Path("x.toml")))
+    x.toml: seed: -1: must not be negative
+    """
+
+    exit_code = 2
+
+    def __init__(self, key: str, value: Any, remedy: str, file: Path | str | None = None) -> None:
+        self.key, self.value, self.remedy, self.file = key, value, remedy, file
+        super().__init__(key, value, remedy, file)
+
+    def __str__(self) -> str:
+        shown = str(self.value) if isinstance(self.value, str | Path) else repr(self.value)
+        parts = [str(self.file) if self.file else "", self.key, shown[:200], self.remedy]
+        return ": ".join(part for part in parts if part)
+
+
+class ConfigErrors(ConfigError):
+    """Several faults of one configuration, one line each."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        self.errors = list(errors)
+        first = self.errors[0]
+        super().__init__(first.key, first.value, first.remedy, first.file)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
+class StoreError(VIPError):
+    """A run directory cannot be read, written or continued."""
+
+
+class ForwardError(VIPError):
+    """The forward code failed for some particles.
+
+    Parameters
+    ----------
+    reasons : dict of int to str
+        What happened to each failed particle.
+    """
+
+    def __init__(self, reasons: dict[int, str]) -> None:
+        self.reasons = reasons
+        super().__init__(reasons)
+
+    def __str__(self) -> str:
+        particle, reason = next(iter(self.reasons.items()))
+        others = len(self.reasons) - 1
+        return f"forward: particle {particle}: {reason}" + (f" (and {others} more)" if others else "")
+
+
+class AlgorithmError(VIPError):
+    """An algorithm cannot go on, for instance because its step is too large."""

@@ -1,0 +1,54 @@
+"""Prior, transform and forward put together: the log-density that algorithms see."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vip.errors import ForwardError
+from vip.protocols import Dispatcher, Floats, Prior
+from vip.transforms import Transform
+
+
+class Posterior:
+    """Log-posterior in unconstrained space, eq. 7 of Zhang & Curtis (2024).
+
+    Parameters
+    ----------
+    prior : Prior
+        Of models in physical units.
+    transform : Transform
+        Between models and theta.
+    dispatcher : Dispatcher
+        Evaluates log-likelihoods.
+    includes_prior : bool
+        Whether the forward already returns the log-posterior of the model.
+    """
+
+    def __init__(self, prior: Prior, transform: Transform, dispatcher: Dispatcher, includes_prior: bool = False) -> None:
+        self.prior, self.transform, self.dispatcher = prior, transform, dispatcher
+        self.includes_prior = includes_prior
+
+    def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Values (n,) and gradients (n, d) at theta (n, d).
+
+        Raises
+        ------
+        ForwardError
+            If the forward fails for a particle or returns what is not finite.
+        """
+        models = self.transform.to_model(theta)
+        evaluation = self.dispatcher.evaluate(models)
+        failures = evaluation.failures or _not_finite(evaluation.log_likelihood, evaluation.gradient)
+        if failures:
+            raise ForwardError(failures)
+        value, gradient = evaluation.log_likelihood, evaluation.gradient
+        if not self.includes_prior:
+            prior_value, prior_gradient = self.prior.log_density(models)
+            value, gradient = value + prior_value, gradient + prior_gradient
+        jacobian_value, jacobian_gradient = self.transform.log_jacobian(theta)
+        return value + jacobian_value, gradient * self.transform.slope(theta) + jacobian_gradient
+
+
+def _not_finite(log_likelihood: Floats, gradient: Floats) -> dict[int, str]:
+    bad = ~(np.isfinite(log_likelihood) & np.isfinite(gradient).all(axis=1))
+    return {int(i): f"log-likelihood {log_likelihood[i]} or its gradient is not finite" for i in np.flatnonzero(bad)}

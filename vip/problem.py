@@ -1,0 +1,188 @@
+"""An inverse problem, put together from a configuration file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from vip.config import (
+    Config,
+    CustomPriorSettings,
+    GaussianSettings,
+    PriorSettings,
+    SmoothSettings,
+    UniformSettings,
+    explain,
+    load_config,
+    prepend,
+    table,
+)
+from vip.dispatch.serial import Serial
+from vip.errors import ConfigError
+from vip.plugins import find
+from vip.posterior import Posterior
+from vip.priors import Bounded, Gaussian, Joint, Uniform
+from vip.protocols import Floats, Forward, LogDensity, ModelSpace, Prior, Variable
+from vip.transforms import Clip, Logit, Transform
+
+
+class Problem:
+    """Data, forward code and prior: all but the algorithm.
+
+    Parameters
+    ----------
+    forward : Forward
+    prior : Prior
+    transform : Transform
+    config : Config
+        What an algorithm is to do with it.
+    path : Path
+        The configuration file; relative paths in it start at its folder.
+
+    Examples
+    --------
+    A configuration gives a problem, and a problem a result::
+
+        problem = vip.load_problem("tomo2d.toml")
+        log_likelihood, gradient = problem.forward(models)
+        result = vip.run(problem)
+    """
+
+    def __init__(self, forward: Forward, prior: Prior, transform: Transform, config: Config, path: Path) -> None:
+        self.forward, self.prior, self.transform, self.config, self.path = forward, prior, transform, config, path
+
+    @property
+    def space(self) -> ModelSpace:
+        """What the entries of a model are."""
+        return self.forward.space
+
+    @cached_property
+    def log_density(self) -> LogDensity:
+        """Log-posterior ``(theta (n, d)) -> (values (n,), gradients (n, d))`` in unconstrained space, in this process."""
+        return self.posterior(Serial(self.forward, self.config.dispatch.threads))
+
+    def posterior(self, dispatcher: Serial) -> Posterior:
+        """The log-posterior with its likelihood evaluated by `dispatcher`."""
+        return Posterior(self.prior, self.transform, dispatcher, getattr(self.forward, "includes_prior", False))
+
+    def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
+        """Models (n, d) drawn from the prior."""
+        return self.prior.sample(n, rng)
+
+
+def load_problem(path: str | Path) -> Problem:
+    """Build the problem that a configuration file describes.
+
+    Raises
+    ------
+    ConfigError
+        For any fault in the file or in the data it names.
+    """
+    path = Path(path)
+    return build_problem(load_config(path), path)
+
+
+def build_problem(config: Config, path: Path) -> Problem:
+    """Build a problem from a checked configuration; `path` says where relative paths start and what errors name."""
+    forward = _forward(config, path)
+    prior, transform = _prior(config, forward.space, path)
+    return Problem(forward, prior, transform, config, path)
+
+
+def _forward(config: Config, path: Path) -> Forward:
+    try:
+        plugin = find(config.forward.plugin, path.parent, "forward.plugin")
+        forward: Forward = plugin.from_settings(table(config.forward), path.parent)
+    except ValidationError as error:
+        raise explain(error, _settings_model(error), path, "forward") from error
+    except ConfigError as error:
+        raise prepend(error, "" if error.key.startswith("forward.") else "forward", path) from error
+    return forward
+
+
+def _settings_model(error: ValidationError) -> type:
+    """A plugin's own settings class, by the title of its error; pydantic does not hand it out."""
+    from pydantic import BaseModel
+
+    def subclasses(cls: type) -> list[type]:
+        return [c for s in cls.__subclasses__() for c in (s, *subclasses(s))]
+
+    return next((c for c in subclasses(BaseModel) if c.__name__ == error.title), BaseModel)
+
+
+def _prior(config: Config, space: ModelSpace, path: Path) -> tuple[Prior, Transform]:
+    """The joint prior of all variables, and the transform that its bounds ask for."""
+    names = [variable.name for variable in space.variables]
+    for name in config.prior:
+        if name not in names:
+            raise ConfigError(f"prior.{name}", name, f"no such variable; this forward has {', '.join(names)}", path)
+    parts = []
+    for variable in space.variables:
+        if variable.name not in config.prior:
+            raise ConfigError("prior", variable.name, f"give a prior for it in [prior.{variable.name}]", path)
+        try:
+            parts.append(_variable_prior(config.prior[variable.name], variable, path.parent))
+        except ConfigError as error:
+            raise prepend(error, f"prior.{variable.name}", path) from error
+    prior = Joint(parts)
+    clips = {s.bounds == "clip" for s in config.prior.values() if isinstance(s, UniformSettings)}
+    if len(clips) > 1:
+        raise ConfigError("prior", "bounds", "use the same bounds, 'logit' or 'clip', for all variables", path)
+    if clips == {True} and config.algorithm.name == "advi":
+        raise ConfigError("prior", "clip", "advi needs unconstrained variables: use bounds = 'logit'", path)
+    return prior, Clip(prior.lower, prior.upper) if clips == {True} else Logit(prior.lower, prior.upper)
+
+
+def _variable_prior(settings: PriorSettings, variable: Variable, base_dir: Path) -> Prior:
+    if settings.unit is not None and settings.unit != variable.units:
+        raise ConfigError("unit", settings.unit, f"{variable.name} is in {variable.units!r}; convert the values")
+    if isinstance(settings, CustomPriorSettings):
+        prior: Prior = find(settings.plugin, base_dir, "plugin")(variable, **table(settings))
+        return prior
+    size = variable.size
+    if isinstance(settings, SmoothSettings):
+        _check_gridded(variable)
+        return Gaussian.smooth(np.full(size, settings.mean), settings.sigma, settings.correlation_length, variable)
+    if isinstance(settings, UniformSettings):
+        uniform = Uniform(np.full(size, settings.lower), np.full(size, settings.upper))
+        middle = np.full(size, (settings.lower + settings.upper) / 2)
+        field = _smoothness(settings, middle, variable)
+        return uniform if field is None else Bounded(uniform, field)
+    mean = np.full(size, settings.mean)
+    gaussian = _gaussian(settings, mean, base_dir)
+    field = _smoothness(settings, mean, variable)
+    return gaussian if field is None else gaussian.times(field)
+
+
+def _gaussian(settings: GaussianSettings, mean: Floats, base_dir: Path) -> Gaussian:
+    if settings.covariance_file is None:
+        return Gaussian.diagonal(mean, np.full(len(mean), settings.sd))
+    file = base_dir / settings.covariance_file
+    try:
+        covariance = np.load(file) if file.suffix == ".npy" else np.loadtxt(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError("covariance_file", file, f"cannot be read: {error}") from error
+    if covariance.shape != (len(mean), len(mean)):
+        raise ConfigError("covariance_file", file, f"has shape {covariance.shape}, expected {(len(mean), len(mean))}")
+    if not np.allclose(covariance, covariance.T):
+        raise ConfigError("covariance_file", file, "must be symmetric")
+    try:
+        return Gaussian.full(mean, covariance)
+    except np.linalg.LinAlgError as error:
+        raise ConfigError("covariance_file", file, "must be positive definite") from error
+
+
+def _smoothness(settings: UniformSettings | GaussianSettings, mean: Floats, variable: Variable) -> Gaussian | None:
+    smoothness = settings.smoothness
+    if smoothness is None:
+        return None
+    _check_gridded(variable)
+    return Gaussian.smooth(mean, smoothness.sigma, smoothness.correlation_length, variable)
+
+
+def _check_gridded(variable: Variable) -> None:
+    if not variable.dims:
+        raise ConfigError("smoothness", variable.name, "a single number has no neighbours; leave smoothness out")

@@ -1,0 +1,211 @@
+"""The contracts between the rooms of this package, written down once.
+
+Shapes: n particles, d model parameters. `theta` is unconstrained, a `model` is in physical units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+LogDensity = Callable[[Floats], tuple[Floats, Floats]]
+"""``log_density(theta (n, d)) -> (values (n,), gradients (n, d))``: all that an algorithm sees."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One labelled part of a model vector.
+
+    Parameters
+    ----------
+    name : str
+    units : str
+        SI or km and km/s; "1" for a pure number.
+    dims : tuple of str
+        Names of its axes; empty for a single number.
+    coords : mapping of str to array
+        Coordinates along each axis.
+    long_name : str
+        For axis labels.
+    coord_units : mapping of str to str
+        Units of the coordinates.
+
+    Examples
+    --------
+    >>> Variable("velocity", "km/s", ("x",), {"x": np.arange(3.0)}).shape
+    (3,)
+    """
+
+    name: str
+    units: str
+    dims: tuple[str, ...] = ()
+    coords: Mapping[str, Floats] = field(default_factory=dict)
+    long_name: str = ""
+    coord_units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(len(self.coords[dim]) for dim in self.dims)
+
+    @property
+    def size(self) -> int:
+        """Number of entries of the model vector."""
+        return int(np.prod(self.shape, dtype=int))
+
+
+@dataclass(frozen=True)
+class ModelSpace:
+    """What the entries of a model vector are: variables one after the other.
+
+    Examples
+    --------
+    >>> space = ModelSpace((Variable("v", "km/s", ("x",), {"x": np.arange(3.0)}), Variable("log_noise", "1")))
+    >>> space.size, space.slices()["log_noise"]
+    (4, slice(3, 4, None))
+    """
+
+    variables: tuple[Variable, ...]
+
+    @property
+    def size(self) -> int:
+        """Length of a model vector."""
+        return sum(variable.size for variable in self.variables)
+
+    def slices(self) -> dict[str, slice]:
+        """Where each variable is in a model vector."""
+        ends = np.cumsum([variable.size for variable in self.variables]).tolist()
+        return {v.name: slice(end - v.size, end) for v, end in zip(self.variables, ends, strict=True)}
+
+    def unpack(self, models: Floats) -> dict[str, Floats]:
+        """Split models (..., d) into arrays (..., *shape) by variable."""
+        slices = self.slices()
+        return {v.name: models[..., slices[v.name]].reshape(models.shape[:-1] + v.shape) for v in self.variables}
+
+
+@runtime_checkable
+class Forward(Protocol):
+    """A forward code with its data: the physics of an inversion.
+
+    A plugin that already returns the log-posterior sets ``includes_prior = True``. Optional abilities are protocols of
+    their own: `Simulates`, `UsesThreads`, `Maps`.
+    """
+
+    ndim: int
+    space: ModelSpace
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
+        """Build from the ``[forward]`` table; paths are relative to `base_dir`. Raises `ConfigError`."""
+
+    def __call__(self, models: Floats) -> tuple[Floats, Floats]:
+        """Log-likelihood (n,) and its gradient (n, d) of models (n, d) in physical units."""
+
+
+@runtime_checkable
+class Simulates(Protocol):
+    """A forward that predicts data."""
+
+    observed: Floats
+    """(n_data,)"""
+    sigma: Floats
+    """(n_data,) standard deviations."""
+
+    def simulate(self, models: Floats) -> Floats:
+        """Predicted data (n, n_data) of models (n, d)."""
+
+
+@runtime_checkable
+class UsesThreads(Protocol):
+    """A forward that runs its own threads; its result must not depend on their number."""
+
+    threads: int
+
+
+@runtime_checkable
+class Maps(Protocol):
+    """A forward that can say where its data come from, for figures.
+
+    `stations` are (row coordinate, column coordinate); `rays(model, every)` are paths of some data; `coverage(model)` is
+    the length of rays near each entry of the first variable.
+    """
+
+    geographic: bool
+    stations: Floats
+
+    def coverage(self, model: Floats) -> Floats:
+        """Ray length (km) per node, in the shape of the first variable."""
+
+
+class Prior(Protocol):
+    """A prior of one variable or of a whole model vector, in physical units.
+
+    `lower` and `upper` (d,) are the bounds of its support, infinite where there are none.
+    """
+
+    lower: Floats
+    upper: Floats
+
+    def log_density(self, models: Floats) -> tuple[Floats, Floats]:
+        """Log-density (n,) and gradient (n, d)."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw n models (n, d)."""
+
+
+class Info(NamedTuple):
+    """What one step of an algorithm tells: for progress and diagnostics."""
+
+    log_density: float
+    """Mean over the particles that were evaluated."""
+    step: float
+    """Root-mean-square change of theta per entry."""
+
+
+class Algorithm(Protocol):
+    """A particle method: pure functions from state to state.
+
+    The state is a NamedTuple of arrays and scalars, so that a checkpoint is the state and nothing else.
+    """
+
+    n_particles: int
+    """Particles to start from."""
+    n_evaluated: int
+    """Models evaluated at each step."""
+    is_chain: bool
+    """Whether the particles of successive steps are samples (sSVGD); else only the last state is."""
+
+    def init(self, theta0: Floats) -> Any:
+        """First state from particles (n_particles, d)."""
+
+    def step(self, state: Any, log_density: LogDensity, rng: np.random.Generator) -> tuple[Any, Info]:
+        """Next state."""
+
+    def draw(self, state: Any, n: int, rng: np.random.Generator) -> Floats:
+        """Samples of the current approximation (m, d): n draws, or the particles where these are all there is."""
+
+
+class Evaluation(NamedTuple):
+    """What the dispatcher brings back for n models."""
+
+    log_likelihood: Floats
+    gradient: Floats
+    seconds: float
+    failures: dict[int, str]
+
+
+class Dispatcher(Protocol):
+    """Who evaluates the particles; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def evaluate(self, models: Floats) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`."""

@@ -1,0 +1,83 @@
+"""Between models with bounds and unconstrained theta."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit, log_expit, logit
+
+from vip.protocols import Floats
+
+
+class Logit:
+    """The logarithmic transform of bounded entries, eq. 12 of Zhang & Curtis (2024); the identity for unbounded ones.
+
+    Parameters
+    ----------
+    lower, upper : (d,) float
+        Bounds; infinite on both sides where an entry has none.
+
+    Examples
+    --------
+    >>> logit_ = Logit(np.array([1.0]), np.array([3.0]))
+    >>> float(logit_.to_model(np.array([[0.0]]))[0, 0])
+    2.0
+    """
+
+    def __init__(self, lower: Floats, upper: Floats) -> None:
+        self.bounded = np.isfinite(lower) & np.isfinite(upper)
+        self.lower = np.where(self.bounded, lower, 0.0)
+        self.width = np.where(self.bounded, upper - self.lower, 1.0)
+
+    def to_model(self, theta: Floats) -> Floats:
+        """Models (n, d) of theta (n, d)."""
+        return np.where(self.bounded, self.lower + self.width * expit(theta), theta)
+
+    def to_theta(self, models: Floats) -> Floats:
+        """Theta (n, d) of models (n, d) inside the bounds."""
+        return np.where(self.bounded, logit((models - self.lower) / self.width), models)
+
+    def slope(self, theta: Floats) -> Floats:
+        """Derivative (n, d) of each model entry by its theta."""
+        return np.where(self.bounded, self.width * expit(theta) * expit(-theta), 1.0)
+
+    def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
+        log_slope = np.log(self.width) + log_expit(theta) + log_expit(-theta)
+        return np.where(self.bounded, log_slope, 0.0).sum(axis=1), np.where(self.bounded, expit(-theta) - expit(theta), 0.0)
+
+    def project(self, theta: Floats) -> Floats:
+        """Theta as it is: every theta is allowed."""
+        return theta
+
+
+class Clip:
+    """Hard bounds: theta is the model, and what leaves the bounds is reset to the nearest one (section 3 of the paper).
+
+    The prior's mass beyond a bound collects on it; prefer `Logit` unless reproducing published runs.
+    """
+
+    def __init__(self, lower: Floats, upper: Floats) -> None:
+        self.lower, self.upper = lower, upper
+
+    def to_model(self, theta: Floats) -> Floats:
+        """Models (n, d) of theta (n, d)."""
+        return theta
+
+    def to_theta(self, models: Floats) -> Floats:
+        """Theta (n, d) of models (n, d)."""
+        return models
+
+    def slope(self, theta: Floats) -> Floats:
+        """One everywhere."""
+        return np.ones_like(theta)
+
+    def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Zero everywhere."""
+        return np.zeros(len(theta)), np.zeros_like(theta)
+
+    def project(self, theta: Floats) -> Floats:
+        """Theta reset to the bounds."""
+        return np.clip(theta, self.lower, self.upper)
+
+
+Transform = Logit | Clip
