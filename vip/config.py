@@ -101,9 +101,9 @@ class StepSettings(Settings):
 
 
 class KernelSettings(StepSettings):
-    """Kernel between particles: scalar, or diagonal with the inverse variance over particles as metric."""
+    """Kernel between particles: scalar (no metric), or diagonal matrix-valued with a metric taken from the particles."""
 
-    kernel: Literal["rbf", "diagonal"] = "rbf"
+    metric: Literal["none", "variance", "gradient"] = "none"
     bandwidth: Positive | Literal["median"] = "median"
 
 
@@ -138,11 +138,15 @@ class SSVGDSettings(KernelSettings):
     particles: Annotated[int, Field(ge=2)]
     burn_in: Annotated[int, Field(ge=0)]
     thin: Count = 1
+    warm_up: Annotated[int, Field(ge=0)] = 0
+    warm_up_step_size: Positive = 0.05
 
     @model_validator(mode="after")
     def _samples_remain(self) -> SSVGDSettings:
         if self.burn_in >= self.iterations:
             raise ConfigError("burn_in", self.burn_in, f"must be smaller than iterations, which is {self.iterations}")
+        if self.warm_up > self.burn_in:
+            raise ConfigError("warm_up", self.warm_up, f"is part of burn_in, which is {self.burn_in}")
         return self
 
 

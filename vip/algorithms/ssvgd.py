@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from vip.algorithms.optimizers import Schedule
-from vip.algorithms.stein_kernels import RBF, Metric, drift
+from vip.algorithms.optimizers import Adam, Optimizer, OptimizerState, Schedule
+from vip.algorithms.stein_kernels import RBF, Metric, drift, inverse_variance, stein_direction
 from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
 
@@ -26,12 +26,14 @@ METRIC_MEMORY = 100
 
 
 class SSVGDState(NamedTuple):
-    """Particles (n, d), iterations so far, the kernel's bandwidth and its metric (d,)."""
+    """Particles (n, d), iterations so far, the kernel's bandwidth and metric (d,), what the metric starts from."""
 
     particles: Floats
     iteration: int
     bandwidth: float
     metric: Floats
+    start_metric: Floats
+    warm_up_optimizer: OptimizerState
 
 
 class SSVGD:
@@ -49,7 +51,13 @@ class SSVGD:
         term of eq. 22 is that of a kernel with constant parameters.
     metric : callable, optional
         Diagonal metric of a matrix-valued kernel from particles and gradients: `inverse_variance` or
-        `mean_square_gradient`. Its mean over recent iterations is used.
+        `mean_square_gradient`. Its mean over recent iterations is used, added to the inverse variance of the first
+        particles: what nothing but the prior constrains keeps the prior's scale.
+    warm_up : int
+        First iterations, part of burn-in, in which particles move by SVGD with `optimizer` and without noise: from prior
+        samples to where they fit the data. There gradients have the size that they have over the posterior.
+    optimizer : Optimizer
+        Of the warm-up.
     project : callable
         Applied to the particles after every step: hard bounds.
     """
@@ -63,32 +71,51 @@ class SSVGD:
         kernel: RBF,
         burn_in: int,
         metric: Metric | None = None,
+        warm_up: int = 0,
+        optimizer: Optimizer | None = None,
         project: Callable[[Floats], Floats] = lambda theta: theta,
     ) -> None:
         self.n_particles = self.n_evaluated = n_particles
         self.schedule, self.kernel, self.burn_in = schedule, kernel, burn_in
         self.metric, self.project = metric, project
+        self.warm_up, self.optimizer = warm_up, optimizer or Adam(Schedule(0.05))
 
     def init(self, theta0: Floats) -> SSVGDState:
         """First state from particles (n_particles, d)."""
-        return SSVGDState(theta0, 0, 0.0, np.ones(theta0.shape[1]))
+        start = np.ones(theta0.shape[1]) if self.metric is None else inverse_variance(theta0, theta0)
+        return SSVGDState(theta0, 0, 0.0, start, start, self.optimizer.init(theta0))
 
     def step(self, state: SSVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SSVGDState, Info]:
-        """Eq. 22 with the noise of eq. 25."""
+        """Eq. 22 with the noise of eq. 25; eq. 17 during the warm-up."""
+        value, gradient = log_density(state.particles)
+        if state.iteration < self.warm_up:
+            moved = self._warm_up_step(state, gradient)
+        else:
+            moved = self._langevin_step(state, gradient, rng)
+        if not np.isfinite(moved.particles).all():
+            size = self.schedule(state.iteration)
+            raise AlgorithmError(f"ssvgd: iteration {state.iteration}: particles diverged; use a step_size below {size:g}")
+        change = np.sqrt(np.mean((moved.particles - state.particles) ** 2))
+        return moved, Info(float(value.mean()), float(change))
+
+    def _warm_up_step(self, state: SSVGDState, gradient: Floats) -> SSVGDState:
+        x = state.particles
+        optimizer, increment = self.optimizer.step(state.warm_up_optimizer, stein_direction(x, gradient, self.kernel))
+        return state._replace(
+            particles=self.project(x + increment), iteration=state.iteration + 1, warm_up_optimizer=optimizer
+        )
+
+    def _langevin_step(self, state: SSVGDState, gradient: Floats, rng: np.random.Generator) -> SSVGDState:
         x, n = state.particles, len(state.particles)
-        value, gradient = log_density(x)
-        adapting = state.iteration < self.burn_in or state.iteration == 0
+        adapting = state.iteration < self.burn_in or state.bandwidth == 0
         metric = self._adapted_metric(state, gradient) if adapting else state.metric
         K, bandwidth = RBF(self.kernel.bandwidth if adapting else state.bandwidth, metric)(x)
         epsilon = self.schedule(state.iteration)
-
-        moved = x + epsilon * drift(x, gradient, K, bandwidth, metric)
-        noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng)
-        moved = self.project(moved + noise / np.sqrt(metric))
-        if not np.isfinite(moved).all():
-            raise AlgorithmError(f"ssvgd: iteration {state.iteration}: particles diverged; use a smaller step_size than {epsilon:g}")
-        info = Info(float(value.mean()), float(np.sqrt(np.mean((moved - x) ** 2))))
-        return SSVGDState(moved, state.iteration + 1, bandwidth, metric), info
+        noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng) / np.sqrt(metric)
+        moved = x + epsilon * drift(x, gradient, K, bandwidth, metric) + noise
+        return state._replace(
+            particles=self.project(moved), iteration=state.iteration + 1, bandwidth=bandwidth, metric=metric
+        )
 
     def draw(self, state: SSVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are n_particles samples, whatever n."""
@@ -98,8 +125,9 @@ class SSVGD:
         """Running mean of the metric over `METRIC_MEMORY` iterations."""
         if self.metric is None:
             return state.metric
-        weight = max(1 / (state.iteration + 1), 1 / METRIC_MEMORY)
-        return (1 - weight) * state.metric + weight * self.metric(state.particles, gradient)
+        weight = max(1 / (state.iteration - self.warm_up + 1), 1 / METRIC_MEMORY)
+        new = state.start_metric + self.metric(state.particles, gradient)
+        return (1 - weight) * state.metric + weight * new
 
 
 def correlated_noise(K: Floats, d: int, rng: np.random.Generator) -> Floats:

@@ -1,0 +1,177 @@
+"""Running a problem: algorithm, dispatcher, store and loop put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vip import runner
+from vip.algorithms import ADVI, SSVGD, SVGD
+from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
+from vip.algorithms.stein_kernels import METRICS, RBF, Metric
+from vip.config import ADVISettings, AlgorithmSettings, KernelSettings, StepSettings, SVGDSettings
+from vip.dispatch.serial import Serial
+from vip.errors import StoreError
+from vip.problem import Problem, load_problem
+from vip.protocols import Algorithm, Floats
+from vip.result import Result
+from vip.rng import Purpose, stream
+from vip.runner import Progress
+from vip.store import Store, checksum, provenance, unflatten
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[Progress], None]
+Stop = Callable[[], bool]
+
+
+def run(
+    problem: Problem,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    tell: Tell = lambda progress: None,
+    stop: Stop = lambda: False,
+) -> Result:
+    """Run the algorithm of a problem's configuration.
+
+    Parameters
+    ----------
+    problem : Problem
+    output : path, optional
+        Run directory; without it that of the configuration, else ``runs/NAME`` beside the configuration file.
+    overwrite : bool
+        Replace a run that is there already.
+    tell : callable
+        Called with a `Progress` after each iteration.
+    stop : callable
+        Asked before each iteration; the run is saved and ends when it returns true.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    StoreError
+        If the directory cannot be used.
+    ForwardError, AlgorithmError
+        If the run cannot go on; what was done is saved.
+    """
+    settings, seed = problem.config.algorithm, problem.config.seed
+    inputs = [problem.path, *getattr(problem.forward, "inputs", [])]
+    store = Store.create(
+        output_directory(problem, output), problem.path.read_text(), provenance(seed, problem.path, inputs), overwrite
+    )
+    algorithm = build_algorithm(settings, problem.transform.project)
+    start = problem.sample_prior(algorithm.n_particles, stream(seed, 0, Purpose.START))
+    theta0 = problem.transform.to_theta(start)
+    return _run_from(problem, algorithm, store, algorithm.init(theta0), 0, tell, stop)
+
+
+def resume(run_dir: str | Path, tell: Tell = lambda progress: None, stop: Stop = lambda: False) -> Result:
+    """Continue an interrupted or killed run; it ends with the samples it would have had without the interruption.
+
+    Raises
+    ------
+    StoreError
+        If there is no run, or its inputs have changed since it began.
+    """
+    store = Store(Path(run_dir))
+    problem = load_run(store)
+    algorithm = build_algorithm(problem.config.algorithm, problem.transform.project)
+    template = algorithm.init(np.zeros((algorithm.n_particles, problem.space.size)))
+    checkpoint = store.checkpoint()
+    if checkpoint is None:  # killed before the first checkpoint: nothing is lost by starting again
+        start = problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
+        return _run_from(problem, algorithm, store, algorithm.init(problem.transform.to_theta(start)), 0, tell, stop)
+    if checkpoint.status == "finished":
+        log.info("%s is finished already", run_dir)
+        return Result(store, problem)
+    state = unflatten(template, checkpoint.arrays)
+    return _run_from(problem, algorithm, store, state, checkpoint.iteration, tell, stop)
+
+
+def load_run(store: Store) -> Problem:
+    """The problem of a run directory, built from the files that the run began with.
+
+    Raises
+    ------
+    StoreError
+        If one of them has changed or is gone.
+    """
+    for file, expected in store.provenance["inputs"].items():
+        path = Path(file)
+        if not path.is_file():
+            raise StoreError(f"{file}: is gone; {store.path} was made from it")
+        if checksum(path) != expected:
+            raise StoreError(f"{file}: has changed since {store.path} was begun; restore it or start a new run")
+    return load_problem(store.provenance["config"])
+
+
+def output_directory(problem: Problem, output: str | Path | None = None) -> Path:
+    """Where a run goes: `output`, else the configuration's, else ``runs/NAME`` beside the configuration file."""
+    if output is not None:
+        return Path(output)
+    return problem.path.parent / (problem.config.run.output or Path("runs") / problem.path.stem)
+
+
+def build_algorithm(settings: AlgorithmSettings, project: Callable[[Floats], Floats] = lambda theta: theta) -> Algorithm:
+    """The algorithm that a configuration describes; `project` applies hard bounds."""
+    schedule = _step_sizes(settings)
+    if isinstance(settings, ADVISettings):
+        return ADVI(settings.samples_per_step, OPTIMIZERS[settings.optimizer](schedule), settings.covariance == "full-rank")
+    kernel, metric = _kernel(settings)
+    if isinstance(settings, SVGDSettings):
+        return SVGD(settings.particles, OPTIMIZERS[settings.optimizer](schedule), kernel, metric, project)
+    warm_up_optimizer = Adam(Schedule(settings.warm_up_step_size))
+    return SSVGD(
+        settings.particles, schedule, kernel, settings.burn_in, metric, settings.warm_up, warm_up_optimizer, project
+    )
+
+
+def loop_schedule(problem: Problem) -> runner.Schedule:
+    """When the loop does what, from the configuration."""
+    settings = problem.config.algorithm
+    return runner.Schedule(
+        settings.iterations,
+        getattr(settings, "burn_in", 0),
+        getattr(settings, "thin", 1),
+        getattr(settings, "draws", 0),
+        problem.config.run.checkpoint_seconds,
+    )
+
+
+def _run_from(
+    problem: Problem, algorithm: Algorithm, store: Store, state: Any, first: int, tell: Tell, stop: Stop
+) -> Result:
+    with store.lock(), Serial(problem.forward, problem.config.dispatch.threads) as dispatcher:
+        store.rewind(first)
+        posterior = problem.posterior(dispatcher)
+        log.info("%s: from iteration %d of %d", store.path, first, problem.config.algorithm.iterations)
+        status = runner.run(
+            algorithm,
+            posterior,
+            problem.transform.to_model,
+            state,
+            first,
+            loop_schedule(problem),
+            problem.config.seed,
+            store,
+            tell,
+            stop,
+        )
+        log.info("%s: %s", store.path, status)
+    return Result(store, problem)
+
+
+def _step_sizes(settings: StepSettings) -> Schedule:
+    return Schedule(settings.step_size, settings.step_decay, settings.step_power)
+
+
+def _kernel(settings: KernelSettings) -> tuple[RBF, Metric | None]:
+    bandwidth = None if settings.bandwidth == "median" else float(settings.bandwidth)
+    return RBF(bandwidth), None if settings.metric == "none" else METRICS[settings.metric]

@@ -1,0 +1,121 @@
+"""The only loop: start, step, store, checkpoint, tell, stop. Its collaborators are passed in."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from threadpoolctl import threadpool_limits
+
+from vip.errors import ForwardError
+from vip.protocols import Algorithm, Floats, Info, LogDensity
+from vip.rng import Purpose, stream
+
+log = logging.getLogger(__name__)
+
+
+class Schedule(NamedTuple):
+    """When to do what."""
+
+    iterations: int
+    burn_in: int = 0
+    thin: int = 1
+    draws: int = 0
+    """Samples to draw from an approximation that is not a chain; 0 where its particles are all there is."""
+    checkpoint_seconds: float = 30.0
+
+
+class Progress(NamedTuple):
+    """What a run tells after each iteration."""
+
+    iteration: int
+    iterations: int
+    info: Info
+    seconds: float
+    """Of this iteration."""
+
+
+class Recorder(Protocol):
+    """The part of a store that a run needs."""
+
+    def append(self, iteration: int, models: Floats) -> None: ...
+
+    def commit(self, iteration: int, status: str, state: Any) -> None: ...
+
+    def log_metrics(self, iteration: int, info: Info, seconds: float) -> None: ...
+
+    def save_failed(self, iteration: int, models: Floats) -> object: ...
+
+
+def run(
+    algorithm: Algorithm,
+    log_density: LogDensity,
+    to_model: Callable[[Floats], Floats],
+    state: Any,
+    first: int,
+    schedule: Schedule,
+    seed: int,
+    store: Recorder,
+    tell: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> str:
+    """Step from iteration `first` to the end, or until `stop` says so.
+
+    Every random number comes from (seed, iteration), and linear algebra runs on one thread, so that a run that was
+    interrupted and resumed has the same samples to the last bit.
+
+    Returns
+    -------
+    str
+        "finished" or "interrupted"; either way a checkpoint is saved.
+
+    Raises
+    ------
+    ForwardError
+        If a particle fails; its iteration's models and a checkpoint of the state before it are saved.
+    """
+    saved = time.monotonic()
+    status = "finished"
+    with threadpool_limits(1, user_api="blas"):
+        for iteration in range(first, schedule.iterations):
+            if stop():
+                status = "interrupted"
+                break
+            start = time.perf_counter()
+            evaluated: list[Floats] = []
+            try:
+                state_after, info = algorithm.step(
+                    state, _remember(log_density, evaluated), stream(seed, iteration, Purpose.STEP)
+                )
+            except ForwardError:
+                kept = store.save_failed(iteration, to_model(evaluated[-1]))
+                store.commit(iteration, "interrupted", state)
+                log.error("iteration %d: a particle failed; its models are in %s", iteration, kept)
+                raise
+            state, done = state_after, iteration + 1
+            if algorithm.is_chain and done > schedule.burn_in and (done - schedule.burn_in) % schedule.thin == 0:
+                store.append(done, to_model(algorithm.draw(state, 0, stream(seed, iteration, Purpose.DRAW))))
+            seconds = time.perf_counter() - start
+            store.log_metrics(done, info, seconds)
+            tell(Progress(done, schedule.iterations, info, seconds))
+            if time.monotonic() - saved > schedule.checkpoint_seconds:
+                store.commit(done, "running", state)
+                saved = time.monotonic()
+        else:
+            iteration = schedule.iterations
+    if status == "finished" and not algorithm.is_chain:
+        store.append(iteration, to_model(algorithm.draw(state, schedule.draws, stream(seed, iteration, Purpose.DRAW))))
+    store.commit(iteration, status, state)
+    return status
+
+
+def _remember(log_density: LogDensity, evaluated: list[Floats]) -> LogDensity:
+    """The same log-density, keeping what it was last asked for."""
+
+    def remembered(theta: Floats) -> tuple[Floats, Floats]:
+        evaluated[:] = [theta]
+        return log_density(theta)
+
+    return remembered

@@ -1,0 +1,274 @@
+"""The run directory: samples, checkpoints, provenance.
+
+Layout::
+
+    config.toml        the configuration as it was given
+    provenance.json    versions, machine, seed, checksums of the inputs
+    samples/*.h5       one file for each stretch of iterations, in physical units
+    checkpoint.h5      state of the algorithm and the number of iterations done
+    metrics.jsonl      one line for each iteration
+    run.log
+
+The checkpoint is the commit marker: it is written after the samples that precede it, to a temporary file that then takes the
+old one's place. Samples beyond it do not count and are made again. So a run killed at any moment continues from a state that
+was once whole, and a reader never sees half a sample.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from vip.errors import StoreError
+from vip.protocols import Floats, Info
+
+SAMPLE_DTYPE = np.float32
+"""Samples have seven digits; the state in a checkpoint has all."""
+
+
+class Checkpoint(NamedTuple):
+    """How far a run is, and the state it goes on from."""
+
+    iteration: int
+    status: str
+    """"running", "interrupted" or "finished"."""
+    arrays: dict[str, Any]
+    """Leaves of the state by their path."""
+
+
+class Store:
+    """A run directory.
+
+    Parameters
+    ----------
+    path : Path
+        Must exist; `create` makes a new one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not (path / "provenance.json").is_file():
+            raise StoreError(f"{path}: not a run directory: it has no provenance.json; name a folder that `vip run` made")
+        self.path = path
+        self._pending: list[tuple[int, Floats]] = []
+
+    @classmethod
+    def create(cls, path: Path, config_text: str, provenance: Mapping[str, Any], overwrite: bool = False) -> Store:
+        """Make a run directory.
+
+        Raises
+        ------
+        StoreError
+            If there is one already and not `overwrite`, or the folder holds anything else.
+        """
+        if path.exists() and any(path.iterdir()):
+            if not (path / "provenance.json").is_file():
+                raise StoreError(f"{path}: is not empty and not a run directory; choose another output")
+            if not overwrite:
+                raise StoreError(f"{path}: holds a run; continue it with `vip resume {path}` or replace it with --overwrite")
+            cls(path)._remove_run()
+        (path / "samples").mkdir(parents=True, exist_ok=True)
+        (path / "config.toml").write_text(config_text, encoding="utf-8")
+        _replace(path / "provenance.json", json.dumps(provenance, indent=2).encode())
+        return cls(path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the directory for one process; the system lets go when the process ends, however it ends."""
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StoreError(f"{self.path}: another process is running it") from error
+            yield
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made this run."""
+        content: dict[str, Any] = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
+        return content
+
+    def append(self, iteration: int, models: Floats) -> None:
+        """Keep models (n, d) of an iteration until the next commit."""
+        self._pending.append((iteration, models.astype(SAMPLE_DTYPE)))
+
+    def commit(self, iteration: int, status: str, state: Any) -> None:
+        """Write the samples kept so far, then the checkpoint that makes them count."""
+        if self._pending:
+            first, last = self._pending[0][0], self._pending[-1][0]
+            with _new_h5(self.path / "samples" / f"{first:09d}-{last:09d}.h5") as file:
+                file["iteration"] = np.array([at for at, _ in self._pending])
+                file["models"] = np.stack([models for _, models in self._pending])
+            self._pending = []
+        with _new_h5(self.path / "checkpoint.h5") as file:
+            for key, value in flatten(state).items():
+                file[f"state/{key}"] = value
+            file.attrs.update(iteration=iteration, status=status)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint, if there is one."""
+        file_path = self.path / "checkpoint.h5"
+        if not file_path.is_file():
+            return None
+        arrays: dict[str, Any] = {}
+        with _open_h5(file_path) as file:
+            file["state"].visititems(lambda key, item: arrays.update({key: item[()]}) if hasattr(item, "shape") else None)
+            return Checkpoint(int(file.attrs["iteration"]), str(file.attrs["status"]), arrays)
+
+    def rewind(self, iteration: int) -> None:
+        """Remove what was written after the checkpoint at `iteration`: its process ended before the next."""
+        for path in self._segments():
+            if int(path.stem.split("-")[1]) > iteration:
+                path.unlink()
+        for leftover in (*self.path.glob("*.part"), *self.path.glob("samples/*.part")):
+            leftover.unlink()
+        lines = [json.dumps(line) for line in self.metrics() if line["iteration"] <= iteration]
+        _replace(self.path / "metrics.jsonl", "".join(line + "\n" for line in lines).encode())
+
+    def samples(self) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+        """Committed samples, a stretch at a time: iterations (m,) and models (m, n, d) in physical units."""
+        checkpoint = self.checkpoint()
+        done = checkpoint.iteration if checkpoint else 0
+        for path in self._segments():
+            if int(path.stem.split("-")[1]) <= done:
+                with _open_h5(path) as file:
+                    yield file["iteration"][()], file["models"][()]
+
+    def log_metrics(self, iteration: int, info: Info, seconds: float) -> None:
+        """Add a line on one iteration."""
+        line = {"iteration": iteration, **info._asdict(), "seconds": round(seconds, 6)}
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def metrics(self) -> list[dict[str, float]]:
+        """One record for each iteration; a last line that was cut off is left out."""
+        path = self.path / "metrics.jsonl"
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def save_failed(self, iteration: int, models: Floats) -> Path:
+        """Keep the models (n, d) of an iteration whose forward failed, for the user to look at."""
+        path = self.path / f"failed_models_{iteration}.npy"
+        np.save(path, models)
+        return path
+
+    def _segments(self) -> list[Path]:
+        return sorted((self.path / "samples").glob("*.h5"))
+
+    def _remove_run(self) -> None:
+        """Delete what a run makes, and nothing else."""
+        for name in ("samples", "report"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in ("checkpoint.h5", "metrics.jsonl", "run.log", "config.toml", "provenance.json", ".lock"):
+            (self.path / name).unlink(missing_ok=True)
+
+
+def flatten(state: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested NamedTuples by path.
+
+    Examples
+    --------
+    >>> from typing import NamedTuple
+    >>> class S(NamedTuple):
+    ...     x: float
+    ...     inner: tuple
+    >>> flatten(S(1.0, S(2.0, ())))
+    Traceback (most recent call last):
+    ...
+    TypeError: inner/inner: tuple: a state holds arrays, numbers and NamedTuples only
+    """
+    leaves: dict[str, Any] = {}
+    for name, value in state._asdict().items():
+        path = f"{prefix}{name}"
+        if hasattr(value, "_asdict"):
+            leaves |= flatten(value, f"{path}/")
+        elif isinstance(value, np.ndarray | float | int):
+            leaves[path] = value
+        else:
+            raise TypeError(f"{path}: {type(value).__name__}: a state holds arrays, numbers and NamedTuples only")
+    return leaves
+
+
+def unflatten(template: Any, leaves: Mapping[str, Any], prefix: str = "") -> Any:
+    """The state with the shape of `template` and the leaves of `flatten`."""
+    values = {}
+    for name, value in template._asdict().items():
+        path = f"{prefix}{name}"
+        if hasattr(value, "_asdict"):
+            values[name] = unflatten(value, leaves, f"{path}/")
+        elif path not in leaves:
+            raise StoreError(f"checkpoint: it has no {path}: made by another version or algorithm; start a new run")
+        else:
+            values[name] = leaves[path] if isinstance(value, np.ndarray) else type(value)(leaves[path])
+    return type(template)(**values)
+
+
+def provenance(seed: int, config_path: Path, inputs: list[Path]) -> dict[str, Any]:
+    """Versions, machine, seed, and checksums of the inputs."""
+    packages = ["vip-inversion", "numpy", "scipy", "h5py"]
+    return {
+        "seed": seed,
+        "config": str(config_path.resolve()),
+        "inputs": {str(path.resolve()): checksum(path) for path in inputs},
+        "machine": socket.gethostname(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def _new_h5(path: Path) -> Iterator[Any]:
+    """An HDF5 file that appears under its name only when it is complete and on disk."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with h5py.File(part, "w") as file:
+            yield file
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error}; free some space and `vip resume` the run") from error
+
+
+@contextmanager
+def _open_h5(path: Path) -> Iterator[Any]:
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    _sync(part)
+    part.replace(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
