@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,7 @@ def build_algorithm(settings: AlgorithmSettings, project: Callable[[Floats], Flo
     if isinstance(settings, SVGDSettings):
         return SVGD(settings.particles, OPTIMIZERS[settings.optimizer](schedule), kernel, metric, project)
     warm_up_optimizer = Adam(Schedule(settings.warm_up_step_size))
-    return SSVGD(
-        settings.particles, schedule, kernel, settings.burn_in, metric, settings.warm_up, warm_up_optimizer, project
-    )
+    return SSVGD(settings.particles, schedule, kernel, settings.burn_in, metric, settings.warm_up, warm_up_optimizer, project)
 
 
 def loop_schedule(problem: Problem) -> runner.Schedule:
@@ -145,10 +144,8 @@ def loop_schedule(problem: Problem) -> runner.Schedule:
     )
 
 
-def _run_from(
-    problem: Problem, algorithm: Algorithm, store: Store, state: Any, first: int, tell: Tell, stop: Stop
-) -> Result:
-    with store.lock(), Serial(problem.forward, problem.config.dispatch.threads) as dispatcher:
+def _run_from(problem: Problem, algorithm: Algorithm, store: Store, state: Any, first: int, tell: Tell, stop: Stop) -> Result:
+    with store.lock(), _log_file(store.path), Serial(problem.forward, problem.config.dispatch.threads) as dispatcher:
         store.rewind(first)
         posterior = problem.posterior(dispatcher)
         log.info("%s: from iteration %d of %d", store.path, first, problem.config.algorithm.iterations)
@@ -166,6 +163,26 @@ def _run_from(
         )
         log.info("%s: %s", store.path, status)
     return Result(store, problem)
+
+
+@contextmanager
+def _log_file(run_dir: Path) -> Iterator[None]:
+    """Messages of this package go to the run's log file too."""
+    handler = logging.FileHandler(run_dir / "run.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger("vip")
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    except Exception as error:
+        root.error("%s", error)
+        raise
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
 
 
 def _step_sizes(settings: StepSettings) -> Schedule:

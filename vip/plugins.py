@@ -61,3 +61,17 @@ def _from_file(path: Path) -> Any:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def starter(name: str) -> Any:
+    """The plugin of this name, if it can write a starter configuration and an example.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such plugin or it has no example.
+    """
+    plugin = find(name, Path(), "plugin")
+    if not (hasattr(plugin, "starter_config") and hasattr(plugin, "write_example")):
+        raise ConfigError("plugin", name, "has no starter configuration; see its own documentation")
+    return plugin

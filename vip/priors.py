@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 from scipy.special import ndtr, ndtri
 
@@ -159,7 +160,8 @@ class Joint:
     def log_density(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-density (n,) and its gradient (n, d)."""
         values, gradients = zip(
-            *(part.log_density(models[:, where]) for part, where in zip(self.parts, self._slices, strict=True)), strict=True
+            *(part.log_density(models[:, where]) for part, where in zip(self.parts, self._slices, strict=True)),
+            strict=True,
         )
         return np.sum(values, axis=0), np.concatenate(gradients, axis=1)
 
@@ -208,7 +210,7 @@ def _factorise(precision: sp.csr_array) -> tuple[Callable[[Floats], Floats], flo
     return lu.solve, float(np.log(np.abs(lu.U.diagonal())).sum())
 
 
-def _independent_sets(precision: sp.csr_array) -> list[Floats]:
+def _independent_sets(precision: sp.csr_array) -> list[NDArray[np.intp]]:
     """Entries in classes without coupling inside a class (greedy colouring)."""
     colour = np.full(precision.shape[0], -1)
     for i in range(len(colour)):

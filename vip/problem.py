@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vip.config import (
     Config,
@@ -103,12 +103,12 @@ def _forward(config: Config, path: Path) -> Forward:
     return forward
 
 
-def _settings_model(error: ValidationError) -> type:
+def _settings_model(error: ValidationError) -> type[BaseModel]:
     """A plugin's own settings class, by the title of its error; pydantic does not hand it out."""
-    from pydantic import BaseModel
 
-    def subclasses(cls: type) -> list[type]:
-        return [c for s in cls.__subclasses__() for c in (s, *subclasses(s))]
+    def subclasses(cls: type[BaseModel]) -> list[type[BaseModel]]:
+        children: list[type[BaseModel]] = type.__subclasses__(cls)
+        return [c for child in children for c in (child, *subclasses(child))]
 
     return next((c for c in subclasses(BaseModel) if c.__name__ == error.title), BaseModel)
 

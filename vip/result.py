@@ -41,7 +41,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """"running", "interrupted" or "finished"."""
+        """One of "running", "interrupted" or "finished"."""
         checkpoint = self.store.checkpoint()
         return checkpoint.status if checkpoint else "running"
 

@@ -40,13 +40,17 @@ class Progress(NamedTuple):
 class Recorder(Protocol):
     """The part of a store that a run needs."""
 
-    def append(self, iteration: int, models: Floats) -> None: ...
+    def append(self, iteration: int, models: Floats) -> None:
+        """Keep models of an iteration until the next commit."""
 
-    def commit(self, iteration: int, status: str, state: Any) -> None: ...
+    def commit(self, iteration: int, status: str, state: Any) -> None:
+        """Make all that was kept so far count, with the state to go on from."""
 
-    def log_metrics(self, iteration: int, info: Info, seconds: float) -> None: ...
+    def log_metrics(self, iteration: int, info: Info, seconds: float) -> None:
+        """Record one iteration."""
 
-    def save_failed(self, iteration: int, models: Floats) -> object: ...
+    def save_failed(self, iteration: int, models: Floats) -> object:
+        """Keep models that failed, and say where."""
 
 
 def run(

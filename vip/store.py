@@ -95,6 +95,15 @@ class Store:
             yield
 
     @property
+    def is_locked(self) -> bool:
+        """Whether a process is running it now."""
+        try:
+            with self.lock():
+                return False
+        except StoreError:
+            return True
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """What made this run."""
         content: dict[str, Any] = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))

@@ -14,8 +14,7 @@ from forward.tomo2d.data import Picks, read_csv, read_text
 from forward.tomo2d.rays import ray_lengths
 from forward.tomo2d.settings import TomoSettings
 from forward.tomo2d.sources import minimum_sources, orient
-from kernels_c.eikonal2d import Grid, Plan, time_field, travel_times
-
+from kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
 from vip.errors import ConfigError
 from vip.protocols import ModelSpace, Variable
 
@@ -119,7 +118,8 @@ class Tomo2D:
         """Travel times (n, n_data), s, of models (n, d)."""
         velocities, _ = self._split(models)
         return np.concatenate(
-            [travel_times(v, plan, threads=self.threads) for v, plan in zip(velocities, self.plans, strict=True)], axis=1
+            [travel_times(v, plan, threads=self.threads) for v, plan in zip(velocities, self.plans, strict=True)],
+            axis=1,
         )
 
     def coverage(self, model: Floats) -> Floats:
@@ -138,6 +138,11 @@ class Tomo2D:
         velocities = [models[:, i * nodes : (i + 1) * nodes] for i in range(periods)]
         log_scales = models[:, periods * nodes :].T if self.unknown_noise else np.zeros((periods, len(models)))
         return velocities, log_scales
+
+    @staticmethod
+    def native_code() -> str:
+        """What the native kernel uses on this machine, for `vip doctor`."""
+        return f"eikonal2d, {simd_level()}"
 
     starter_config = staticmethod(synthetic.starter_config)
     write_example = staticmethod(synthetic.write_example)
@@ -174,9 +179,7 @@ def _space(grid: Grid, periods: list[str], unknown_noise: bool) -> ModelSpace:
     by_period = () if periods == [""] else ("period",)
     if by_period:
         coords["period"] = np.array(periods)
-    velocity = Variable(
-        "velocity", "km/s", (*by_period, *axes), coords, "group velocity", dict(zip(axes, units, strict=True))
-    )
+    velocity = Variable("velocity", "km/s", (*by_period, *axes), coords, "group velocity", dict(zip(axes, units, strict=True)))
     if not unknown_noise:
         return ModelSpace((velocity,))
     return ModelSpace((velocity, Variable("log_noise", "1", by_period, coords, "logarithm of the noise scale")))

@@ -38,7 +38,9 @@ class GridSettings(Settings):
         if self.unit == "degrees":
             last = self.origin[0] + (self.shape[0] - 1) * self.spacing[0]
             if max(abs(self.origin[0]), abs(last)) >= 90:
-                raise ConfigError("origin", self.origin, f"latitudes run from {self.origin[0]} to {last}: must stay off the poles")
+                raise ConfigError(
+                    "origin", self.origin, f"latitudes run from {self.origin[0]} to {last}: must stay off the poles"
+                )
 
 
 class PeriodSettings(Settings):

@@ -183,7 +183,7 @@ def _fixed_nodes(grid: Grid, source: Floats) -> NDArray[np.bool_]:
 
 
 def _corrections(r: Floats, by_row: Floats, by_column: Floats, x: Floats, y: float) -> Floats:
-    """e and f of eikonal2d.h: the schemes' differences of r against its derivatives, only towards the source."""
+    """E and f of eikonal2d.h: the schemes' differences of r against its derivatives, only towards the source."""
 
     def neighbour(row: int, column: int) -> Floats:
         return np.roll(r, (-row, -column), (0, 1))

@@ -74,7 +74,7 @@ class ADVI:
         return moved, Info(float(value.mean()), float(np.sqrt(np.mean(mean_step**2))))
 
     def draw(self, state: ADVIState, n: int, rng: np.random.Generator) -> Floats:
-        """n draws (n, d) of the fitted Gaussian."""
+        """N draws (n, d) of the fitted Gaussian."""
         return self._theta(state, rng.standard_normal((n, len(state.mean))))
 
     def _theta(self, state: ADVIState, eta: Floats) -> Floats:

@@ -27,7 +27,7 @@ class Schedule(NamedTuple):
 
     def __call__(self, iteration: int) -> float:
         """Step size of an iteration, counted from 0."""
-        return self.size / (1 + self.decay * iteration) ** self.power
+        return float(self.size / (1 + self.decay * iteration) ** self.power)
 
 
 class OptimizerState(NamedTuple):

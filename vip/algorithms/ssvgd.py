@@ -101,9 +101,7 @@ class SSVGD:
     def _warm_up_step(self, state: SSVGDState, gradient: Floats) -> SSVGDState:
         x = state.particles
         optimizer, increment = self.optimizer.step(state.warm_up_optimizer, stein_direction(x, gradient, self.kernel))
-        return state._replace(
-            particles=self.project(x + increment), iteration=state.iteration + 1, warm_up_optimizer=optimizer
-        )
+        return state._replace(particles=self.project(x + increment), iteration=state.iteration + 1, warm_up_optimizer=optimizer)
 
     def _langevin_step(self, state: SSVGDState, gradient: Floats, rng: np.random.Generator) -> SSVGDState:
         x, n = state.particles, len(state.particles)
@@ -113,9 +111,7 @@ class SSVGD:
         epsilon = self.schedule(state.iteration)
         noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng) / np.sqrt(metric)
         moved = x + epsilon * drift(x, gradient, K, bandwidth, metric) + noise
-        return state._replace(
-            particles=self.project(moved), iteration=state.iteration + 1, bandwidth=bandwidth, metric=metric
-        )
+        return state._replace(particles=self.project(moved), iteration=state.iteration + 1, bandwidth=bandwidth, metric=metric)
 
     def draw(self, state: SSVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are n_particles samples, whatever n."""
@@ -127,11 +123,13 @@ class SSVGD:
             return state.metric
         weight = max(1 / (state.iteration - self.warm_up + 1), 1 / METRIC_MEMORY)
         new = state.start_metric + self.metric(state.particles, gradient)
-        return (1 - weight) * state.metric + weight * new
+        mean: Floats = (1 - weight) * state.metric + weight * new
+        return mean
 
 
 def correlated_noise(K: Floats, d: int, rng: np.random.Generator) -> Floats:
     """Noise (n, d) with covariance K (n, n) between particles and none between coordinates, eq. 25 block by block."""
     n = len(K)
     factor = scipy.linalg.cholesky(K + JITTER * np.eye(n), lower=True)
-    return factor @ rng.standard_normal((n, d))
+    noise: Floats = factor @ rng.standard_normal((n, d))
+    return noise

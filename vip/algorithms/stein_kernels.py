@@ -32,7 +32,8 @@ def inverse_variance(particles: Floats, gradient: Floats) -> Floats:
     >>> inverse_variance(np.array([[0.0], [2.0]]), np.zeros((2, 1))).tolist()
     [1.0]
     """
-    return 1 / np.maximum(particles.var(axis=0), SMALLEST)
+    precision: Floats = 1 / np.maximum(particles.var(axis=0), SMALLEST)
+    return precision
 
 
 def mean_square_gradient(particles: Floats, gradient: Floats) -> Floats:
@@ -46,7 +47,8 @@ def mean_square_gradient(particles: Floats, gradient: Floats) -> Floats:
     >>> mean_square_gradient(np.zeros((2, 1)), np.array([[1.0], [3.0]])).tolist()
     [5.0]
     """
-    return np.maximum(np.mean(gradient**2, axis=0), SMALLEST)
+    square: Floats = np.maximum(np.mean(gradient**2, axis=0), SMALLEST)
+    return square
 
 
 METRICS: dict[str, Metric] = {"variance": inverse_variance, "gradient": mean_square_gradient}

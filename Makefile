@@ -1,0 +1,56 @@
+# make demo        install, run the main job on synthetic data, say where the report is
+# make test        install for development, run the tests
+# make test-full   also the full-size checks, which take minutes
+# make lint        style and types
+# make bench       figures against other codes
+# Everything is installed into the virtual environment $(VENV); nothing else is touched.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= runs/demo
+BIN = $(VENV)/bin
+NATIVE = $(wildcard kernels_c/*/*.[ch] kernels_c/*/*.pyx)
+
+.PHONY: demo test test-full lint bench build clean
+
+demo: $(DEMO)/report/index.html
+	@echo "The report is $(abspath $(DEMO))/report/index.html"
+
+$(DEMO)/report/index.html: $(DEMO)/data/tomo2d.toml | $(VENV)/installed
+	@if [ -f $(DEMO)/run/provenance.json ]; then $(BIN)/vip resume $(DEMO)/run; \
+	else $(BIN)/vip run $(DEMO)/data/tomo2d.toml --output $(DEMO)/run; fi
+	$(BIN)/vip report $(DEMO)/run --output $(DEMO)/report
+
+$(DEMO)/data/tomo2d.toml: | $(VENV)/installed
+	$(BIN)/vip simulate tomo2d $(DEMO)/data
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m "not full"
+
+test-full: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-dev
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+build: $(VENV)/installed
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml setup.py $(NATIVE) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf build *.egg-info kernels_c/*/*.so kernels_c/*/_*.c

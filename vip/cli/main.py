@@ -1,0 +1,39 @@
+"""The `vip` command and its exit codes: 0 done, 1 failed, 2 wrong input, 130 and 143 stopped by a signal and saved."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from vip.cli.check import check
+from vip.cli.data import data
+from vip.cli.doctor import doctor
+from vip.cli.export import export
+from vip.cli.init import init
+from vip.cli.plugins import plugins
+from vip.cli.report import report
+from vip.cli.resume import resume
+from vip.cli.run import run
+from vip.cli.simulate import simulate
+from vip.cli.status import status
+from vip.errors import VIPError
+
+app = typer.Typer(
+    name="vip",
+    help="Bayesian inversion: the posterior of every earth model that fits the data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (init, simulate, check, run, resume, status, report, export, data, plugins, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; an error that a user can cure is one line and an exit code, not a traceback."""
+    try:
+        app()
+    except VIPError as error:
+        print(f"vip: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
