@@ -111,7 +111,7 @@ def gradient_error(log_density: LogDensity, theta: Floats, rng: np.random.Genera
     gradient = log_density(theta)[1][0]
     errors = []
     for _ in range(DIRECTIONS):
-        direction = rng.standard_normal(theta.shape[1])
+        direction = rng.standard_normal((theta.shape[1],))
         direction /= np.linalg.norm(direction)
         expected = float(gradient @ direction)
         shifted = theta + np.concatenate([STEPS, -STEPS])[:, None] * direction

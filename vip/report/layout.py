@@ -1,0 +1,133 @@
+"""How variables are laid out in figures, and what all figures have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vip.protocols import Variable
+
+WIDTH = 9.0
+"""Of a figure, inches."""
+
+# Colours that the colour-blind tell apart (Okabe & Ito 2008).
+BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#8c8c8c", "#000000"
+
+STYLE: dict[str, Any] = {
+    "savefig.dpi": 150,
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    # Names and units are the user's: a dollar sign in them is no formula.
+    "text.parse_math": False,
+}
+"""Of matplotlib while figures are drawn and saved."""
+
+MAX_HISTOGRAMS = 12
+"""A variable of more single numbers is drawn as one line over its entries."""
+
+
+class Picture(NamedTuple):
+    """A figure with its file name, title and caption."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+class Panel(NamedTuple):
+    """One map, line or number of a variable: its index along the leading dimensions and what these say."""
+
+    index: tuple[int, ...]
+    label: str
+
+
+def space_dims(variable: Variable) -> tuple[str, ...]:
+    """Dimensions in space: all but leading ones that are labels, like periods or phases.
+
+    Examples
+    --------
+    >>> axes = {"period": np.array(["5 s", "10 s"]), "x": np.arange(3.0)}
+    >>> space_dims(Variable("velocity", "km/s", ("period", "x"), axes))
+    ('x',)
+    """
+    dims = variable.dims
+    while dims and (dims[0] == "period" or not _is_numeric(variable, dims[0])):
+        dims = dims[1:]
+    return dims
+
+
+def kind(variable: Variable) -> str:
+    """How a variable is drawn: as "maps", "lines" or "numbers", or its "entries" one after the other."""
+    dims = space_dims(variable)
+    if len(dims) > 2 or not all(_is_numeric(variable, dim) for dim in dims):
+        return "entries"
+    if not dims:
+        return "numbers" if variable.size <= MAX_HISTOGRAMS else "entries"
+    return "lines" if len(dims) == 1 else "maps"
+
+
+def panels(variable: Variable) -> Iterator[Panel]:
+    """Every combination of the leading dimensions."""
+    leading = variable.dims[: len(variable.dims) - len(space_dims(variable))]
+    for index in np.ndindex(variable.shape[: len(leading)]):
+        yield Panel(index, ", ".join(f"{dim} {variable.coords[dim][i]}" for dim, i in zip(leading, index, strict=True)))
+
+
+def titled(text: str, panel: Panel) -> str:
+    """A panel's title: what it shows, and of which period."""
+    return f"{text}, {panel.label}" if panel.label else text
+
+
+def name_of(variable: Variable) -> str:
+    """For text."""
+    return variable.long_name or variable.name
+
+
+def value_label(variable: Variable) -> str:
+    """Name and units of the values."""
+    return with_units(name_of(variable), variable.units)
+
+
+def axis_label(variable: Variable, dim: str) -> str:
+    """Name and units of a coordinate; degrees are on the ticks."""
+    units = variable.coord_units.get(dim, "")
+    return dim if units.startswith("degrees") else with_units(dim, units)
+
+
+def with_units(text: str, units: str) -> str:
+    """Text and units, where there are any.
+
+    Examples
+    --------
+    >>> with_units("velocity", "km/s"), with_units("log_noise", "1")
+    ('velocity (km/s)', 'log_noise')
+    """
+    return text if units in ("", "1") else f"{text} ({units})"
+
+
+def format_ticks(axis: Any, units: str) -> None:
+    """Write degrees as °N, °S, °E or °W."""
+    marks = {"degrees_north": ("°S", "°", "°N"), "degrees_east": ("°W", "°", "°E")}.get(units)
+    if marks:
+        axis.set_major_formatter(lambda value, position: f"{abs(value):g}{marks[int(np.sign(value)) + 1]}")
+
+
+def points_down(dim: str) -> bool:
+    """Whether a coordinate grows downwards."""
+    return dim in ("z", "depth")
+
+
+def _is_numeric(variable: Variable, dim: str) -> bool:
+    return bool(np.issubdtype(np.asarray(variable.coords[dim]).dtype, np.number))

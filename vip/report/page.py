@@ -1,0 +1,131 @@
+"""The page: a summary, the figures and the configuration in one file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from jinja2 import Environment, FileSystemLoader
+
+from vip.inversion import build_algorithm
+from vip.report import fit, maps, marginals, trace
+from vip.report.convergence import convergence
+from vip.report.findings import Findings
+from vip.report.layout import STYLE, Picture
+from vip.result import Result
+
+FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
+    maps.moments,
+    maps.samples,
+    marginals.profiles,
+    marginals.lines,
+    marginals.numbers,
+    maps.coverage,
+    fit.residuals,
+]
+"""In the order of the page; each leaves out what the forward cannot tell."""
+
+
+def write_report(result: Result, output: Path | None = None) -> Path:
+    """Write figures and ``index.html``, which holds all of them, for a finished or interrupted run.
+
+    Parameters
+    ----------
+    result : Result
+    output : path, optional
+        Folder; without it ``report`` in the run directory.
+
+    Returns
+    -------
+    Path
+        Of the page.
+    """
+    output = output or result.path / "report"
+    output.mkdir(parents=True, exist_ok=True)
+    findings = Findings(result)
+    figures = []
+    with matplotlib.rc_context(STYLE):
+        for picture in _pictures(findings):
+            png = _png(picture)
+            (output / (re.sub(r"\W+", "_", picture.name) + ".png")).write_bytes(png)
+            figures.append((picture, base64.b64encode(png).decode()))
+    # Nothing in the page is markup but the template's own.
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    page = environment.get_template("template.html").render(
+        name=result.path.resolve().name,
+        summary=summary(findings),
+        figures=figures,
+        config=(result.path / "config.toml").read_text(encoding="utf-8"),
+    )
+    index = output / "index.html"
+    index.write_text(page, encoding="utf-8")
+    return index
+
+
+def summary(findings: Findings) -> dict[str, str]:
+    """What was run, what it cost and what it gave, in words."""
+    result = findings.result
+    settings, made = result.problem.config.algorithm, result.store.provenance
+    options = settings.model_dump(exclude={"name", "iterations"})
+    seconds = np.array([m["seconds"] for m in result.store.metrics()])
+    algorithm = build_algorithm(settings)
+    rows = {
+        "Status": result.status,
+        "Algorithm": f"{settings.name}: " + ", ".join(f"{key} {value}" for key, value in options.items()),
+        "Iterations": f"{len(seconds):,} of {settings.iterations:,}",
+        "Samples": "none yet",
+        "Model": f"{findings.space.size:,} parameters: {', '.join(v.name for v in findings.space.variables)}",
+        "Evaluations": f"{len(seconds) * algorithm.n_evaluated:,} models, {algorithm.n_evaluated} an iteration",
+    }
+    if len(seconds):
+        rows["Time"] = f"{_duration(seconds.sum())}; {np.median(seconds):.3g} s an iteration (median)"
+    if findings.sampled:
+        rows |= _sample_rows(findings, algorithm.is_chain)
+    rows["Machine"] = f"{made['machine']}, {made['platform']}"
+    rows["Seed"] = str(made["seed"])
+    rows["Versions"] = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
+    rows["Versions"] += f", Python {made['python']}"
+    return rows
+
+
+def _sample_rows(findings: Findings, is_chain: bool) -> dict[str, str]:
+    chains, draws, _ = findings.result.models.shape
+    rows = {"Samples": f"{chains * draws:,}" + (f": {chains} chains of {draws:,}" if is_chain else "")}
+    if findings.fit is not None:
+        data, before, after = len(findings.fit.observed), findings.fit.chi2_before, findings.fit.chi2_after
+        rows["Data fit"] = f"χ² per datum {after:.3g}, from {before:.3g} over the prior; {data:,} data"
+    converged = convergence(findings.result.models) if is_chain else None
+    if converged:
+        rows["Convergence"] = str(converged)
+    return rows
+
+
+def _pictures(findings: Findings) -> Iterator[Picture]:
+    if findings.sampled:
+        for draw in FIGURES:
+            yield from draw(findings)
+    yield from trace.trace(findings)
+
+
+def _png(picture: Picture) -> bytes:
+    buffer = BytesIO()
+    picture.figure.savefig(buffer, format="png", bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def _duration(seconds: float) -> str:
+    """In a unit that suits it.
+
+    Examples
+    --------
+    >>> _duration(12.34), _duration(1234), _duration(12345)
+    ('12.3 s', '20.6 min', '3.4 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

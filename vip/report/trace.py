@@ -1,0 +1,52 @@
+"""The run itself: log-posterior and step by iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vip.protocols import Floats
+from vip.report.findings import Findings
+from vip.report.layout import BLUE, WIDTH, Picture
+
+
+def trace(findings: Findings) -> Iterator[Picture]:
+    """Mean log-posterior over the whole run and after burn-in, and the size of the steps."""
+    metrics = findings.result.store.metrics()
+    if not metrics:
+        return
+    settings = findings.result.problem.config.algorithm
+    warm_up, burn_in = getattr(settings, "warm_up", 0), getattr(settings, "burn_in", 0)
+    iteration, log_density, step = (np.array([m[key] for m in metrics]) for key in ("iteration", "log_density", "step"))
+    figure = Figure(figsize=(WIDTH + 0.6, 2.9), layout="constrained")
+    whole, late, steps = figure.subplots(1, 3)
+    for ax, values, label in ((whole, log_density, "mean log-posterior"), (steps, step, "r.m.s. step of θ")):
+        ax.plot(iteration, values, color=BLUE, lw=1)
+        ax.set(xlabel="iteration", ylabel=label, xlim=(0, iteration[-1]))
+        _shade(ax, warm_up, burn_in)
+    steps.set_yscale("log")
+    whole.set_title("whole run")
+    steps.set_title("step size")
+    _draw_late(late, iteration, log_density, burn_in)
+    caption = "The mean is over the particles, in unconstrained space. "
+    yield Picture("trace", "Log-posterior and steps", caption, figure)
+
+
+def _draw_late(ax: Axes, iteration: Floats, log_density: Floats, burn_in: int) -> None:
+    """After burn-in, or the second half where there is none or it is not over."""
+    first = burn_in if 0 < burn_in < iteration[-1] else iteration[-1] // 2
+    late = iteration > first
+    ax.plot(iteration[late], log_density[late], color=BLUE, lw=1)
+    ax.set(xlabel="iteration", ylabel="mean log-posterior", title="after burn-in" if first == burn_in else "second half")
+
+
+def _shade(ax: Axes, warm_up: int, burn_in: int) -> None:
+    if burn_in:
+        ax.axvspan(warm_up, burn_in, color="0.92", lw=0, label="burn-in")
+    if warm_up:
+        ax.axvspan(0, warm_up, color="0.82", lw=0, label="warm-up")
+    if burn_in:
+        ax.legend(loc="lower right")
