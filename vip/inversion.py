@@ -14,10 +14,10 @@ from vip import runner
 from vip.algorithms import ADVI, SSVGD, SVGD
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
 from vip.algorithms.stein_kernels import METRICS, RBF, Metric
-from vip.config import ADVISettings, AlgorithmSettings, KernelSettings, StepSettings, SVGDSettings
+from vip.config import ADVISettings, AlgorithmSettings, KernelSettings, StepSettings, SVGDSettings, load_config
 from vip.dispatch.serial import Serial
 from vip.errors import StoreError
-from vip.problem import Problem, load_problem
+from vip.problem import Problem, build_problem
 from vip.protocols import Algorithm, Floats
 from vip.result import Result
 from vip.rng import Purpose, stream
@@ -63,7 +63,7 @@ def run(
         If the run cannot go on; what was done is saved.
     """
     settings, seed = problem.config.algorithm, problem.config.seed
-    inputs = [problem.path, *getattr(problem.forward, "inputs", [])]
+    inputs = getattr(problem.forward, "inputs", [])
     store = Store.create(
         output_directory(problem, output), problem.path.read_text(), provenance(seed, problem.path, inputs), overwrite
     )
@@ -97,12 +97,12 @@ def resume(run_dir: str | Path, tell: Tell = lambda progress: None, stop: Stop =
 
 
 def load_run(store: Store) -> Problem:
-    """The problem of a run directory, built from the files that the run began with.
+    """The problem of a run directory: its own copy of the configuration, and the data files that the run began with.
 
     Raises
     ------
     StoreError
-        If one of them has changed or is gone.
+        If one of the data files has changed or is gone.
     """
     for file, expected in store.provenance["inputs"].items():
         path = Path(file)
@@ -110,7 +110,7 @@ def load_run(store: Store) -> Problem:
             raise StoreError(f"{file}: is gone; {store.path} was made from it")
         if checksum(path) != expected:
             raise StoreError(f"{file}: has changed since {store.path} was begun; restore it or start a new run")
-    return load_problem(store.provenance["config"])
+    return build_problem(load_config(store.path / "config.toml"), Path(store.provenance["config"]))
 
 
 def output_directory(problem: Problem, output: str | Path | None = None) -> Path:

@@ -91,8 +91,7 @@ def squared_distances(particles: Floats, metric: Floats | None = None) -> Floats
     n, d = particles.shape
     gram = np.zeros((n, n), order="F")
     for start in range(0, d, COLUMNS):
-        block = particles[:, start : start + COLUMNS]
-        block = block - block.mean(axis=0)  # distances do not change, and far fewer digits cancel
+        block = particles[:, start : start + COLUMNS] - particles[0, start : start + COLUMNS]  # fewer digits cancel
         if metric is not None:
             block *= np.sqrt(metric[start : start + COLUMNS])
         # The transpose of a C array is the Fortran array that BLAS wants: no copy is made.
@@ -147,16 +146,17 @@ def drift(particles: Floats, gradient: Floats, K: Floats, bandwidth: float, metr
     blocks, so that beyond the result (n, d) only a block is held.
     """
     n, d = particles.shape
-    h = bandwidth
-    row_sum = K.sum(axis=1, keepdims=True)
+    weight = K / n
+    outward = weight.sum(axis=1, keepdims=True) / bandwidth**2
     direction = np.empty((n, d))
     for start in range(0, d, COLUMNS):
         columns = slice(start, start + COLUMNS)
-        x = particles[:, columns] - particles[:, columns].mean(axis=0)
-        pull = gradient[:, columns] if metric is None else gradient[:, columns] / metric[columns]
-        out = K @ (pull - x / h**2)
-        x *= row_sum / h**2
-        out += x
-        out /= n
-        direction[:, columns] = out
+        x, pull = particles[:, columns], gradient[:, columns]
+        if metric is not None:
+            pull = pull / metric[columns]
+        block = x / -(bandwidth**2)
+        block += pull
+        np.matmul(weight, block, out=direction[:, columns])
+        np.multiply(x, outward, out=block)
+        direction[:, columns] += block
     return direction

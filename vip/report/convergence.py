@@ -22,11 +22,11 @@ class Convergence(NamedTuple):
     def __str__(self) -> str:
         share = float(np.mean(self.r_hat > 1.1))
         if self.r_hat.max() < 1.01:
-            verdict = "the chains agree"
+            verdict = "The chains agree"
         elif share < 0.05:
-            verdict = "the chains agree almost everywhere"
+            verdict = "The chains agree almost everywhere"
         else:
-            verdict = f"the chains disagree (R-hat > 1.1) on {share:.0%} of the entries: run longer"
+            verdict = f"The chains disagree (R-hat > 1.1) on {share:.0%} of the entries: run longer"
         return (
             f"{verdict}. R-hat {np.median(self.r_hat):.3f} median, {self.r_hat.max():.2f} worst; "
             f"bulk ESS {np.median(self.ess):.0f} median, {self.ess.min():.0f} smallest; {len(self.ess)} entries checked"

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vip.errors import StoreError
-from vip.protocols import Floats, Variable
-from vip.result import N_PRIOR, Result
+from vip.protocols import Floats
+from vip.report.layout import Panel
+from vip.result import Result
 from vip.rng import Purpose, stream
 
+N_PRIOR = 100
+"""Models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
 N_FIT = 50
 """Models whose data are predicted, before and after."""
 MAX_PREDICTED = 10_000_000
@@ -21,6 +24,8 @@ MAX_PREDICTED = 10_000_000
 class Fit(NamedTuple):
     """Residuals (observed - predicted) / sigma of prior models and of samples, (n, n_data) each."""
 
+    label: str
+    """What the data are, with units."""
     observed: Floats
     before: Floats
     after: Floats
@@ -67,18 +72,20 @@ class Findings:
     @cached_property
     def mean(self) -> Floats:
         """Mean model (d,)."""
-        return self.flat.mean(axis=0, dtype=np.float64)
+        mean: Floats = self.flat.mean(axis=0, dtype=np.float64)
+        return mean
 
     @cached_property
     def std(self) -> Floats:
         """Standard deviation (d,)."""
-        return self.flat.std(axis=0, dtype=np.float64)
+        std: Floats = self.flat.std(axis=0, dtype=np.float64)
+        return std
 
     @cached_property
     def prior(self) -> Floats:
-        """Models (n, d) drawn from the prior, those of `Result.to_datatree`."""
+        """Models (n, d) drawn from the prior."""
         problem = self.result.problem
-        return problem.sample_prior(N_PRIOR, stream(problem.config.seed, 1, Purpose.START))
+        return problem.sample_prior(N_PRIOR, stream(problem.config.seed, 0, Purpose.CHECK))
 
     @property
     def truth(self) -> Floats | None:
@@ -88,11 +95,11 @@ class Findings:
 
     @cached_property
     def coverage(self) -> Floats | None:
-        """Ray length (km) in the mean model near each entry of the first variable."""
+        """Ray length (km) in the mean model near each entry of the first variable, as one vector."""
         if not hasattr(self._forward, "coverage"):
             return None
         coverage: Floats = self._forward.coverage(self.mean)
-        return coverage
+        return coverage.ravel()
 
     @cached_property
     def fit(self) -> Fit | None:
@@ -105,19 +112,16 @@ class Findings:
         def residuals(models: Floats) -> Floats:
             chosen = models[np.linspace(0, len(models) - 1, min(n, len(models))).astype(int)]
             predicted: Floats = forward.simulate(chosen.astype(np.float64))
-            return (forward.observed - predicted) / forward.sigma
+            normalised: Floats = (forward.observed - predicted) / forward.sigma
+            return normalised
 
-        return Fit(forward.observed, residuals(self.prior), residuals(self.flat))
+        return Fit(getattr(forward, "data_label", ""), forward.observed, residuals(self.prior), residuals(self.flat))
 
-    def of(self, variable: Variable, models: Floats) -> Floats:
-        """The part of models (..., d) that is `variable`, in its shape."""
-        return self.space.unpack(models)[variable.name]
-
-    def prior_range(self, variable: Variable) -> tuple[Floats, Floats, str]:
-        """Bounds of the prior in the variable's shape, or where it has none its 5-95 % range; and which of the two."""
+    def prior_range(self, panel: Panel) -> tuple[Floats, Floats, str]:
+        """Bounds of the prior in the panel's shape, or where it has none its 5-95 % range; and which of the two."""
         prior = self.result.problem.prior
-        lower, upper = self.of(variable, prior.lower), self.of(variable, prior.upper)
+        lower, upper = panel.of(prior.lower), panel.of(prior.upper)
         if np.isfinite(lower).all() and np.isfinite(upper).all():
             return lower, upper, "prior bounds"
-        lower, upper = np.quantile(self.of(variable, self.prior), [0.05, 0.95], axis=0)
+        lower, upper = np.quantile(panel.of(self.prior), [0.05, 0.95], axis=0)
         return lower, upper, "prior 5–95 %"

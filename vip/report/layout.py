@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from vip.protocols import Variable
+from vip.protocols import Floats, ModelSpace, Variable
 
 WIDTH = 9.0
 """Of a figure, inches."""
+DPI = 150
+SPACING = 0.12
+"""Between panels with axes of their own, inches."""
 
 # Colours that the colour-blind tell apart (Okabe & Ito 2008).
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#8c8c8c", "#000000"
 
-STYLE: dict[str, Any] = {
-    "savefig.dpi": 150,
+STYLE: dict[Any, Any] = {
+    "savefig.dpi": DPI,
     "font.size": 9.5,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -47,10 +49,17 @@ class Picture(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One map, line or number of a variable: its index along the leading dimensions and what these say."""
+    """One map, line or number: a part of the model vector."""
 
-    index: tuple[int, ...]
     label: str
+    """What leading dimensions say of it: "period 10 s"."""
+    first: int
+    shape: tuple[int, ...]
+
+    def of(self, models: Floats) -> Floats:
+        """The part of models (..., d), in its shape."""
+        end = self.first + int(np.prod(self.shape, dtype=int))
+        return models[..., self.first : end].reshape(models.shape[:-1] + self.shape)
 
 
 def space_dims(variable: Variable) -> tuple[str, ...]:
@@ -78,15 +87,29 @@ def kind(variable: Variable) -> str:
     return "lines" if len(dims) == 1 else "maps"
 
 
-def panels(variable: Variable) -> Iterator[Panel]:
-    """Every combination of the leading dimensions."""
-    leading = variable.dims[: len(variable.dims) - len(space_dims(variable))]
-    for index in np.ndindex(variable.shape[: len(leading)]):
-        yield Panel(index, ", ".join(f"{dim} {variable.coords[dim][i]}" for dim, i in zip(leading, index, strict=True)))
+def panels(space: ModelSpace, variable: Variable) -> list[Panel]:
+    """A variable's maps, lines or numbers, one for every combination of its leading dimensions.
+
+    Examples
+    --------
+    >>> phases = Variable("residual", "s", ("phase",), {"phase": np.array(["P", "S"])})
+    >>> [panel.label for panel in panels(ModelSpace((phases,)), phases)]
+    ['phase P', 'phase S']
+    """
+    first = space.slices()[variable.name].start
+    if kind(variable) == "entries":
+        return [Panel("", first, (variable.size,))]
+    n_leading = len(variable.dims) - len(space_dims(variable))
+    shape = variable.shape[n_leading:]
+    labels = [
+        ", ".join(f"{dim} {variable.coords[dim][i]}" for dim, i in zip(variable.dims, index, strict=False))
+        for index in np.ndindex(variable.shape[:n_leading])
+    ]
+    return [Panel(label, first + i * int(np.prod(shape, dtype=int)), shape) for i, label in enumerate(labels)]
 
 
 def titled(text: str, panel: Panel) -> str:
-    """A panel's title: what it shows, and of which period."""
+    """What a panel shows, and of which period."""
     return f"{text}, {panel.label}" if panel.label else text
 
 
@@ -122,6 +145,17 @@ def format_ticks(axis: Any, units: str) -> None:
     marks = {"degrees_north": ("°S", "°", "°N"), "degrees_east": ("°W", "°", "°E")}.get(units)
     if marks:
         axis.set_major_formatter(lambda value, position: f"{abs(value):g}{marks[int(np.sign(value)) + 1]}")
+
+
+def rounded(value: float) -> str:
+    """Three digits, and no exponent below a billion.
+
+    Examples
+    --------
+    >>> rounded(1.0234), rounded(1012.3)
+    ('1.02', '1,012')
+    """
+    return f"{value:,.0f}" if 100 <= value < 1e9 else f"{value:.3g}"
 
 
 def points_down(dim: str) -> bool:

@@ -10,7 +10,8 @@ from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator
 
 from vip.priors import KM_PER_DEGREE
 from vip.protocols import Floats, Variable
@@ -28,6 +29,7 @@ from vip.report.layout import (
     space_dims,
     titled,
     value_label,
+    with_units,
 )
 
 N_SHOWN = 4
@@ -38,54 +40,54 @@ OUTLIERS = 0.01
 
 def moments(findings: Findings) -> Iterator[Picture]:
     """Mean and standard deviation of each map, after the truth where it is known."""
+    models = {"mean": findings.mean} if findings.truth is None else {"truth": findings.truth, "mean": findings.mean}
     for variable in _maps(findings):
-        mean, std = findings.of(variable, findings.mean), findings.of(variable, findings.std)
-        prior_std = findings.of(variable, findings.prior).std(axis=0)
-        truth = None if findings.truth is None else findings.of(variable, findings.truth)
-        compared = {"mean": mean} if truth is None else {"truth": truth, "mean": mean}
-        figure, axes = _grid(variable, len(list(panels(variable))), len(compared) + 1)
-        for row, panel in zip(axes, panels(variable), strict=True):
-            shown = {title: values[panel.index] for title, values in compared.items()}
-            _draw_row(figure, row[:-1], variable, panel, shown, findings.stations)
-            _draw_std(figure, row[-1], variable, panel, std[panel.index], prior_std[panel.index], findings.stations)
-        names = "Truth, mean and standard deviation" if truth is not None else "Mean and standard deviation"
+        every = panels(findings.space, variable)
+        figure, axes = _grid(variable, len(every), len(models) + 1)
+        for row, panel in zip(axes, every, strict=True):
+            shown = {titled(title, panel): panel.of(model) for title, model in models.items()}
+            _draw_row(figure, row[:-1], variable, shown, findings.stations)
+            _draw_std(figure, row[-1], findings, variable, panel)
+        beside = "" if findings.truth is None else ", beside the truth"
         caption = "Triangles: stations. " if findings.stations is not None else ""
-        caption += "The line on the right colour bar is the prior's standard deviation: there, data say nothing."
-        yield Picture(f"{variable.name}_mean_std", f"{names} of {name_of(variable)}", caption, figure)
+        caption += "Black line on the right colour bar: standard deviation of the prior."
+        title = f"Mean and standard deviation of {name_of(variable)}{beside}"
+        yield Picture(f"{variable.name}_mean_std", title, caption, figure)
 
 
 def samples(findings: Findings) -> Iterator[Picture]:
-    """A few samples of each map: each of them explains the data."""
+    """A few samples of each map."""
     chosen = findings.flat[np.linspace(0, len(findings.flat) - 1, N_SHOWN).astype(int)]
     for variable in _maps(findings):
-        values = findings.of(variable, chosen)
-        figure, axes = _grid(variable, len(list(panels(variable))), N_SHOWN)
-        for row, panel in zip(axes, panels(variable), strict=True):
-            shown = {f"sample {i + 1}": value[panel.index] for i, value in enumerate(values)}
-            _draw_row(figure, row, variable, panel, shown, None)
-        caption = "What they share is constrained by the data; what differs is not."
+        every = panels(findings.space, variable)
+        figure, axes = _grid(variable, len(every), N_SHOWN)
+        for row, panel in zip(axes, every, strict=True):
+            shown = {titled(f"sample {i + 1}", panel): values for i, values in enumerate(panel.of(chosen))}
+            _draw_row(figure, row, variable, shown, None)
+        caption = "Features that all of them share are constrained; the rest is uncertainty."
         yield Picture(f"{variable.name}_samples", f"Samples of {name_of(variable)}", caption, figure)
 
 
 def coverage(findings: Findings) -> Iterator[Picture]:
     """Length of rays near each node of the first variable."""
     variable = findings.space.variables[0]
-    if kind(variable) != "maps" or findings.coverage is None:
+    if kind(variable) != "maps" or findings.coverage is None or not findings.coverage.any():
         return
-    n = len(list(panels(variable)))
-    columns = min(n, 3)
-    figure, axes = _grid(variable, -(-n // columns), columns)
-    hit = findings.coverage[findings.coverage > 0]
-    low, high = np.quantile(hit, [0.05, 1]) if len(hit) else (1.0, 10.0)
+    every = panels(findings.space, variable)
+    columns = min(len(every), 3)
+    figure, axes = _grid(variable, -(-len(every) // columns), columns)
+    low, high = np.quantile(findings.coverage[findings.coverage > 0], [0.05, 1])
     norm = LogNorm(low, max(high, 1.01 * low))
-    for ax, panel in zip(axes.flat, panels(variable), strict=False):
-        values = np.ma.masked_less_equal(findings.coverage[panel.index], 0)
-        mesh = draw_map(ax, variable, values, norm, cm.lapaz_r, findings.stations, titled("coverage", panel))
-    for ax in axes.flat[n:]:
+    for ax, panel in zip(axes.flat, every, strict=False):
+        lengths = np.ma.masked_less_equal(panel.of(findings.coverage), 0)
+        mesh = draw_map(ax, variable, lengths, norm, cm.lapaz_r, findings.stations, panel.label)
+        ax.set_facecolor("0.88")
+    for ax in axes.flat[len(every) :]:
         ax.remove()
     bar = figure.colorbar(mesh, ax=axes, label="length of rays per node (km)", extend="min", format="{x:g}", pad=0.02)
+    bar.locator = LogLocator(subs=(1, 2, 5))
     bar.minorticks_off()
-    yield Picture("coverage", "Ray coverage", "In the mean model, on a logarithmic scale. White: no rays.", figure)
+    yield Picture("coverage", "Ray coverage", "In the mean model, on a logarithmic scale. Grey: no rays.", figure)
 
 
 def draw_map(
@@ -108,51 +110,34 @@ def draw_map(
     return mesh
 
 
-def velocity_scale(variable: Variable, *maps: Floats) -> tuple[Normalize, Any]:
-    """One colour scale for maps that are compared: slow is red, fast is blue and the median is pale."""
-    values = np.concatenate([m.ravel() for m in maps])
-    low, middle, high = np.quantile(values, [OUTLIERS, 0.5, 1 - OUTLIERS])
-    if not variable.units.endswith("/s"):
-        return Normalize(low, high), cm.batlow
-    reach = max(high - middle, middle - low)
-    return Normalize(middle - reach, middle + reach), cm.roma
+def colour_scale(variable: Variable, *maps: Floats) -> tuple[Normalize, Any]:
+    """One colour scale for maps that are compared; of velocities, slow is brown and fast is blue."""
+    low, high = np.quantile(np.concatenate([m.ravel() for m in maps]), [OUTLIERS, 1 - OUTLIERS])
+    return Normalize(low, high), cm.roma if variable.units.endswith("/s") else cm.batlow
 
 
 def _maps(findings: Findings) -> list[Variable]:
     return [variable for variable in findings.space.variables if kind(variable) == "maps"]
 
 
-def _draw_row(
-    figure: Figure,
-    axes: Any,
-    variable: Variable,
-    panel: Panel,
-    maps: dict[str, Floats],
-    stations: Floats | None,
-) -> None:
-    """Maps side by side with one colour bar."""
-    norm, colours = velocity_scale(variable, *maps.values())
+def _draw_row(figure: Figure, axes: Any, variable: Variable, maps: dict[str, Floats], stations: Floats | None) -> None:
+    """Maps by title, side by side with one colour bar."""
+    norm, colours = colour_scale(variable, *maps.values())
     for ax, (title, values) in zip(axes, maps.items(), strict=True):
-        mesh = draw_map(ax, variable, values, norm, colours, stations, titled(title, panel))
+        mesh = draw_map(ax, variable, values, norm, colours, stations, title)
         ax.label_outer()
     _draw_scale_bar(axes[0], variable)
     figure.colorbar(mesh, ax=axes, label=value_label(variable), extend=_extend(norm, *maps.values()), pad=0.02)
 
 
-def _draw_std(
-    figure: Figure,
-    ax: Axes,
-    variable: Variable,
-    panel: Panel,
-    std: Floats,
-    prior_std: Floats,
-    stations: Floats | None,
-) -> None:
+def _draw_std(figure: Figure, ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
+    std = panel.of(findings.std)
     norm = Normalize(*np.quantile(std, [OUTLIERS, 1 - OUTLIERS]))
-    mesh = draw_map(ax, variable, std, norm, cm.lajolla, stations, titled("standard deviation", panel))
+    mesh = draw_map(ax, variable, std, norm, cm.acton_r, findings.stations, titled("standard deviation", panel))
     ax.label_outer()
-    bar = figure.colorbar(mesh, ax=ax, label=value_label(variable), extend=_extend(norm, std), pad=0.04)
-    bar.ax.axhline(float(np.median(prior_std)), color="black", lw=2)
+    label = with_units("standard deviation", variable.units)
+    bar = figure.colorbar(mesh, ax=ax, label=label, extend=_extend(norm, std), pad=0.04)
+    bar.ax.axhline(float(np.median(panel.of(findings.prior).std(axis=0))), color="black", lw=2)
 
 
 def _grid(variable: Variable, rows: int, columns: int) -> tuple[Figure, Any]:
@@ -160,7 +145,7 @@ def _grid(variable: Variable, rows: int, columns: int) -> tuple[Figure, Any]:
     y, x = (variable.coords[dim] for dim in space_dims(variable))
     aspect = _aspect(variable)
     shape = 0.6 if aspect == "auto" else float(np.clip(np.ptp(y) / max(np.ptp(x), 1e-30) * aspect, 0.3, 2))
-    width = min(WIDTH / columns, 4.0)
+    width = min(WIDTH / columns, 3.2)
     figure = Figure(figsize=(columns * width + 0.6, rows * (0.8 * width * shape + 0.6)), layout="compressed")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
 
@@ -184,13 +169,13 @@ def _draw_scale_bar(ax: Axes, variable: Variable) -> None:
         return
     rows, columns = (variable.coords[dim] for dim in space_dims(variable))
     km_per_degree = KM_PER_DEGREE * np.cos(np.radians(np.mean(rows)))
-    quarter = np.ptp(columns) * km_per_degree / 4
-    km = max(step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5) if step * 10.0**power <= quarter)
-    bar = AnchoredSizeBar(
-        ax.transData, km / km_per_degree, f"{km:g} km", "lower right", borderpad=0.3, sep=3, fontproperties={"size": 8}
-    )
-    bar.patch.set(alpha=0.8, lw=0)
-    ax.add_artist(bar)
+    longest = np.ptp(columns) * km_per_degree / 3
+    km = max(step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5) if step * 10.0**power <= longest)
+    east, south = columns.max() - 0.03 * np.ptp(columns), rows.min() + 0.03 * np.ptp(rows)
+    west = east - km / km_per_degree
+    halo = [withStroke(linewidth=3, foreground="white")]
+    ax.plot([west, east], [south, south], color="black", lw=2, path_effects=halo)
+    ax.text((west + east) / 2, south, f"{km:g} km", ha="center", va="bottom", size=8, path_effects=halo)
 
 
 def _extend(norm: Normalize, *maps: Floats) -> str:

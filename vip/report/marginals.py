@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from vip.protocols import Floats, Variable
 from vip.report.findings import Findings
@@ -27,10 +28,12 @@ from vip.report.layout import (
     panels,
     points_down,
     space_dims,
-    titled,
     value_label,
 )
-from vip.report.maps import draw_map, velocity_scale
+from vip.report.maps import colour_scale, draw_map
+
+HALO = [withStroke(linewidth=3, foreground="white")]
+"""Around lines on an image."""
 
 
 def profiles(findings: Findings) -> Iterator[Picture]:
@@ -38,52 +41,32 @@ def profiles(findings: Findings) -> Iterator[Picture]:
     for variable in findings.space.variables:
         if kind(variable) != "maps":
             continue
-        every = list(panels(variable))
+        every = panels(findings.space, variable)
         figure = Figure(figsize=(WIDTH + 0.6, 3.2 * len(every)), layout="constrained")
         axes = figure.subplots(len(every), 2, squeeze=False, width_ratios=[3, 1])
-        row = _best_row(findings, variable)
+        with_rays = findings.coverage is not None and variable is findings.space.variables[0]
         for (ax, map_ax), panel in zip(axes, every, strict=True):
+            row = _best_row(panel.of(findings.coverage)) if findings.coverage is not None and with_rays else panel.shape[0] // 2
             _draw_density(figure, ax, findings, variable, panel, row)
             _draw_where(map_ax, findings, variable, panel, row)
-        best = "with most rays" if _has_coverage(findings, variable) else "in the middle"
-        caption = f"Along the row {best}, drawn on the mean map at the right."
+        caption = f"Along the row {'with most rays' if with_rays else 'in the middle'}, drawn on the mean map at the right."
         yield Picture(f"{variable.name}_profile", f"Marginals of {name_of(variable)} on a profile", caption, figure)
 
 
 def lines(findings: Findings) -> Iterator[Picture]:
     """Mean and 5-95 % range of each variable with one dimension, or of the entries of one that has no other picture."""
     for variable in findings.space.variables:
-        if kind(variable) not in ("lines", "entries"):
-            continue
-        every = [Panel((), "")] if kind(variable) == "entries" else list(panels(variable))
-        columns = min(len(every), 3)
-        rows = -(-len(every) // columns)
-        figure = Figure(figsize=(min(WIDTH, 6.0 * columns), 3.6 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for ax, panel in zip(axes.flat, every, strict=False):
-            _draw_line(ax, findings, variable, panel)
-        for ax in axes.flat[len(every) :]:
-            ax.remove()
-        axes.flat[0].legend()
-        yield Picture(variable.name, f"{name_of(variable)}", "Mean and 5–95 % range of the samples.", figure)
+        if kind(variable) in ("lines", "entries"):
+            figure = _small_panels(findings, variable, _draw_line)
+            yield Picture(variable.name, f"Marginals of {name_of(variable)}", "Mean and 5–95 % range of the samples.", figure)
 
 
 def numbers(findings: Findings) -> Iterator[Picture]:
     """Histogram of each variable that is a single number, or one for each period."""
     for variable in findings.space.variables:
-        if kind(variable) != "numbers":
-            continue
-        every = list(panels(variable))
-        columns = min(len(every), 3)
-        rows = -(-len(every) // columns)
-        figure = Figure(figsize=(max(4.5, WIDTH * columns / 3), 2.8 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for ax, panel in zip(axes.flat, every, strict=False):
-            _draw_histogram(ax, findings, variable, panel)
-        for ax in axes.flat[len(every) :]:
-            ax.remove()
-        axes.flat[0].legend()
-        yield Picture(variable.name, f"{name_of(variable)}", "Prior and posterior.", figure)
+        if kind(variable) == "numbers":
+            figure = _small_panels(findings, variable, _draw_histogram)
+            yield Picture(variable.name, f"Marginals of {name_of(variable)}", "Of the prior and of the posterior.", figure)
 
 
 def density(values: Floats, edges: Floats) -> Floats:
@@ -97,39 +80,57 @@ def density(values: Floats, edges: Floats) -> Floats:
     return np.stack([np.histogram(column, edges, density=True)[0] for column in values.T], axis=1)
 
 
-def _draw_density(
-    figure: Figure, ax: Axes, findings: Findings, variable: Variable, panel: Panel, row: int
-) -> None:
+def _draw_density(figure: Figure, ax: Axes, findings: Findings, variable: Variable, panel: Panel, row: int) -> None:
     _, dim = space_dims(variable)
-    place, at = variable.coords[dim], (..., *panel.index, row, slice(None))
-    samples = findings.of(variable, findings.flat)[at]
-    low, high, label = findings.prior_range(variable)
-    low, high = low[at], high[at]
-    bottom, top = min(low.min(), samples.min()), max(high.max(), samples.max())
+    place = variable.coords[dim]
+    samples = panel.of(findings.flat)[:, row]
+    lower, upper, label = findings.prior_range(panel)
+    bottom, top = min(lower[row].min(), samples.min()), max(upper[row].max(), samples.max())
     edges = np.linspace(bottom, top, int(np.clip(4 * len(samples) ** (1 / 3), 16, 100)))
     image = density(samples, edges)
-    centres = (edges[1:] + edges[:-1]) / 2
-    mesh = ax.pcolormesh(place, centres, image, cmap=cm.oslo_r, vmin=0, vmax=np.quantile(image, 0.995), shading="nearest")
-    ax.plot(place, findings.of(variable, findings.mean)[at], color=ORANGE, lw=1.8, label="mean")
+    brightest = np.quantile(image, 0.995)
+    mesh = ax.pcolormesh(place, (edges[1:] + edges[:-1]) / 2, image, cmap=cm.oslo_r, vmin=0, vmax=brightest, shading="nearest")
+    ax.plot(place, panel.of(findings.mean)[row], color=ORANGE, lw=1.8, label="mean", path_effects=HALO)
     if findings.truth is not None:
-        ax.plot(place, findings.of(variable, findings.truth)[at], color=BLACK, lw=1.5, ls="--", label="truth")
-    for bound, text in ((low, label), (high, None)):
-        ax.plot(place, bound, color=GREY, lw=1.2, ls=":", label=text)
+        truth = panel.of(findings.truth)[row]
+        ax.plot(place, truth, color=BLACK, lw=1.5, ls="--", label="truth", path_effects=HALO)
+    ax.plot(place, lower[row], color=BLACK, lw=1, ls=":", label=label)
+    ax.plot(place, upper[row], color=BLACK, lw=1, ls=":")
     margin = 0.04 * (top - bottom)
     ax.set(ylim=(bottom - margin, top + margin), xlabel=axis_label(variable, dim), ylabel=value_label(variable))
-    ax.set_title(titled("marginal density", panel))
+    ax.set_title(panel.label, loc="left")
     format_ticks(ax.xaxis, variable.coord_units.get(dim, ""))
-    ax.legend(loc="upper right", ncols=3)
-    units = "" if variable.units == "1" else f" (1 / ({variable.units}))"
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
+    units = "" if variable.units == "1" else f" (per {variable.units})"
     figure.colorbar(mesh, ax=ax, label=f"probability density{units}", extend="max", pad=0.01)
 
 
 def _draw_where(ax: Axes, findings: Findings, variable: Variable, panel: Panel, row: int) -> None:
     """The profile on the mean map."""
-    mean = findings.of(variable, findings.mean)[panel.index]
-    draw_map(ax, variable, mean, *velocity_scale(variable, mean), None, titled("profile", panel))
+    mean = panel.of(findings.mean)
+    draw_map(ax, variable, mean, *colour_scale(variable, mean), None, "")
     rows, _ = space_dims(variable)
     ax.axhline(float(variable.coords[rows][row]), color=BLACK, lw=2)
+
+
+def _best_row(coverage: Floats) -> int:
+    return int(np.argmax(coverage.sum(axis=1)))
+
+
+def _small_panels(findings: Findings, variable: Variable, draw: Callable[[Axes, Findings, Variable, Panel], None]) -> Figure:
+    """A figure with up to three panels a row, and one legend."""
+    every = panels(findings.space, variable)
+    columns = min(len(every), 3)
+    rows = -(-len(every) // columns)
+    figure = Figure(figsize=(min(WIDTH, 5.0 * columns), 3.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax, panel in zip(axes.flat, every, strict=False):
+        draw(ax, findings, variable, panel)
+        ax.set_title(panel.label)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
+    for ax in axes.flat[len(every) :]:
+        ax.remove()
+    return figure
 
 
 def _draw_line(ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
@@ -137,47 +138,30 @@ def _draw_line(ax: Axes, findings: Findings, variable: Variable, panel: Panel) -
     numbered = kind(variable) == "entries"
     dim = "entry" if numbered else space_dims(variable)[0]
     place = np.arange(variable.size) if numbered else variable.coords[dim]
-
-    def part(models: Floats) -> Floats:
-        values = findings.of(variable, models)
-        return values.reshape((*models.shape[:-1], -1)) if numbered else values[(..., *panel.index, slice(None))]
-
-    low, high = np.quantile(part(findings.flat), [0.05, 0.95], axis=0)
-    prior_low, prior_high, label = findings.prior_range(variable)
+    low, high = np.quantile(panel.of(findings.flat), [0.05, 0.95], axis=0)
+    lower, upper, label = findings.prior_range(panel)
     curves: list[tuple[Floats, dict[str, Any]]] = [
-        (part(findings.mean), {"color": BLUE, "lw": 1.8, "label": "mean"}),
-        (prior_low.reshape(-1) if numbered else prior_low[panel.index], {"color": GREY, "ls": ":", "label": label}),
-        (prior_high.reshape(-1) if numbered else prior_high[panel.index], {"color": GREY, "ls": ":"}),
+        (panel.of(findings.mean), {"color": BLUE, "lw": 1.8, "label": "mean"}),
+        (lower, {"color": GREY, "ls": ":", "label": label}),
+        (upper, {"color": GREY, "ls": ":"}),
     ]
     if findings.truth is not None:
-        curves.append((part(findings.truth), {"color": BLACK, "ls": "--", "label": "truth"}))
+        curves.append((panel.of(findings.truth), {"color": BLACK, "ls": "--", "label": "truth"}))
     down = points_down(dim)
-    fill = ax.fill_betweenx if down else ax.fill_between
-    fill(place, low, high, color=BLUE, alpha=0.25, lw=0, label="5–95 %")
+    (ax.fill_betweenx if down else ax.fill_between)(place, low, high, color=BLUE, alpha=0.25, lw=0, label="5–95 %")
     for values, how in curves:
-        ax.plot(values, place, **how) if down else ax.plot(place, values, **how)
-    ax.set(title=panel.label, xlabel=axis_label(variable, dim), ylabel=value_label(variable))
+        ax.plot(*((values, place) if down else (place, values)), **how)
+    labels = axis_label(variable, dim), value_label(variable)
+    ax.set_xlabel(labels[down])
+    ax.set_ylabel(labels[not down])
     if down:
-        ax.set(xlabel=value_label(variable), ylabel=axis_label(variable, dim))
         ax.invert_yaxis()
 
 
 def _draw_histogram(ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
-    prior, posterior = (findings.of(variable, models)[(..., *panel.index)] for models in (findings.prior, findings.flat))
-    edges = np.histogram_bin_edges(np.concatenate([prior, posterior]), 50)
-    ax.hist(prior, edges, density=True, histtype="step", color=GREY, lw=1.5, label="prior")
-    ax.hist(posterior, edges, density=True, color=BLUE, alpha=0.7, label="posterior")
+    prior, posterior = panel.of(findings.prior), panel.of(findings.flat)
+    ax.hist(posterior, "auto", density=True, color=BLUE, alpha=0.7, label="posterior")
+    ax.hist(prior, "auto", density=True, histtype="step", color=BLACK, lw=1.2, label="prior")
     if findings.truth is not None:
-        ax.axvline(float(findings.of(variable, findings.truth)[panel.index]), color=BLACK, ls="--", label="truth")
-    ax.set(title=panel.label, xlabel=value_label(variable), ylabel="probability density")
-
-
-def _has_coverage(findings: Findings, variable: Variable) -> bool:
-    return findings.coverage is not None and variable is findings.space.variables[0]
-
-
-def _best_row(findings: Findings, variable: Variable) -> int:
-    rows, _ = space_dims(variable)
-    if findings.coverage is None or not _has_coverage(findings, variable):
-        return len(variable.coords[rows]) // 2
-    return int(np.argmax(findings.coverage.reshape(-1, *variable.shape[-2:]).sum(axis=(0, 2))))
+        ax.axvline(float(panel.of(findings.truth)), color=ORANGE, ls="--", lw=1.8, label="truth")
+    ax.set(xlabel=value_label(variable), ylabel="probability density")

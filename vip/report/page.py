@@ -16,7 +16,7 @@ from vip.inversion import build_algorithm
 from vip.report import fit, maps, marginals, trace
 from vip.report.convergence import convergence
 from vip.report.findings import Findings
-from vip.report.layout import STYLE, Picture
+from vip.report.layout import DPI, STYLE, Picture, rounded
 from vip.result import Result
 
 FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
@@ -29,6 +29,8 @@ FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
     fit.residuals,
 ]
 """In the order of the page; each leaves out what the forward cannot tell."""
+PAGE_DPI = 105
+"""Pixels of the page for an inch of a figure."""
 
 
 def write_report(result: Result, output: Path | None = None) -> Path:
@@ -53,7 +55,7 @@ def write_report(result: Result, output: Path | None = None) -> Path:
         for picture in _pictures(findings):
             png = _png(picture)
             (output / (re.sub(r"\W+", "_", picture.name) + ".png")).write_bytes(png)
-            figures.append((picture, base64.b64encode(png).decode()))
+            figures.append((picture, base64.b64encode(png).decode(), _width(png)))
     # Nothing in the page is markup but the template's own.
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     page = environment.get_template("template.html").render(
@@ -98,7 +100,7 @@ def _sample_rows(findings: Findings, is_chain: bool) -> dict[str, str]:
     rows = {"Samples": f"{chains * draws:,}" + (f": {chains} chains of {draws:,}" if is_chain else "")}
     if findings.fit is not None:
         data, before, after = len(findings.fit.observed), findings.fit.chi2_before, findings.fit.chi2_after
-        rows["Data fit"] = f"χ² per datum {after:.3g}, from {before:.3g} over the prior; {data:,} data"
+        rows["Data fit"] = f"χ² per datum {rounded(after)}, from {rounded(before)} over the prior; {data:,} data"
     converged = convergence(findings.result.models) if is_chain else None
     if converged:
         rows["Convergence"] = str(converged)
@@ -116,6 +118,12 @@ def _png(picture: Picture) -> bytes:
     buffer = BytesIO()
     picture.figure.savefig(buffer, format="png", bbox_inches="tight")
     return buffer.getvalue()
+
+
+def _width(png: bytes) -> int:
+    """Of a picture on the page, so that all have letters of one size."""
+    pixels = int.from_bytes(png[16:20])
+    return round(pixels * PAGE_DPI / DPI)
 
 
 def _duration(seconds: float) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from vip.protocols import Floats
 from vip.report.findings import Findings
-from vip.report.layout import BLUE, WIDTH, Picture
+from vip.report.layout import BLUE, SPACING, WIDTH, Picture
 
 
 def trace(findings: Findings) -> Iterator[Picture]:
@@ -21,17 +23,22 @@ def trace(findings: Findings) -> Iterator[Picture]:
     settings = findings.result.problem.config.algorithm
     warm_up, burn_in = getattr(settings, "warm_up", 0), getattr(settings, "burn_in", 0)
     iteration, log_density, step = (np.array([m[key] for m in metrics]) for key in ("iteration", "log_density", "step"))
-    figure = Figure(figsize=(WIDTH + 0.6, 2.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH + 0.6, 2.9), layout=ConstrainedLayoutEngine(w_pad=SPACING))
     whole, late, steps = figure.subplots(1, 3)
     for ax, values, label in ((whole, log_density, "mean log-posterior"), (steps, step, "r.m.s. step of θ")):
         ax.plot(iteration, values, color=BLUE, lw=1)
         ax.set(xlabel="iteration", ylabel=label, xlim=(0, iteration[-1]))
         _shade(ax, warm_up, burn_in)
     steps.set_yscale("log")
+    steps.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    steps.yaxis.set_major_formatter("{x:g}")
+    steps.yaxis.set_minor_formatter(NullFormatter())
     whole.set_title("whole run")
-    steps.set_title("step size")
+    steps.set_title("steps")
+    if burn_in:
+        whole.legend(loc="center right", frameon=True, edgecolor="white")
     _draw_late(late, iteration, log_density, burn_in)
-    caption = "The mean is over the particles, in unconstrained space. "
+    caption = "The mean is over the particles, in unconstrained space θ."
     yield Picture("trace", "Log-posterior and steps", caption, figure)
 
 
@@ -48,5 +55,3 @@ def _shade(ax: Axes, warm_up: int, burn_in: int) -> None:
         ax.axvspan(warm_up, burn_in, color="0.92", lw=0, label="burn-in")
     if warm_up:
         ax.axvspan(0, warm_up, color="0.82", lw=0, label="warm-up")
-    if burn_in:
-        ax.legend(loc="lower right")
