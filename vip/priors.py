@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri
 from vip.protocols import Floats, Prior, Variable
 
 KM_PER_DEGREE = math.radians(1) * 6371.0
-GIBBS_SWEEPS = 200
+GIBBS_SWEEPS = 100
 
 
 class Uniform:

@@ -110,7 +110,7 @@ class Forward(Protocol):
 
 @runtime_checkable
 class Simulates(Protocol):
-    """A forward that predicts data."""
+    """A forward that predicts data. It may also have a `data_label`, what the data are with their unit, for axes."""
 
     observed: Floats
     """(n_data,)"""

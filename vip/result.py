@@ -17,7 +17,7 @@ from vip.store import Store
 if TYPE_CHECKING:
     from vip.problem import Problem
 
-N_PRIOR = 500
+N_PRIOR = 100
 N_PREDICTED = 100
 """Models drawn from the prior, and models whose data are predicted, in an export."""
 
@@ -64,7 +64,7 @@ class Result:
     def _is_chain(self) -> bool:
         return self.problem.config.algorithm.name == "ssvgd"
 
-    @property
+    @cached_property
     def flat(self) -> np.ndarray[Any, Any]:
         """All samples (n, d)."""
         return self.models.reshape(-1, self.models.shape[-1])

@@ -228,7 +228,7 @@ def unflatten(template: Any, leaves: Mapping[str, Any], prefix: str = "") -> Any
 
 def provenance(seed: int, config_path: Path, inputs: list[Path]) -> dict[str, Any]:
     """Versions, machine, seed, and checksums of the inputs."""
-    packages = ["vip-inversion", "numpy", "scipy", "h5py"]
+    packages = ["vip-inversion", "numpy", "scipy", "h5py", "xarray", "arviz-stats", "matplotlib"]
     return {
         "seed": seed,
         "config": str(config_path.resolve()),

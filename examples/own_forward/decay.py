@@ -10,6 +10,8 @@ TRUE_AMPLITUDE, TRUE_DECAY_TIME = 2.0, 1.5
 class Decay:
     """Signal ``a exp(-t / tau)``; the model is (a, tau)."""
 
+    data_label = "ground velocity (m/s)"
+
     def __init__(self, sigma: float, n: int) -> None:
         self.space = ModelSpace(
             (

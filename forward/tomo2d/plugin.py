@@ -44,6 +44,7 @@ class Tomo2D:
     """
 
     threads = 1
+    data_label = "travel time (s)"
 
     def __init__(
         self,

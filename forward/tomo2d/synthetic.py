@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 SHAPE, ORIGIN, SPACING = (41, 38), (47.0, -45.0), (-0.325, 0.42)
 N_STATIONS, N_PICKS = 61, 401
-ISLANDS = np.array([[44.6, -41.6, 1.1], [42.6, -36.0, 1.3], [39.4, -42.4, 1.2], [36.8, -36.6, 1.5], [40.6, -38.8, 0.8]])
+ISLANDS = np.array([[44.4, -41.8, 1.2], [43.0, -34.0, 1.4], [38.4, -42.2, 1.4], [36.6, -34.4, 1.5], [40.8, -37.6, 0.9]])
 """Latitude, longitude and radius (degrees) of the islands that carry the stations."""
 
 STARTER = Path(__file__).with_name("starter.toml")
@@ -30,7 +30,7 @@ def starter_config() -> str:
 def write_example(directory: Path, seed: int) -> Path:
     """Write stations, noisy picks, the true velocity and a configuration; returns the configuration's path.
 
-    The true times are computed on a grid three times finer than the one an inversion uses.
+    The true times are computed on a grid twice as fine as the one an inversion uses.
     """
     rng = np.random.default_rng(seed)
     velocity = true_velocity(rng)
@@ -39,7 +39,7 @@ def write_example(directory: Path, seed: int) -> Path:
     sigma = np.clip(rng.lognormal(np.log(1.1), 0.6, N_PICKS), 0.2, 8.0)
     sources = minimum_sources(a, b)
     source_of_pick, receiver = orient(a, b, sources)
-    grid = Grid(SHAPE, ORIGIN, SPACING, spherical=True, refinement=6)
+    grid = Grid(SHAPE, ORIGIN, SPACING, spherical=True, refinement=4)
     plan = Plan(grid, stations[sources], stations[receiver], source_of_pick, "float64")
     times = travel_times(velocity.reshape(1, -1), plan)[0] + sigma * rng.standard_normal(N_PICKS)
 
@@ -82,6 +82,6 @@ def _pairs(stations: Floats, rng: np.random.Generator) -> tuple[NDArray[np.intp]
     """Station pairs that could be measured: none closer than 60 km, distant ones less often."""
     a, b = np.triu_indices(len(stations), 1)
     distance = Grid(SHAPE, ORIGIN, SPACING, spherical=True).distance(stations[a], stations[b])
-    chance = np.where(distance > 60, np.exp(-distance / 500), 0)
+    chance = np.where(distance > 60, np.exp(-distance / 600), 0)
     chosen = np.sort(rng.choice(len(a), size=N_PICKS, replace=False, p=chance / chance.sum()))
     return a[chosen], b[chosen]

@@ -181,9 +181,7 @@ def test_a_source_without_pairs_changes_nothing():
     grid, rng = small_grid(True, 2), np.random.default_rng(8)
     sources, receivers, source_of_pair = random_survey(grid, rng, 3, 10)
     velocity, data = rough_models(grid, rng, 2), random_data(rng, 10)
-    more = Plan(
-        grid, np.concatenate([receivers[:1], sources, receivers[1:2]]), receivers, source_of_pair + 1, "float64"
-    )
+    more = Plan(grid, np.concatenate([receivers[:1], sources, receivers[1:2]]), receivers, source_of_pair + 1, "float64")
     same = Plan(grid, sources, receivers, source_of_pair, "float64")
     # Sources in other groups are summed in another order, hence not to the last bit.
     for a, b in zip(travel_times(velocity, more, *data), travel_times(velocity, same, *data), strict=True):

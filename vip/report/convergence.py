@@ -1,4 +1,7 @@
-"""Whether the chains agree: rank-normalised split R-hat and bulk ESS (Vehtari et al. 2021)."""
+"""Whether the chains agree: rank-normalised split R-hat and bulk ESS (Vehtari et al. 2021).
+
+Both suppose independent chains, and the particles of sSVGD interact: a large R-hat is a warning, a small one no proof.
+"""
 
 from __future__ import annotations
 

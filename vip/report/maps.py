@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from vip.priors import KM_PER_DEGREE
 from vip.protocols import Floats, Variable
@@ -36,6 +36,8 @@ N_SHOWN = 4
 """Samples in a figure."""
 OUTLIERS = 0.01
 """Share of values at either end that a colour scale may leave out."""
+WIDE = 0.5
+"""Height over width below which colour bars are below their maps."""
 
 
 def moments(findings: Findings) -> Iterator[Picture]:
@@ -48,11 +50,11 @@ def moments(findings: Findings) -> Iterator[Picture]:
             shown = {titled(title, panel): panel.of(model) for title, model in models.items()}
             _draw_row(figure, row[:-1], variable, shown, findings.stations)
             _draw_std(figure, row[-1], findings, variable, panel)
-        beside = "" if findings.truth is None else ", beside the truth"
+        title = f"{', '.join(models)} and standard deviation of {name_of(variable)}"
         caption = "Triangles: stations. " if findings.stations is not None else ""
-        caption += "Black line on the right colour bar: standard deviation of the prior."
-        title = f"Mean and standard deviation of {name_of(variable)}{beside}"
-        yield Picture(f"{variable.name}_mean_std", title, caption, figure)
+        prior = f"{_prior_std(findings, every):.3g} {variable.units}".removesuffix(" 1")
+        caption += f"Black line on the right colour bar, if in its range: the prior's, {prior}."
+        yield Picture(f"{variable.name}_mean_std", title[0].upper() + title[1:], caption, figure)
 
 
 def samples(findings: Findings) -> Iterator[Picture]:
@@ -84,8 +86,8 @@ def coverage(findings: Findings) -> Iterator[Picture]:
         ax.set_facecolor("0.88")
     for ax in axes.flat[len(every) :]:
         ax.remove()
-    bar = figure.colorbar(mesh, ax=axes, label="length of rays per node (km)", extend="min", format="{x:g}", pad=0.02)
-    bar.locator = LogLocator(subs=(1, 2, 5))
+    bar = _draw_colour_bar(figure, mesh, axes, variable, "length of rays per node (km)", "min")
+    bar.locator, bar.formatter = LogLocator(subs=(1, 2, 5)), StrMethodFormatter("{x:g}")
     bar.minorticks_off()
     yield Picture("coverage", "Ray coverage", "In the mean model, on a logarithmic scale. Grey: no rays.", figure)
 
@@ -127,7 +129,7 @@ def _draw_row(figure: Figure, axes: Any, variable: Variable, maps: dict[str, Flo
         mesh = draw_map(ax, variable, values, norm, colours, stations, title)
         ax.label_outer()
     _draw_scale_bar(axes[0], variable)
-    figure.colorbar(mesh, ax=axes, label=value_label(variable), extend=_extend(norm, *maps.values()), pad=0.02)
+    _draw_colour_bar(figure, mesh, axes, variable, value_label(variable), _extend(norm, *maps.values()))
 
 
 def _draw_std(figure: Figure, ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
@@ -136,18 +138,36 @@ def _draw_std(figure: Figure, ax: Axes, findings: Findings, variable: Variable, 
     mesh = draw_map(ax, variable, std, norm, cm.acton_r, findings.stations, titled("standard deviation", panel))
     ax.label_outer()
     label = with_units("standard deviation", variable.units)
-    bar = figure.colorbar(mesh, ax=ax, label=label, extend=_extend(norm, std), pad=0.04)
-    bar.ax.axhline(float(np.median(panel.of(findings.prior).std(axis=0))), color="black", lw=2)
+    bar = _draw_colour_bar(figure, mesh, ax, variable, label, _extend(norm, std))
+    mark = bar.ax.axhline if bar.orientation == "vertical" else bar.ax.axvline
+    mark(_prior_std(findings, [panel]), color="black", lw=2)
+
+
+def _prior_std(findings: Findings, every: list[Panel]) -> float:
+    """Median standard deviation of the prior."""
+    return float(np.median([panel.of(findings.prior).std(axis=0) for panel in every]))
+
+
+def _draw_colour_bar(figure: Figure, mesh: Any, axes: Any, variable: Variable, label: str, extend: str) -> Any:
+    """At the right, or below where maps are too wide to leave it a height."""
+    if _shape(variable) < WIDE:
+        return figure.colorbar(mesh, ax=axes, label=label, extend=extend, location="bottom", shrink=0.7)
+    return figure.colorbar(mesh, ax=axes, label=label, extend=extend, pad=0.02)
 
 
 def _grid(variable: Variable, rows: int, columns: int) -> tuple[Figure, Any]:
     """A figure whose panels have the shape of the map."""
+    shape, width = _shape(variable), min(WIDTH / columns, 3.2)
+    decoration = 1.6 if shape < WIDE else 0.6
+    figure = Figure(figsize=(columns * width + 0.6, rows * (0.8 * width * shape + decoration)), layout="compressed")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+
+
+def _shape(variable: Variable) -> float:
+    """Height over width of a map."""
     y, x = (variable.coords[dim] for dim in space_dims(variable))
     aspect = _aspect(variable)
-    shape = 0.6 if aspect == "auto" else float(np.clip(np.ptp(y) / max(np.ptp(x), 1e-30) * aspect, 0.3, 2))
-    width = min(WIDTH / columns, 3.2)
-    figure = Figure(figsize=(columns * width + 0.6, rows * (0.8 * width * shape + 0.6)), layout="compressed")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    return 0.6 if aspect == "auto" else float(np.clip(np.ptp(y) / max(np.ptp(x), 1e-30) * aspect, 0.2, 2))
 
 
 def _aspect(variable: Variable) -> Any:
@@ -171,7 +191,7 @@ def _draw_scale_bar(ax: Axes, variable: Variable) -> None:
     km_per_degree = KM_PER_DEGREE * np.cos(np.radians(np.mean(rows)))
     longest = np.ptp(columns) * km_per_degree / 3
     km = max(step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5) if step * 10.0**power <= longest)
-    east, south = columns.max() - 0.03 * np.ptp(columns), rows.min() + 0.03 * np.ptp(rows)
+    east, south = columns.max() - 0.05 * np.ptp(columns), rows.min() + 0.03 * np.ptp(rows)
     west = east - km / km_per_degree
     halo = [withStroke(linewidth=3, foreground="white")]
     ax.plot([west, east], [south, south], color="black", lw=2, path_effects=halo)

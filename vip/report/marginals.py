@@ -44,12 +44,13 @@ def profiles(findings: Findings) -> Iterator[Picture]:
         every = panels(findings.space, variable)
         figure = Figure(figsize=(WIDTH + 0.6, 3.2 * len(every)), layout="constrained")
         axes = figure.subplots(len(every), 2, squeeze=False, width_ratios=[3, 1])
-        with_rays = findings.coverage is not None and variable is findings.space.variables[0]
+        coverage = findings.coverage if variable is findings.space.variables[0] else None
         for (ax, map_ax), panel in zip(axes, every, strict=True):
-            row = _best_row(panel.of(findings.coverage)) if findings.coverage is not None and with_rays else panel.shape[0] // 2
+            row = panel.shape[0] // 2 if coverage is None else int(np.argmax(panel.of(coverage).sum(axis=1)))
             _draw_density(figure, ax, findings, variable, panel, row)
             _draw_where(map_ax, findings, variable, panel, row)
-        caption = f"Along the row {'with most rays' if with_rays else 'in the middle'}, drawn on the mean map at the right."
+        which = "in the middle" if coverage is None else "with most rays"
+        caption = f"Along the row {which}, drawn on the mean map at the right."
         yield Picture(f"{variable.name}_profile", f"Marginals of {name_of(variable)} on a profile", caption, figure)
 
 
@@ -88,7 +89,7 @@ def _draw_density(figure: Figure, ax: Axes, findings: Findings, variable: Variab
     bottom, top = min(lower[row].min(), samples.min()), max(upper[row].max(), samples.max())
     edges = np.linspace(bottom, top, int(np.clip(4 * len(samples) ** (1 / 3), 16, 100)))
     image = density(samples, edges)
-    brightest = np.quantile(image, 0.995)
+    brightest = np.quantile(image[image > 0], 0.995)
     mesh = ax.pcolormesh(place, (edges[1:] + edges[:-1]) / 2, image, cmap=cm.oslo_r, vmin=0, vmax=brightest, shading="nearest")
     ax.plot(place, panel.of(findings.mean)[row], color=ORANGE, lw=1.8, label="mean", path_effects=HALO)
     if findings.truth is not None:
@@ -111,10 +112,6 @@ def _draw_where(ax: Axes, findings: Findings, variable: Variable, panel: Panel, 
     draw_map(ax, variable, mean, *colour_scale(variable, mean), None, "")
     rows, _ = space_dims(variable)
     ax.axhline(float(variable.coords[rows][row]), color=BLACK, lw=2)
-
-
-def _best_row(coverage: Floats) -> int:
-    return int(np.argmax(coverage.sum(axis=1)))
 
 
 def _small_panels(findings: Findings, variable: Variable, draw: Callable[[Axes, Findings, Variable, Panel], None]) -> Figure:
