@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import skfmm
 
+from forward.tomo2d.sources import minimum_sources, orient
 from kernels_c.eikonal2d import Grid, Plan, simd_level, travel_times
 
 BATCHES, THREADS = (20, 32), (1, 2)
@@ -41,21 +42,11 @@ def stations_and_pairs(rng):
     return stations, rng.choice(pairs, 401, replace=False), "random"
 
 
-def minimum_sources(pairs):
-    """Few stations of which every pair has one, chosen greedily; and each pair turned to begin with it."""
-    turned, left = pairs.copy(), np.ones(len(pairs), bool)
-    while left.any():
-        best = np.bincount(pairs[left].ravel()).argmax()
-        covered = left & (pairs == best).any(axis=1)
-        turned[covered & (pairs[:, 1] == best)] = pairs[covered & (pairs[:, 1] == best), ::-1]
-        left &= ~covered
-    return np.unique(turned[:, 0]), turned
-
-
 def survey(stations, pairs):
     """The arguments of `Plan`: sources, receivers, source of each pair."""
-    sources, turned = minimum_sources(pairs)
-    return stations[sources], stations[turned[:, 1]], np.searchsorted(sources, turned[:, 0])
+    sources = minimum_sources(*pairs.T)
+    source_of_pair, receiver = orient(*pairs.T, sources)
+    return stations[sources], stations[receiver], source_of_pair
 
 
 def refined(velocity):
@@ -115,9 +106,7 @@ def print_speed(on_sphere, on_plane, rng, repeats, order):
     print(f"scikit-fmm, order {order}, times only:            {reference:8.2f} ms a particle")
     for (n, threads), ms in took.items():
         ratio = reference / (ms / n)
-        print(
-            f"times and gradient, batch {n}, {threads} thread(s): {ms / n:8.2f} ms a particle   {ratio:6.0f} x faster"
-        )
+        print(f"times and gradient, batch {n}, {threads} thread(s): {ms / n:8.2f} ms a particle   {ratio:6.0f} x faster")
 
 
 def print_accuracy(on_plane, order):
@@ -145,9 +134,7 @@ def main():
     stations, pairs, kind = stations_and_pairs(rng)
     on_sphere = survey(stations, pairs)
     on_plane = survey((stations - SPHERE.origin) * [-1, 1] * KM_PER_DEGREE, pairs)
-    cpu = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
+    cpu = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     print(f"{cpu[0] if cpu else platform.processor()}, {simd_level()}; float32")
     print(f"{len(pairs)} {kind} pairs, {len(on_sphere[0])} sources, {SPHERE.refined_shape} nodes\n")
     print_speed(on_sphere, on_plane, rng, options.repeats, options.order)

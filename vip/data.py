@@ -10,6 +10,8 @@ from vip.errors import VIPError
 COMMIT = "4857809"
 """Commit of the public repository xin2zhang/VIP that the files are taken from."""
 
+BASE_URL = f"https://raw.githubusercontent.com/xin2zhang/VIP/{COMMIT}/tests/tomo_UK/input/"
+
 DATASETS = {
     "british-isles": {
         "sources.txt": "sha256:ceed0eb3f47b5cca44f50463e7823c81b0d1de5412a4ce852b10797a7cdca843",
@@ -37,8 +39,7 @@ def fetch(name: str) -> Path:
     import pooch
 
     folder = data_dir() / name.replace("-", "_")
-    base_url = f"https://raw.githubusercontent.com/xin2zhang/VIP/{COMMIT}/tests/tomo_UK/input/"
-    downloader = pooch.create(folder, base_url, registry=DATASETS[name])
+    downloader = pooch.create(folder, BASE_URL, registry=DATASETS[name])
     try:
         for file in DATASETS[name]:
             downloader.fetch(file)

@@ -340,3 +340,17 @@ def test_drift_is_the_double_sum(monkeypatch, scaled, columns):
     metric = q if scaled else None
     K, _ = RBF(h, metric)(x)
     assert_allclose(drift(x, g, K, h, metric), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["variance", "gradient"])
+def test_the_kernel_follows_the_particles_in_burn_in_only(metric):
+    """Eq. 22 has the divergence of a kernel with constant parameters; one that kept adapting would bias the samples."""
+    target, burn_in = asymmetric(), 20
+    algorithm = SSVGD(6, Schedule(0.5), RBF(), burn_in, METRICS[metric])
+    state = algorithm.init(stream(13, 0, Purpose.START).standard_normal((6, 4)))
+    kernels = []
+    for iteration in range(30):
+        state, _ = algorithm.step(state, target, stream(13, iteration, Purpose.STEP))
+        kernels.append((state.bandwidth, *state.metric))
+    assert len(set(kernels[:burn_in])) == burn_in
+    assert len(set(kernels[burn_in - 1 :])) == 1
