@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vip import runner
 from vip.algorithms import ADVI, SSVGD, SVGD
@@ -22,7 +22,7 @@ from vip.protocols import Algorithm, Floats
 from vip.result import Result
 from vip.rng import Purpose, stream
 from vip.runner import Progress
-from vip.store import Store, checksum, provenance, unflatten
+from vip.store import Checkpoint, Store, checksum, provenance, unflatten
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +62,10 @@ def run(
     ForwardError, AlgorithmError
         If the run cannot go on; what was done is saved.
     """
-    settings, seed = problem.config.algorithm, problem.config.seed
-    inputs = getattr(problem.forward, "inputs", [])
-    store = Store.create(
-        output_directory(problem, output), problem.path.read_text(), provenance(seed, problem.path, inputs), overwrite
-    )
-    algorithm = build_algorithm(settings, problem.transform.project)
-    start = problem.sample_prior(algorithm.n_particles, stream(seed, 0, Purpose.START))
-    theta0 = problem.transform.to_theta(start)
-    return _run_from(problem, algorithm, store, algorithm.init(theta0), 0, tell, stop)
+    seed, text = problem.config.seed, problem.path.read_text(encoding="utf-8")
+    store = Store.create(output_directory(problem, output), text, provenance(seed, problem.path, problem.inputs), overwrite)
+    with store.lock():
+        return _run_from(problem, store, None, tell, stop)
 
 
 def resume(run_dir: str | Path, tell: Tell = lambda progress: None, stop: Stop = lambda: False) -> Result:
@@ -83,17 +78,11 @@ def resume(run_dir: str | Path, tell: Tell = lambda progress: None, stop: Stop =
     """
     store = Store(Path(run_dir))
     problem = load_run(store)
-    algorithm = build_algorithm(problem.config.algorithm, problem.transform.project)
-    template = algorithm.init(np.zeros((algorithm.n_particles, problem.space.size)))
-    checkpoint = store.checkpoint()
-    if checkpoint is None:  # killed before the first checkpoint: nothing is lost by starting again
-        start = problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
-        return _run_from(problem, algorithm, store, algorithm.init(problem.transform.to_theta(start)), 0, tell, stop)
-    if checkpoint.status == "finished":
-        log.info("%s is finished already", run_dir)
-        return Result(store, problem)
-    state = unflatten(template, checkpoint.arrays)
-    return _run_from(problem, algorithm, store, state, checkpoint.iteration, tell, stop)
+    with store.lock():
+        checkpoint = store.checkpoint()
+        if checkpoint is not None and checkpoint.status == "finished":
+            return Result(store, problem)
+        return _run_from(problem, store, checkpoint, tell, stop)
 
 
 def load_run(store: Store) -> Problem:
@@ -144,25 +133,29 @@ def loop_schedule(problem: Problem) -> runner.Schedule:
     )
 
 
-def _run_from(problem: Problem, algorithm: Algorithm, store: Store, state: Any, first: int, tell: Tell, stop: Stop) -> Result:
-    with store.lock(), _log_file(store.path), Serial(problem.forward, problem.config.dispatch.threads) as dispatcher:
+def _run_from(problem: Problem, store: Store, checkpoint: Checkpoint | None, tell: Tell, stop: Stop) -> Result:
+    """From a checkpoint to the end; without one from the beginning, which loses nothing that was ever saved."""
+    settings, seed = problem.config.algorithm, problem.config.seed
+    algorithm = build_algorithm(settings, problem.transform.project)
+    first = checkpoint.iteration if checkpoint else 0
+    with _log_file(store.path), Serial(problem.forward, problem.config.dispatch.threads) as dispatcher:
         store.rewind(first)
-        posterior = problem.posterior(dispatcher)
-        log.info("%s: from iteration %d of %d", store.path, first, problem.config.algorithm.iterations)
-        status = runner.run(
-            algorithm,
-            posterior,
-            problem.transform.to_model,
-            state,
-            first,
-            loop_schedule(problem),
-            problem.config.seed,
-            store,
-            tell,
-            stop,
-        )
+        state = _first_state(problem, algorithm)
+        if checkpoint is not None:
+            state = unflatten(state, checkpoint.arrays)
+        log.info("%s: from iteration %d of %d", store.path, first, settings.iterations)
+        posterior, to_model = problem.posterior(dispatcher), problem.transform.to_model
+        schedule = loop_schedule(problem)
+        status = runner.run(algorithm, posterior, to_model, state, first, schedule, seed, store, tell, stop)
         log.info("%s: %s", store.path, status)
     return Result(store, problem)
+
+
+def _first_state(problem: Problem, algorithm: Algorithm) -> Any:
+    """The algorithm's state at particles drawn from the prior."""
+    with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        start = problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
+    return algorithm.init(problem.transform.to_theta(start))
 
 
 @contextmanager

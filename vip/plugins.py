@@ -31,12 +31,15 @@ def find(reference: str, base_dir: Path, key: str) -> Any:
     if ":" not in reference:
         return _by_entry_point(reference, key)
     place, _, name = reference.rpartition(":")
+    file = source_file(reference, base_dir)
+    if file is not None and not file.is_file():
+        raise ConfigError(key, reference, f"there is no file {file}")
+    if not place or not name:
+        raise ConfigError(key, reference, "expected package.module:Class or ./file.py:Class")
     try:
-        module = _from_file(base_dir / place) if place.endswith(".py") else importlib.import_module(place)
-    except FileNotFoundError as error:
-        raise ConfigError(key, reference, f"there is no file {base_dir / place}") from error
-    except ImportError as error:
-        raise ConfigError(key, reference, f"cannot be imported: {error}") from error
+        module = _from_file(file) if file is not None else importlib.import_module(place)
+    except Exception as error:  # a user's module may raise anything
+        raise ConfigError(key, reference, f"cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
         raise ConfigError(key, reference, f"{place} has no {name}")
     return getattr(module, name)
@@ -49,9 +52,19 @@ def _by_entry_point(name: str, key: str) -> Any:
     raise ConfigError(key, name, f"no such plugin; installed: {known}; or name one as package.module:Class or ./file.py:Class")
 
 
+def source_file(reference: str, base_dir: Path) -> Path | None:
+    """The file of a reference ``./file.py:Class``; None for one of another kind.
+
+    Examples
+    --------
+    >>> source_file("./decay.py:Decay", Path("there"))
+    PosixPath('there/decay.py')
+    """
+    place = reference.rpartition(":")[0]
+    return base_dir / place if place.endswith(".py") else None
+
+
 def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(path)
     # The module must be found again by its name when its functions are sent to other processes.
     name = f"vip_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -133,12 +133,20 @@ class Bounded:
         return value + self.uniform.log_density(models)[0], gradient
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draw models (n, d) by Gibbs sampling, all entries that are independent given the others at once."""
+        """Draw models (n, d): from the Gaussian where that is inside the bounds, by Gibbs sampling where not.
+
+        Gibbs sampling draws all entries that are independent given the others at once.
+        """
+        x = self.gaussian.sample(n, rng)
+        outside = np.any((x <= self.lower) | (x >= self.upper), axis=1)
+        x[outside] = self._gibbs(np.clip(x[outside], self.lower, self.upper), rng)
+        return x
+
+    def _gibbs(self, x: Floats, rng: np.random.Generator) -> Floats:
         precision, mean = self.gaussian.precision, self.gaussian.mean
         diagonal = precision.diagonal()
         classes = _independent_sets(precision)
         rows = [precision[members] for members in classes]
-        x = self.uniform.sample(n, rng)
         for _ in range(GIBBS_SWEEPS):
             for members, coupling in zip(classes, rows, strict=True):
                 pull = (coupling @ (x - mean).T).T / diagonal[members]
@@ -220,13 +228,13 @@ def _independent_sets(precision: sp.csr_array) -> list[NDArray[np.intp]]:
 
 
 def _truncated_normal(centre: Floats, sd: Floats, lower: Floats, upper: Floats, rng: np.random.Generator) -> Floats:
-    """Inverse-CDF draws, taken in the tail nearer to the centre so that they stay accurate."""
-    flip = centre > 0.5 * (lower + upper)
+    """Inverse-CDF draws strictly between the bounds, mirrored so that the CDF is taken where it is far from one."""
+    flip = centre < 0.5 * (lower + upper)
     a = np.where(flip, centre - upper, lower - centre) / sd
     b = np.where(flip, centre - lower, upper - centre) / sd
     low, high = ndtr(a), ndtr(b)
     standard = ndtri(low + rng.random(centre.shape) * (high - low))
     draw = centre + np.where(flip, -1, 1) * sd * standard
     # Far outside the bounds both tails round to one; the mass is then at the nearer bound.
-    draw = np.where(np.isfinite(draw), draw, np.where(flip, upper, lower))
-    return np.clip(draw, lower, upper)
+    draw = np.where(np.isfinite(draw), draw, np.where(flip, lower, upper))
+    return np.clip(draw, np.nextafter(lower, upper), np.nextafter(upper, lower))

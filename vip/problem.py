@@ -22,7 +22,7 @@ from vip.config import (
 )
 from vip.dispatch.serial import Serial
 from vip.errors import ConfigError
-from vip.plugins import find
+from vip.plugins import find, source_file
 from vip.posterior import Posterior
 from vip.priors import Bounded, Gaussian, Joint, Uniform
 from vip.protocols import Floats, Forward, LogDensity, ModelSpace, Prior, Variable
@@ -58,6 +58,16 @@ class Problem:
     def space(self) -> ModelSpace:
         """What the entries of a model are."""
         return self.forward.space
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Files other than the configuration that the posterior depends on."""
+        base_dir, config = self.path.parent, self.config
+        references = [config.forward.plugin, *(getattr(prior, "plugin", "") for prior in config.prior.values())]
+        plugins = [file for file in (source_file(reference, base_dir) for reference in references) if file]
+        covariances = [getattr(prior, "covariance_file", None) for prior in config.prior.values()]
+        own = [*plugins, *(base_dir / file for file in covariances if file)]
+        return [*own, *getattr(self.forward, "inputs", [])]
 
     @cached_property
     def log_density(self) -> LogDensity:

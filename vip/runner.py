@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from vip.errors import ForwardError
+from vip.errors import ForwardError, VIPError
 from vip.protocols import Algorithm, Floats, Info, LogDensity
 from vip.rng import Purpose, stream
 
@@ -77,8 +77,8 @@ def run(
 
     Raises
     ------
-    ForwardError
-        If a particle fails; its iteration's models and a checkpoint of the state before it are saved.
+    ForwardError, AlgorithmError
+        If a particle fails or the algorithm cannot go on. The state before is saved; so are the models that failed.
     """
     saved = time.monotonic()
     status = "finished"
@@ -93,10 +93,11 @@ def run(
                 state_after, info = algorithm.step(
                     state, _remember(log_density, evaluated), stream(seed, iteration, Purpose.STEP)
                 )
-            except ForwardError:
-                kept = store.save_failed(iteration, to_model(evaluated[-1]))
+            except VIPError as error:
+                if isinstance(error, ForwardError):
+                    kept = store.save_failed(iteration, to_model(evaluated[-1]))
+                    log.error("iteration %d: a particle failed; the models are in %s", iteration, kept)
                 store.commit(iteration, "interrupted", state)
-                log.error("iteration %d: a particle failed; its models are in %s", iteration, kept)
                 raise
             state, done = state_after, iteration + 1
             if algorithm.is_chain and done > schedule.burn_in and (done - schedule.burn_in) % schedule.thin == 0:

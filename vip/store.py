@@ -23,8 +23,9 @@ import os
 import platform
 import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,42 +67,41 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, config_text: str, provenance: Mapping[str, Any], overwrite: bool = False) -> Store:
-        """Make a run directory.
+        """Make a run directory. Its provenance is written last: until then there is no run to resume.
 
         Raises
         ------
         StoreError
-            If there is one already and not `overwrite`, or the folder holds anything else.
+            If there is one already and not `overwrite`, it is running, or the folder holds anything else.
         """
-        if path.exists() and any(path.iterdir()):
-            if not (path / "provenance.json").is_file():
-                raise StoreError(f"{path}: is not empty and not a run directory; choose another output")
-            if not overwrite:
-                raise StoreError(f"{path}: holds a run; continue it with `vip resume {path}` or replace it with --overwrite")
-            cls(path)._remove_run()
-        (path / "samples").mkdir(parents=True, exist_ok=True)
-        (path / "config.toml").write_text(config_text, encoding="utf-8")
-        _replace(path / "provenance.json", json.dumps(provenance, indent=2).encode())
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be a run directory: {error.strerror}; choose another output") from error
+        _check_free(path, overwrite)
+        with _locked(path):
+            _remove_run(path)
+            (path / "samples").mkdir()
+            _replace(path / "config.toml", config_text.encode())
+            _replace(path / "provenance.json", json.dumps(provenance, indent=2).encode())
         return cls(path)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Hold the directory for one process; the system lets go when the process ends, however it ends."""
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise StoreError(f"{self.path}: another process is running it") from error
-            yield
+        return _locked(self.path)
 
     @property
     def is_locked(self) -> bool:
         """Whether a process is running it now."""
-        try:
-            with self.lock():
-                return False
-        except StoreError:
-            return True
+        file_path = self.path / ".lock"
+        if not file_path.is_file():
+            return False
+        with file_path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -178,12 +178,46 @@ class Store:
     def _segments(self) -> list[Path]:
         return sorted((self.path / "samples").glob("*.h5"))
 
-    def _remove_run(self) -> None:
-        """Delete what a run makes, and nothing else."""
-        for name in ("samples", "report"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in ("checkpoint.h5", "metrics.jsonl", "run.log", "config.toml", "provenance.json", ".lock"):
-            (self.path / name).unlink(missing_ok=True)
+
+OWN = ("provenance.json", "config.toml", "samples", "report", "metrics.jsonl", "run.log", "failed_models_*.npy", "*.part")
+"""What a run makes, beside its checkpoint and lock; nothing else is ever removed."""
+
+LOCK_TRIES = 10
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds a run, unless it may be overwritten, or anything that is not a run's."""
+    if (path / "provenance.json").is_file():
+        if not overwrite:
+            raise StoreError(f"{path}: holds a run; continue it with `vip resume {path}` or replace it with --overwrite")
+        return
+    own = {entry for pattern in (*OWN, ".lock") for entry in path.glob(pattern)}
+    if set(path.iterdir()) - own:
+        raise StoreError(f"{path}: is not empty and not a run directory; choose another output")
+
+
+def _remove_run(path: Path) -> None:
+    """Delete what a run makes: first its checkpoint, so that at no moment there is one without its samples."""
+    (path / "checkpoint.h5").unlink(missing_ok=True)
+    for entry in [entry for pattern in OWN for entry in path.glob(pattern)]:
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with (path / ".lock").open("w") as file:
+        for left in reversed(range(LOCK_TRIES)):  # `vip status` may be looking at the lock just now
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if left == 0:
+                    raise StoreError(f"{path}: another process is running it") from error
+                time.sleep(0.02)
+        yield
 
 
 def flatten(state: Any, prefix: str = "") -> dict[str, Any]:

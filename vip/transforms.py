@@ -26,11 +26,13 @@ class Logit:
     def __init__(self, lower: Floats, upper: Floats) -> None:
         self.bounded = np.isfinite(lower) & np.isfinite(upper)
         self.lower = np.where(self.bounded, lower, 0.0)
-        self.width = np.where(self.bounded, upper - self.lower, 1.0)
+        self.upper = np.where(self.bounded, upper, 1.0)
+        self.width = self.upper - self.lower
 
     def to_model(self, theta: Floats) -> Floats:
         """Models (n, d) of theta (n, d)."""
-        return np.where(self.bounded, self.lower + self.width * expit(theta), theta)
+        inside = np.minimum(self.lower + self.width * expit(theta), self.upper)  # rounding may go one step too far
+        return np.where(self.bounded, inside, theta)
 
     def to_theta(self, models: Floats) -> Floats:
         """Theta (n, d) of models (n, d) inside the bounds."""

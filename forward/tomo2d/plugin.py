@@ -81,7 +81,7 @@ class Tomo2D:
         plugin = cls(grid, picks, s.unknown_noise, s.precision)
         plugin.inputs = inputs
         if s.true_model is not None:
-            plugin.true_model = _read_model(base_dir / s.true_model, plugin.ndim)
+            plugin.true_model = _read_model(base_dir / s.true_model, plugin.space)
         return plugin
 
     @property
@@ -186,11 +186,12 @@ def _space(grid: Grid, periods: list[str], unknown_noise: bool) -> ModelSpace:
     return ModelSpace((velocity, Variable("log_noise", "1", by_period, coords, "logarithm of the noise scale")))
 
 
-def _read_model(file: Path, ndim: int) -> Floats:
+def _read_model(file: Path, space: ModelSpace) -> Floats:
+    """A model vector from text; velocities alone are enough, the logarithm of the noise scale is then zero."""
     try:
         model = np.loadtxt(file).ravel()
     except (OSError, ValueError) as error:
         raise ConfigError("true_model", file, f"cannot be read: {error}") from error
-    if len(model) != ndim:
-        raise ConfigError("true_model", f"{file} has {len(model)} numbers", f"expected {ndim}")
-    return model
+    if len(model) not in (space.size, space.variables[0].size):
+        raise ConfigError("true_model", f"{file} has {len(model)} numbers", f"expected {space.variables[0].size}")
+    return np.pad(model, (0, space.size - len(model)))

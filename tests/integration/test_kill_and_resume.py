@@ -163,7 +163,7 @@ def assert_prefix(output, whole):
         assert_array_equal(whole.models[place], models)
 
 
-@pytest.mark.parametrize(("algorithm", "iterations"), [("ssvgd", 1500), ("svgd", 1500), ("advi", 1500)])
+@pytest.mark.parametrize(("algorithm", "iterations"), [("ssvgd", 3000), ("svgd", 3000), ("advi", 3000)])
 def test_killed_at_random_moments(tmp_path, algorithm, iterations):
     lives, rng = Lives(tmp_path, algorithm, iterations, 0.02), np.random.default_rng(2)
     assert lives.live(tmp_path / "whole") == 0

@@ -162,7 +162,7 @@ BAD_DATA = {
     "non-positive sigma": ("times.csv", FIRST_PICK, "S01,S02,100,-0.5", "line 2, column sigma", "-0.5", "positive"),
     "non-positive time": ("times.csv", FIRST_PICK, "S01,S02,0,0.5", "line 2, column time", "0.0", "positive"),
     "NaN": ("times.csv", FIRST_PICK, "S01,S02,nan,0.5", "line 2, column time", "nan", "finite number"),
-    "empty field": ("times.csv", FIRST_PICK, "S01,S02,,0.5", "line 2, column time", "nan", "finite number"),
+    "empty field": ("times.csv", FIRST_PICK, "S01,S02,,0.5", "line 2, column time", "nothing", "finite number"),
     "infinity": ("times.csv", FIRST_PICK, "S01,S02,100,inf", "line 2, column sigma", "inf", "finite number"),
     "not a number": ("times.csv", FIRST_PICK, "S01,S02,100 s,1", "line 2, column time", "100 s", "finite number"),
     "unknown station": ("times.csv", FIRST_PICK, "S01,S99,100,1", "line 2, column receiver", "S99", "stations.csv"),
@@ -188,7 +188,7 @@ def test_lines_are_counted_as_an_editor_does(files):
 
 
 @pytest.mark.parametrize("name", ["stations.csv", "times.csv"])
-@pytest.mark.parametrize(("content", "remedy"), [(None, "cannot be read"), (b"", "CSV"), (b"\xff\xfe\x00\x01", "CSV")])
+@pytest.mark.parametrize(("content", "remedy"), [(None, "cannot be read"), (b"", "CSV"), (b"\xff\xfe\x00\x01", "CSV table")])
 def test_unreadable_table(files, name, content, remedy):
     (files / name).unlink() if content is None else (files / name).write_bytes(content)
     check(message(files / "tomo2d.toml"), name, remedy)
@@ -241,7 +241,7 @@ def test_plain_text_is_good(plain_text):
         ("times.txt", np.zeros((6, 2)), ("no measurement", "at least one")),
         ("times.txt", [[9, 1], [9, 1], [9, 0], [9, 1], [9, 1], [9, 1]], ("line 3", "sigma", "0.0", "positive")),
         ("times.txt", [[0, 0], [9, 1], [-9, 1], [9, 1], [9, 1], [9, 1]], ("line 3", "time", "-9.0", "positive")),
-        ("sources.txt", [[45, -41], [43, np.nan], [39, -42]], ("line 2, column 2", "nan", "finite")),
+        ("sources.txt", [[45, -41], [43, np.nan], [39, -42]], ("line 2, column longitude or x", "nan", "finite")),
         ("receivers.txt", [[45, -41], [38, -36]], ("1", "same station")),
     ],
     ids=["wrong number of rows", "wrong number of columns", "no data", "sigma", "time", "NaN", "same station"],

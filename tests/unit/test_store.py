@@ -250,7 +250,7 @@ def test_a_run_is_replaced_only_when_asked_and_nothing_else_is(store):
     assert new.checkpoint() is None
     assert iterations(new) == []
     assert new.metrics() == []
-    assert {path.name for path in store.path.iterdir()} == {"config.toml", "provenance.json", "samples", "notes.txt"}
+    assert {path.name for path in store.path.iterdir()} == {"config.toml", "provenance.json", "samples", ".lock", "notes.txt"}
 
 
 def test_what_is_not_a_run_directory_is_refused(tmp_path):
@@ -294,14 +294,20 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, problem):
 
 
 FAILS = FORWARD.replace("-models", "np.where(models > -1, -models, np.nan)")
+RAISES = FORWARD.replace("return -0.5", "if (models < -1).any(): raise ValueError('negative')\n        return -0.5")
 RUNS_AWAY = FORWARD.replace("-0.5 * (models**2).sum(axis=1), -models", "np.zeros(len(models)), models")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflows are the point
 @pytest.mark.parametrize(
     ("forward", "step_size", "burn_in", "error"),
-    [(FAILS, 0.05, 1, ForwardError), (RUNS_AWAY, 1e3, 1, AlgorithmError), (RUNS_AWAY, 1e3, 4000, AlgorithmError)],
-    ids=["the forward fails", "the particles run away", "the particles run away in burn-in"],
+    [
+        (FAILS, 0.05, 1, ForwardError),
+        (RAISES, 0.05, 1, ForwardError),
+        (RUNS_AWAY, 1e3, 1, AlgorithmError),
+        (RUNS_AWAY, 1e3, 4000, AlgorithmError),
+    ],
+    ids=["the forward fails", "the forward raises", "the particles run away", "the particles run away in burn-in"],
 )
 def test_a_run_that_cannot_go_on_is_saved(tmp_path, problem, forward, step_size, burn_in, error):
     (tmp_path / "quadratic.py").write_text(forward)

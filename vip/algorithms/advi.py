@@ -38,17 +38,18 @@ class ADVI:
     """
 
     is_chain = False
-    n_particles = 1
+    n_particles = 200
 
     def __init__(self, n_samples: int, optimizer: Optimizer, full_rank: bool = False) -> None:
         self.n_evaluated, self.optimizer, self.full_rank = n_samples, optimizer, full_rank
 
     def init(self, theta0: Floats) -> ADVIState:
-        """Standard Gaussian in unconstrained space; of theta0 (n, d) only d matters."""
+        """The independent Gaussian with the mean and spread of particles theta0 (n, d) drawn from the prior."""
         d = theta0.shape[1]
+        mean, log_diagonal = theta0.mean(axis=0), np.log(theta0.std(axis=0))
         lower = np.zeros((d, d)) if self.full_rank else np.zeros((0, 0))
         start = self.optimizer.init
-        return ADVIState(np.zeros(d), np.zeros(d), lower, start(np.zeros(d)), start(np.zeros(d)), start(lower))
+        return ADVIState(mean, log_diagonal, lower, start(mean), start(log_diagonal), start(lower))
 
     def step(self, state: ADVIState, log_density: LogDensity, rng: np.random.Generator) -> tuple[ADVIState, Info]:
         """Eqs. 10 and 11. The entropy's gradient by L, ``L^-T``, is upper triangular: in L's pattern only its diagonal."""

@@ -93,8 +93,7 @@ class SSVGD:
         else:
             moved = self._langevin_step(state, gradient, rng)
         if not np.isfinite(moved.particles).all():
-            size = self.schedule(state.iteration)
-            raise AlgorithmError(f"ssvgd: iteration {state.iteration}: particles diverged; use a step_size below {size:g}")
+            raise self._diverged(state)
         change = np.sqrt(np.mean((moved.particles - state.particles) ** 2))
         return moved, Info(float(value.mean()), float(change))
 
@@ -108,6 +107,8 @@ class SSVGD:
         adapting = state.iteration < self.burn_in or state.bandwidth == 0
         metric = self._adapted_metric(state, gradient) if adapting else state.metric
         K, bandwidth = RBF(self.kernel.bandwidth if adapting else state.bandwidth, metric)(x)
+        if not np.isfinite(K).all():
+            raise self._diverged(state)
         epsilon = self.schedule(state.iteration)
         noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng) / np.sqrt(metric)
         moved = x + epsilon * drift(x, gradient, K, bandwidth, metric) + noise
@@ -116,6 +117,10 @@ class SSVGD:
     def draw(self, state: SSVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are n_particles samples, whatever n."""
         return state.particles
+
+    def _diverged(self, state: SSVGDState) -> AlgorithmError:
+        size = self.schedule(state.iteration)
+        return AlgorithmError(f"ssvgd: iteration {state.iteration}: particles diverged; use a step_size below {size:g}")
 
     def _adapted_metric(self, state: SSVGDState, gradient: Floats) -> Floats:
         """Running mean of the metric over `METRIC_MEMORY` iterations."""

@@ -35,9 +35,23 @@ class Serial:
     def evaluate(self, models: Floats) -> Evaluation:
         """Log-likelihood (n,) and gradient (n, d) of models (n, d)."""
         start = time.perf_counter()
-        log_likelihood, gradient = self.forward(models)
+        try:
+            log_likelihood, gradient = self.forward(models)
+        except Exception as error:  # a user's forward may raise anything
+            nothing = np.full(len(models), np.nan), np.full(models.shape, np.nan)
+            return Evaluation(*nothing, time.perf_counter() - start, self._failures(models, error))
         failures = _wrong_shape(np.shape(log_likelihood), np.shape(gradient), models.shape)
         return Evaluation(log_likelihood, gradient, time.perf_counter() - start, failures)
+
+    def _failures(self, models: Floats, error: Exception) -> dict[int, str]:
+        """Which particles made the forward raise, found one by one."""
+        failures = {}
+        for particle in range(len(models)):
+            try:
+                self.forward(models[particle : particle + 1])
+            except Exception as alone:
+                failures[particle] = f"{type(alone).__name__}: {alone}"
+        return failures or {0: f"only together with the others: {type(error).__name__}: {error}"}
 
 
 def available_cores() -> int:
