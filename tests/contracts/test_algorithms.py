@@ -90,7 +90,7 @@ def test_a_checkpoint_is_the_state_and_nothing_else(make, tmp_path):
     store = Store.create(tmp_path / "run", "", {})
     store.commit(3, "running", half)
     another = build(make)
-    template = another.init(np.zeros((another.n_particles, 3)))
+    template = another.init(np.random.default_rng(2).standard_normal((another.n_particles, 3)))
     restored = unflatten(template, store.checkpoint().arrays)
     assert_same(restored, half)
     resumed, _ = advance(another, restored, 4, first=3)

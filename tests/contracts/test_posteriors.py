@@ -229,12 +229,15 @@ def test_without_data_samples_are_uniform():
     assert z_scores(np.concatenate([u, u**2], axis=2), np.array([1 / 2, 1 / 2, 1 / 3, 1 / 3])).max() < Z
 
 
+PRIOR_DRAWS = np.random.default_rng(0).standard_normal((ADVI.n_particles, 4))
+
+
 @pytest.mark.parametrize("full_rank", [False, True])
 def test_advi_fits_a_gaussian(full_rank):
     """Full rank: the posterior itself. Mean field: its mean, and one over the root of the precision's diagonal."""
     target = asymmetric()
     algorithm = ADVI(20, Adam(Schedule(0.1, decay=0.05)), full_rank)
-    _, state = run(algorithm, target, np.zeros((1, 4)), runner.Schedule(6000, draws=1), seed=8)
+    _, state = run(algorithm, target, PRIOR_DRAWS, runner.Schedule(6000, draws=1), seed=8)
     factor = np.diag(np.exp(state.log_diagonal)) + (state.lower if full_rank else 0)
     covariance = factor @ factor.T
     sd = np.sqrt(np.diag(covariance))
@@ -251,7 +254,7 @@ def test_advi_draws_what_it_fitted():
     target, n = asymmetric(), 100_000
     algorithm = ADVI(1, Adam(Schedule(0.1)), full_rank=True)
     factor = np.linalg.cholesky(target.covariance)
-    state = algorithm.init(np.zeros((1, 4)))
+    state = algorithm.init(PRIOR_DRAWS)
     state = state._replace(mean=target.mean, log_diagonal=np.log(np.diag(factor)), lower=np.tril(factor, -1))
     u = (algorithm.draw(state, n, stream(9, 0, Purpose.DRAW)) - target.mean) / target.sd
     assert_allclose(u.mean(axis=0), 0, atol=Z / np.sqrt(n))

@@ -39,7 +39,7 @@ ALGORITHMS = {
     "ssvgd": 'name = "ssvgd"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nstep_size = 1.0\nmetric = "gradient"\n',
     "svgd": 'name = "svgd"\nparticles = 20\nstep_size = 0.05\n',
     "advi": 'name = "advi"\nstep_size = 0.05\nsamples_per_step = 4\ndraws = 200\n',
-    "advi full-rank": 'name = "advi"\ncovariance = "full-rank"\nstep_size = 0.05\nsamples_per_step = 4\ndraws = 200\n',
+    "advi full-rank": 'name = "advi"\ncovariance = "full-rank"\nstep_size = 0.03\nstep_decay = 0.01\ndraws = 200\n',
 }
 REFUSED = {("uniform, clipped", "advi"), ("uniform, clipped", "advi full-rank")}
 
