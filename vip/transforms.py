@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, log_expit, logit
+from scipy.special import logit
 
 from vip.protocols import Floats
 
@@ -31,8 +31,9 @@ class Logit:
 
     def to_model(self, theta: Floats) -> Floats:
         """Models (n, d) of theta (n, d)."""
-        inside = np.minimum(self.lower + self.width * expit(theta), self.upper)  # rounding may go one step too far
-        return np.where(self.bounded, inside, theta)
+        larger, smaller = _sigmoids(theta)
+        inside = self.lower + self.width * np.where(theta > 0, larger, smaller)
+        return np.where(self.bounded, np.minimum(inside, self.upper), theta)  # rounding may go one step too far
 
     def to_theta(self, models: Floats) -> Floats:
         """Theta (n, d) of models (n, d) inside the bounds."""
@@ -40,16 +41,26 @@ class Logit:
 
     def slope(self, theta: Floats) -> Floats:
         """Derivative (n, d) of each model entry by its theta."""
-        return np.where(self.bounded, self.width * expit(theta) * expit(-theta), 1.0)
+        larger, smaller = _sigmoids(theta)
+        return np.where(self.bounded, self.width * larger * smaller, 1.0)
 
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
-        log_slope = np.log(self.width) + log_expit(theta) + log_expit(-theta)
-        return np.where(self.bounded, log_slope, 0.0).sum(axis=1), np.where(self.bounded, expit(-theta) - expit(theta), 0.0)
+        larger, smaller = _sigmoids(theta)
+        log_slope = np.log(self.width) - np.abs(theta) + 2 * np.log(larger)
+        gradient = np.where(theta > 0, smaller - larger, larger - smaller)
+        return np.where(self.bounded, log_slope, 0.0).sum(axis=1), np.where(self.bounded, gradient, 0.0)
 
     def project(self, theta: Floats) -> Floats:
         """Theta as it is: every theta is allowed."""
         return theta
+
+
+def _sigmoids(theta: Floats) -> tuple[Floats, Floats]:
+    """The logistic function of |theta| and of -|theta|; neither overflows or loses digits."""
+    decay = np.exp(-np.abs(theta))
+    larger = 1 / (1 + decay)
+    return larger, decay * larger
 
 
 class Clip:

@@ -15,7 +15,7 @@ import xarray as xr
 from vip.store import Store
 
 ROOT = Path(__file__).parents[2]
-SHORT = {"iterations = 3000": "iterations = 40", "burn_in = 1000": "burn_in = 20", "warm_up = 300": "warm_up = 10"}
+SHORT = {"iterations = 2000": "iterations = 40", "burn_in = 800": "burn_in = 20", "warm_up = 300": "warm_up = 10"}
 
 
 def vip(*arguments, cwd=None, **environment):
