@@ -50,12 +50,12 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
 
     columns = (
-        rich.BarColumn(),
+        rich.BarColumn(bar_width=8),  # the whole line fits into 80 columns
         rich.MofNCompleteColumn(),
         rich.TextColumn("log-posterior {task.fields[log_density]}"),
         rich.TextColumn("step {task.fields[step]}"),
-        rich.TextColumn("{task.fields[seconds]}/iteration"),
-        rich.TextColumn("done at {task.fields[finish]}"),
+        rich.TextColumn("{task.fields[seconds]}/iter"),
+        rich.TextColumn("done {task.fields[finish]}"),
     )
     with rich.Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("run", total=None, log_density="", step="", seconds="", finish="")
