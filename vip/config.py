@@ -194,7 +194,7 @@ def load_config(path: Path) -> Config:
         If it cannot be read or holds a fault; several faults are several lines.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError("", path, f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -227,6 +227,10 @@ def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path, prefi
         location, value, remedy = [*location, cause.key], cause.value, cause.remedy
     elif detail["type"] == "extra_forbidden":
         remedy = "unknown key" + _suggestion(location, model)
+    elif detail["type"] == "union_tag_invalid":
+        context = detail["ctx"]
+        location, value = [*location, context["discriminator"].strip("'")], context["tag"]
+        remedy = f"expected one of {context['expected_tags']}"
     elif detail["type"] == "missing":
         location, value, remedy = location[:-1], location[-1], "this key is missing"
     shown = ".".join(part for part in [prefix, *_without_tags(location, model)] if part)

@@ -32,12 +32,12 @@ def diagnose() -> list[Finding]:
         *_plugins(),
         _openmp(),
         _blas(),
-        _package("MPI", "mpi4py", "to run on MPI ranks: pip install 'vip-inversion[mpi]'"),
-        _program("mpirun", "mpirun", ["--version"], "to run on MPI ranks: load your site's MPI module"),
-        _program("SLURM", "sbatch", ["--version"], "to submit jobs: log in to a SLURM cluster"),
-        _program("Grid Engine", "qsub", ["-help"], "to submit jobs: log in to a Grid Engine cluster"),
-        _package("dask", "distributed", "pip install distributed", needed=True),
-        _package("job queues", "dask_jobqueue", "to start workers on clusters: pip install 'vip-inversion[cluster]'"),
+        _package("MPI", "mpi4py", "nothing to do: dispatch to MPI ranks is yet to come"),
+        _program("mpirun", "mpirun", ["--version"], "nothing to do: dispatch to MPI ranks is yet to come"),
+        _program("SLURM", "sbatch", ["--version"], "nothing to do: submitting jobs is yet to come"),
+        _program("Grid Engine", "qsub", ["-help"], "nothing to do: submitting jobs is yet to come"),
+        _package("dask", "distributed", "nothing to do: dispatch to Dask workers is yet to come"),
+        _package("job queues", "dask_jobqueue", "nothing to do: submitting jobs is yet to come"),
         _torch(),
         _gpu(),
         _data(),
@@ -96,7 +96,7 @@ def _program(what: str, name: str, arguments: list[str], remedy: str) -> Finding
 
 
 def _torch() -> Finding:
-    return _package("torch", "torch", "for neural plugins: pip install 'vip-inversion[neural]'")
+    return _package("torch", "torch", "nothing to do: no plugin needs it yet")
 
 
 def _gpu() -> Finding:

@@ -71,16 +71,23 @@ class ForwardError(VIPError):
     ----------
     reasons : dict of int to str
         What happened to each failed particle.
+
+    Attributes
+    ----------
+    saved : str
+        Where the models were saved, added by the runner.
     """
 
     def __init__(self, reasons: dict[int, str]) -> None:
         self.reasons = reasons
+        self.saved = ""
         super().__init__(reasons)
 
     def __str__(self) -> str:
         particle, reason = next(iter(self.reasons.items()))
         others = len(self.reasons) - 1
-        return f"forward: particle {particle}: {reason}" + (f" (and {others} more)" if others else "")
+        more = f" (and {others} more)" if others else ""
+        return f"forward: particle {particle}: {reason.splitlines()[0]}{more}{self.saved}"
 
 
 class AlgorithmError(VIPError):

@@ -20,12 +20,13 @@ from vip.config import (
     prepend,
     table,
 )
+from vip.data import data_dir
 from vip.dispatch.serial import Serial
 from vip.errors import ConfigError
 from vip.plugins import find, source_file
 from vip.posterior import Posterior
 from vip.priors import Bounded, Gaussian, Joint, Uniform
-from vip.protocols import Floats, Forward, LogDensity, ModelSpace, Prior, Variable
+from vip.protocols import Dispatcher, Floats, Forward, LogDensity, ModelSpace, Prior, Variable
 from vip.transforms import Clip, Logit, Transform
 
 
@@ -74,7 +75,7 @@ class Problem:
         """Log-posterior ``(theta (n, d)) -> (values (n,), gradients (n, d))`` in unconstrained space, in this process."""
         return self.posterior(Serial(self.forward, self.config.dispatch.threads))
 
-    def posterior(self, dispatcher: Serial) -> Posterior:
+    def posterior(self, dispatcher: Dispatcher) -> Posterior:
         """The log-posterior with its likelihood evaluated by `dispatcher`."""
         return Posterior(self.prior, self.transform, dispatcher, getattr(self.forward, "includes_prior", False))
 
@@ -109,8 +110,23 @@ def _forward(config: Config, path: Path) -> Forward:
     except ValidationError as error:
         raise explain(error, _settings_model(error), path, "forward") from error
     except ConfigError as error:
-        raise prepend(error, "" if error.key.startswith("forward.") else "forward", path) from error
+        raise _with_hint(prepend(error, "" if error.key.startswith("forward.") else "forward", path)) from error
+    except Exception as error:  # a user's plugin may raise anything
+        raise ConfigError(
+            "forward", config.forward.plugin, f"cannot be built: {type(error).__name__}: {error}", path
+        ) from error
+    if forward.ndim != forward.space.size:
+        raise ConfigError(
+            "forward", config.forward.plugin, f"ndim is {forward.ndim} but its space has {forward.space.size}", path
+        )
     return forward
+
+
+def _with_hint(error: ConfigError) -> ConfigError:
+    """Say how to get a public data set that is not there."""
+    if str(data_dir()) not in f"{error.file} {error.value}" or "cannot be read" not in error.remedy:
+        return error
+    return ConfigError(error.key, error.value, f"{error.remedy}; get the data with `vip data british-isles`", error.file)
 
 
 def _settings_model(error: ValidationError) -> type[BaseModel]:

@@ -130,11 +130,7 @@ class UsesThreads(Protocol):
 
 @runtime_checkable
 class Maps(Protocol):
-    """A forward that can say where its data come from, for figures.
-
-    `stations` are (row coordinate, column coordinate); `rays(model, every)` are paths of some data; `coverage(model)` is
-    the length of rays near each entry of the first variable.
-    """
+    """A forward that can say where its data come from, for figures. `stations` are (row, column) coordinates (n, 2)."""
 
     geographic: bool
     stations: Floats

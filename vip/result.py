@@ -34,6 +34,9 @@ class Result:
     def __init__(self, store: Store, problem: Problem) -> None:
         self.store, self.problem = store, problem
 
+    def __repr__(self) -> str:
+        return f"<vip.Result {self.path}: {self.status}>"
+
     @property
     def path(self) -> Path:
         """The run directory."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -12,8 +11,6 @@ from threadpoolctl import threadpool_limits
 from vip.errors import ForwardError, VIPError
 from vip.protocols import Algorithm, Floats, Info, LogDensity
 from vip.rng import Purpose, stream
-
-log = logging.getLogger(__name__)
 
 
 class Schedule(NamedTuple):
@@ -80,7 +77,7 @@ def run(
     ForwardError, AlgorithmError
         If a particle fails or the algorithm cannot go on. The state before is saved; so are the models that failed.
     """
-    saved = time.monotonic()
+    saved = time.monotonic() - 0.9 * schedule.checkpoint_seconds  # the first checkpoint comes early
     status = "finished"
     with threadpool_limits(1, user_api="blas"):
         for iteration in range(first, schedule.iterations):
@@ -96,7 +93,7 @@ def run(
             except VIPError as error:
                 if isinstance(error, ForwardError):
                     kept = store.save_failed(iteration, to_model(evaluated[-1]))
-                    log.error("iteration %d: a particle failed; the models are in %s", iteration, kept)
+                    error.saved = f"; iteration {iteration}, its models are in {kept}"
                 store.commit(iteration, "interrupted", state)
                 raise
             state, done = state_after, iteration + 1

@@ -226,13 +226,13 @@ def flatten(state: Any, prefix: str = "") -> dict[str, Any]:
     Examples
     --------
     >>> from typing import NamedTuple
-    >>> class S(NamedTuple):
+    >>> class Inner(NamedTuple):
+    ...     y: float
+    >>> class State(NamedTuple):
     ...     x: float
-    ...     inner: tuple
-    >>> flatten(S(1.0, S(2.0, ())))
-    Traceback (most recent call last):
-    ...
-    TypeError: inner/inner: tuple: a state holds arrays, numbers and NamedTuples only
+    ...     inner: Inner
+    >>> flatten(State(1.0, Inner(2.0)))
+    {'x': 1.0, 'inner/y': 2.0}
     """
     leaves: dict[str, Any] = {}
     for name, value in state._asdict().items():

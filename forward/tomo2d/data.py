@@ -95,7 +95,8 @@ def _table(file: Path, columns: list[str]) -> pd.DataFrame:
     table = _read(file, "a CSV table", sep=",", skipinitialspace=True, index_col=False)
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise ConfigError("columns", ", ".join(map(str, table.columns)), f"there is no column {missing[0]!r}", file)
+        remedy = f"there is no column {missing[0]!r}; expected {','.join(columns)} between commas"
+        raise ConfigError("columns", ", ".join(map(str, table.columns)), remedy, file)
     return table.apply(lambda column: column.str.strip())
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -21,11 +23,23 @@ from vip.errors import VIPError
 
 app = typer.Typer(
     name="vip",
-    help="Bayesian inversion: the posterior of every earth model that fits the data.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.", is_eager=True)] = False,
+) -> None:
+    """Bayesian inversion: the posterior of every earth model that fits the data."""
+    if version:
+        print(f"vip {metadata.version('vip-inversion')}")
+        raise typer.Exit
+
+
 for command in (init, simulate, check, run, resume, status, report, export, data, plugins, doctor):
     app.command()(command)
 
@@ -37,3 +51,6 @@ def main() -> None:
     except VIPError as error:
         print(f"vip: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # a path that cannot be read or written
+        print(f"vip: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
