@@ -63,7 +63,8 @@ class ADVI:
         if self.full_rank:
             by_lower = np.tril(gradient.T @ eta / len(eta), -1)
             lower_optimizer, lower_step = self.optimizer.step(lower_optimizer, by_lower)
-            lower = lower + lower_step
+            # Optimizers normalise each entry; d of them act on one parameter, and together move it as far as the mean.
+            lower = lower + lower_step / np.sqrt(len(state.mean))
         moved = ADVIState(
             state.mean + mean_step,
             state.log_diagonal + diagonal_step,
