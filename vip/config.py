@@ -229,7 +229,8 @@ def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path, prefi
         remedy = "unknown key" + _suggestion(location, model)
     elif detail["type"] == "union_tag_invalid":
         context = detail["ctx"]
-        location, value = [*location, context["discriminator"].strip("'")], context["tag"]
+        tag_not_found = ""
+        location, value = [*location, tag_not_found, context["discriminator"].strip("'")], context["tag"]
         remedy = f"expected one of {context['expected_tags']}"
     elif detail["type"] == "missing":
         location, value, remedy = location[:-1], location[-1], "this key is missing"

@@ -88,6 +88,8 @@ BAD_CONFIGURATIONS = {
     "clip with advi": (f"(?s)logit(.*){ALGORITHM}", rf"clip\1{ADVI}", "prior", "clip", "logit"),
     "burn-in without samples": ("burn_in = 800", "burn_in = 3000", "algorithm.burn_in", "3000", "smaller than"),
     "warm-up beyond burn-in": ("warm_up = 300", "warm_up = 2000", "algorithm.warm_up", "2000", "burn_in", "800"),
+    "unknown algorithm": ('name = "ssvgd"', 'name = "mcmc"', "algorithm.name", "mcmc", "'advi', 'svgd', 'ssvgd'"),
+    "unknown prior": ('kind = "uniform"', 'kind = "flat"', "prior.velocity.kind", "flat", "'uniform'"),
     "unknown plugin": ('plugin = "tomo2d"', 'plugin = "tomo3d"', "forward.plugin", "tomo3d", "tomo2d"),
     "missing plugin file": ('plugin = "tomo2d"', 'plugin = "./my.py:T"', "forward.plugin", "./my.py:T", "no file"),
     "missing plugin module": ('plugin = "tomo2d"', 'plugin = "no_such.module:T"', "forward.plugin", "no_such.module:T"),
