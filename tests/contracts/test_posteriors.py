@@ -153,7 +153,7 @@ def test_ssvgd_samples_a_banana():
     inflation = step / (2 * n) * (weight @ gradient**2).max() * np.abs(truth)
     theta0 = stream(5, 0, Purpose.START).standard_normal((n, 2))
     algorithm = SSVGD(n, Schedule(step), RBF(), 1000)
-    samples, _ = run(algorithm, banana, theta0, runner.Schedule(16_000, burn_in=1000, thin=2), seed=5)
+    samples, _ = run(algorithm, banana, theta0, runner.Schedule(40_000, burn_in=1000, thin=2), seed=5)
     assert z_scores(statistics(samples), truth, inflation).max() < Z
 
 

@@ -96,13 +96,8 @@ def squared_distances(particles: Floats, metric: Floats | None = None) -> Floats
             block *= np.sqrt(metric[start : start + COLUMNS])
         # The transpose of a C array is the Fortran array that BLAS wants: no copy is made.
         gram = dsyrk(1.0, block.T, beta=1.0, c=gram, trans=1, lower=1, overwrite_c=1)
-    squared_norm = np.diag(gram).copy()
-    squared = np.asarray(gram).T  # C order, upper triangle filled
-    squared *= -2
-    squared += squared_norm[:, None]
-    squared += squared_norm
-    upper = np.triu_indices(n, 1)
-    squared.T[upper] = squared[upper]
+    squared_norm = np.diag(gram)
+    squared = squared_norm[:, None] + squared_norm - 2 * (gram + gram.T)  # only the lower triangle of gram is filled
     np.fill_diagonal(squared, 0)
     return np.maximum(squared, 0, out=squared)
 
@@ -112,7 +107,7 @@ def median_bandwidth(squared: Floats) -> float:
     n = len(squared)
     if n < 2:
         return 1.0
-    median = float(np.median(squared[np.triu_indices(n, 1)]))
+    median = float(np.median(squared[np.tri(n, k=-1, dtype=bool)]))
     return math.sqrt(median / (2 * math.log(n))) if median > 0 else 1.0
 
 
