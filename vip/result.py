@@ -78,14 +78,26 @@ class Result:
         return label(self.problem.space.variables, self.problem.space.unpack(self.models), ("chain", "draw"))
 
     @cached_property
+    def mean_model(self) -> Floats:
+        """Mean model (d,)."""
+        mean: Floats = self.flat.mean(axis=0, dtype=np.float64)
+        return mean
+
+    @cached_property
+    def std_model(self) -> Floats:
+        """Standard deviation (d,) of the model's entries."""
+        std: Floats = self.flat.std(axis=0, dtype=np.float64)
+        return std
+
+    @cached_property
     def mean(self) -> xr.Dataset:
         """Mean of every variable."""
-        return self._statistic(self.flat.mean(axis=0, dtype=np.float64))
+        return self._labelled(self.mean_model)
 
     @cached_property
     def std(self) -> xr.Dataset:
         """Standard deviation of every variable."""
-        return self._statistic(self.flat.std(axis=0, dtype=np.float64))
+        return self._labelled(self.std_model)
 
     def predicted(self, n: int = N_PREDICTED) -> Floats:
         """Data (n, n_data) predicted from samples spread over the run."""
@@ -119,7 +131,7 @@ class Result:
         tree.attrs.update(inference_library="vip", **{k: str(v) for k, v in self.store.provenance.items() if k != "inputs"})
         return tree
 
-    def _statistic(self, vector: Floats) -> xr.Dataset:
+    def _labelled(self, vector: Floats) -> xr.Dataset:
         space = self.problem.space
         return label(space.variables, space.unpack(vector), ())
 

@@ -56,7 +56,8 @@ class Tomo2D:
         self.grid, self.picks, self.unknown_noise = grid, dict(picks), unknown_noise
         for data in self.picks.values():
             _check_inside(grid, data)
-        self.plans = [_plan(grid, data, precision) for data in self.picks.values()]
+        self._surveys = [_oriented(data) for data in self.picks.values()]
+        self.plans = [Plan(grid, *survey, precision) for survey in self._surveys]
         self.space = _space(grid, list(self.picks), unknown_noise)
         self.ndim = self.space.size
         self.geographic = grid.spherical
@@ -127,10 +128,10 @@ class Tomo2D:
         """Length of rays (km) near each velocity node, in the shape of the velocity variable."""
         velocities, _ = self._split(model[None])
         maps = []
-        for v, data in zip(velocities, self.picks.values(), strict=True):
-            plan = _plan(self.grid, data, "float64")
+        for v, survey in zip(velocities, self._surveys, strict=True):
+            plan = Plan(self.grid, *survey, "float64")
             fields = (time_field(v[0], plan, source) for source in range(plan.n_sources))
-            maps.append(ray_lengths(self.grid, fields, *_oriented(data)))
+            maps.append(ray_lengths(self.grid, fields, *survey))
         return np.array(maps).reshape(self.space.variables[0].shape)
 
     def _split(self, models: Floats) -> tuple[list[Floats], Floats]:
@@ -164,10 +165,6 @@ def _oriented(data: Picks) -> tuple[Floats, Floats, NDArray[np.intp]]:
     sources = minimum_sources(data.source, data.receiver)
     source_of_pick, receiver = orient(data.source, data.receiver, sources)
     return data.stations[sources], data.stations[receiver], source_of_pick
-
-
-def _plan(grid: Grid, data: Picks, precision: str) -> Plan:
-    return Plan(grid, *_oriented(data), precision)
 
 
 def _space(grid: Grid, periods: list[str], unknown_noise: bool) -> ModelSpace:

@@ -69,17 +69,15 @@ class Findings:
         """All samples (n, d)."""
         return self.result.flat
 
-    @cached_property
+    @property
     def mean(self) -> Floats:
         """Mean model (d,)."""
-        mean: Floats = self.flat.mean(axis=0, dtype=np.float64)
-        return mean
+        return self.result.mean_model
 
-    @cached_property
+    @property
     def std(self) -> Floats:
         """Standard deviation (d,)."""
-        std: Floats = self.flat.std(axis=0, dtype=np.float64)
-        return std
+        return self.result.std_model
 
     @cached_property
     def prior(self) -> Floats:
