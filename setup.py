@@ -9,15 +9,24 @@ OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 # Strict IEEE results except errno and traps: the same numbers on every run, vectorised square roots.
 COMPILE = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function", *OPENMP]
 
-EXTENSIONS = [
-    Extension(
-        "kernels_c.eikonal2d._eikonal2d",
-        ["kernels_c/eikonal2d/_eikonal2d.pyx", "kernels_c/eikonal2d/eikonal2d.c"],
-        depends=["kernels_c/eikonal2d/eikonal2d.h", "kernels_c/eikonal2d/eikonal2d_lanes.h"],
-        include_dirs=["kernels_c/eikonal2d"],
+
+
+def kernel(name: str, *headers: str) -> Extension:
+    """A folder of kernels_c: NAME.c behind its door, _NAME.pyx."""
+    folder = f"kernels_c/{name}"
+    return Extension(
+        f"kernels_c.{name}._{name}",
+        [f"{folder}/_{name}.pyx", f"{folder}/{name}.c"],
+        depends=[f"{folder}/{header}" for header in headers],
+        include_dirs=[folder],
         extra_compile_args=COMPILE,
         extra_link_args=OPENMP,
-    ),
+    )
+
+
+EXTENSIONS = [
+    kernel("eikonal2d", "eikonal2d.h", "eikonal2d_lanes.h"),
+    kernel("acoustic2d", "acoustic2d.h", "acoustic2d_lanes.h"),
 ]
 
 setup(ext_modules=cythonize(EXTENSIONS, language_level=3))

@@ -1,0 +1,183 @@
+/* See acoustic2d.h for the scheme. This file has what depends on neither precision nor instruction set, and the choice among
+ * the versions that acoustic2d_lanes.h makes. */
+#include "acoustic2d.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HALO 4            /* rows of zeros around a wavefield: half of the highest order */
+#define COLUMN_GROUP 16   /* columns are handled in groups: a multiple of all lanes */
+#define MARGIN 16         /* zeros before each row, and behind the one before */
+#define STAGGERED_REACH 2 /* of a first derivative of 4th order */
+#define MOST_ROWS 4
+#define ALIGNMENT 64
+
+enum { ADVANCE, RECORD, IMAGE };
+
+static int round_up(int n, int unit) { return (n + unit - 1) / unit * unit; }
+
+static int clamp(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
+
+/* The node of the model nearest to one with layers. */
+static long model_node(const acoustic2d_plan *plan, int row, int column)
+{
+    return (long)clamp(row - plan->top, 0, plan->model_rows - 1) * plan->model_columns +
+           clamp(column - plan->layer, 0, plan->model_columns - 1);
+}
+
+static void *allocate_zeros(size_t bytes)
+{
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    if (memory)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+#ifdef __SSE2__
+#include <immintrin.h>
+static unsigned flush_denormals(void)
+{
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040); /* FTZ and DAZ */
+    return before;
+}
+static void restore_denormals(unsigned before) { _mm_setcsr(before); }
+#else
+static unsigned flush_denormals(void) { return 0; }
+static void restore_denormals(unsigned before) { (void)before; }
+#endif
+
+/* Neighbours k columns before and after a lane, loaded where nothing better is at hand. */
+#define AFTER(p, k) NEAR((p) + (k))
+#define BEFORE(p, k) NEAR((p) - (k))
+#define ROWS 2
+
+#define REAL float
+#define LANE_BYTES 16
+#define NAME(x) x##_float_baseline
+#include "acoustic2d_lanes.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(x) x##_double_baseline
+#include "acoustic2d_lanes.h"
+#undef REAL
+#undef NAME
+#undef LANE_BYTES
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define WITH_X86_LEVELS
+
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v3")
+#define LANE_BYTES 32
+#define REAL float
+#define NAME(x) x##_float_avx2
+#include "acoustic2d_lanes.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(x) x##_double_avx2
+#include "acoustic2d_lanes.h"
+#undef REAL
+#undef NAME
+#undef LANE_BYTES
+#pragma GCC pop_options
+
+/* An unaligned load of a whole cache line costs two: of the neighbours only those two columns away are loaded, which keeps
+ * loads and shuffles in balance. Four rows share the column's loads. */
+#undef AFTER
+#undef BEFORE
+#undef ROWS
+#define ROWS 4
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+#define LANE_BYTES 64
+#define REAL float
+#define NAME(x) x##_float_avx512
+#define ALIGN(a, b, k) ((LANE)_mm512_alignr_epi32((__m512i)(a), (__m512i)(b), k))
+#define AFTER(p, k) ((k) == 2 ? NEAR((p) + (k)) : ALIGN(AT((p) + LANES), AT(p), k))
+#define BEFORE(p, k) ((k) == 2 ? NEAR((p) - (k)) : ALIGN(AT(p), AT((p) - LANES), LANES - (k)))
+#include "acoustic2d_lanes.h"
+#undef REAL
+#undef NAME
+#undef ALIGN
+#define REAL double
+#define NAME(x) x##_double_avx512
+#define ALIGN(a, b, k) ((LANE)_mm512_alignr_epi64((__m512i)(a), (__m512i)(b), k))
+#include "acoustic2d_lanes.h"
+#undef REAL
+#undef NAME
+#undef LANE_BYTES
+#pragma GCC pop_options
+#endif
+
+enum level { BASELINE, AVX2, AVX512 };
+
+static enum level simd_level(void)
+{
+#ifdef WITH_X86_LEVELS
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+        return AVX2;
+#endif
+    return BASELINE;
+}
+
+const char *acoustic2d_simd_level(void)
+{
+    static const char *names[] = {"baseline", "AVX2", "AVX-512"};
+    return names[simd_level()];
+}
+
+#ifdef WITH_X86_LEVELS
+#define DISPATCH(function, real, ...)                                                              \
+    (simd_level() == AVX512 ? function##_##real##_avx512(__VA_ARGS__)                              \
+     : simd_level() == AVX2 ? function##_##real##_avx2(__VA_ARGS__)                                \
+                            : function##_##real##_baseline(__VA_ARGS__))
+#else
+#define DISPATCH(function, real, ...) function##_##real##_baseline(__VA_ARGS__)
+#endif
+
+/* The state has the same size for all lanes. */
+static size_t state_bytes(const acoustic2d_plan *plan, size_t real_size)
+{
+    if (real_size == sizeof(double)) {
+        const layout_double_baseline at = lay_out_double_baseline(plan);
+        return state_size_double_baseline(&at) * real_size;
+    }
+    const layout_float_baseline at = lay_out_float_baseline(plan);
+    return state_size_float_baseline(&at) * real_size;
+}
+
+size_t acoustic2d_tape_size(const acoustic2d_plan *plan, size_t real_size, int every)
+{
+    return state_bytes(plan, real_size) * ((plan->n_steps + every - 1) / every);
+}
+
+size_t acoustic2d_working_size(const acoustic2d_plan *plan, size_t real_size, int every)
+{
+    const layout_float_baseline at = lay_out_float_baseline(plan);
+    return 2 * state_bytes(plan, real_size) + (size_t)(every + 2) * at.rows * at.stride * real_size;
+}
+
+#define DEFINE(real)                                                                                                        \
+    int acoustic2d_forward_##real(const acoustic2d_plan *plan, const double *velocity, const acoustic2d_points *sources,    \
+                                  const real *wavelets, const acoustic2d_points *receivers, real *traces, int every,        \
+                                  void *tape)                                                                               \
+    {                                                                                                                       \
+        return DISPATCH(forward, real, plan, velocity, sources, wavelets, receivers, traces, every, tape);                  \
+    }                                                                                                                       \
+    int acoustic2d_gradient_##real(const acoustic2d_plan *plan, const double *velocity, const acoustic2d_points *sources,   \
+                                   const real *wavelets, const acoustic2d_points *receivers, const real *by_trace,          \
+                                   int every, const void *tape, double *gradient)                                           \
+    {                                                                                                                       \
+        return DISPATCH(gradient, real, plan, velocity, sources, wavelets, receivers, by_trace, every, tape, gradient);     \
+    }
+
+DEFINE(float)
+DEFINE(double)
