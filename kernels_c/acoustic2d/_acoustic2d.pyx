@@ -12,7 +12,7 @@ from kernels_c.acoustic2d.geometry import points_between
 
 cdef extern from "acoustic2d.h":
     ctypedef struct acoustic2d_plan:
-        int32_t model_rows, model_columns, top, layer, half, free_surface, n_steps
+        int32_t model_rows, model_columns, top, layer, half, free_surface, n_steps, known_rows
         double dt
         const double *stencil_z
         const double *stencil_x
@@ -100,8 +100,8 @@ cdef class Shot:
         self._fill()
         states = acoustic2d_tape_size(&self.plan, 1, grid.n_steps)
         nodes = (grid.top + grid.shape[0] + grid.layer) * (grid.shape[1] + 2 * grid.layer)
-        # n / every states and `every` fields: least memory where both are equal.
-        self._every = max(1, round(math.sqrt(grid.n_steps * states / nodes)))
+        # n / every states and `every` fields: memory is least where both are equal. Half of that keeps more of the fields in cache.
+        self._every = max(1, round(math.sqrt(grid.n_steps * states / nodes) / 2))
 
     def __reduce__(self):
         raise TypeError("a Shot holds pointers and is not pickled: build it where it is used")
@@ -129,6 +129,7 @@ cdef class Shot:
         self.plan.model_rows, self.plan.model_columns = grid.shape
         self.plan.top, self.plan.layer, self.plan.half = grid.top, grid.layer, grid.order // 2
         self.plan.free_surface, self.plan.n_steps, self.plan.dt = grid.free_surface, grid.n_steps, grid.dt
+        self.plan.known_rows = grid.known_rows
         _set_points(&self.c_sources, self._arrays[8:12])
         _set_points(&self.c_receivers, self._arrays[12:16])
 

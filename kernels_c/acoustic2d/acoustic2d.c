@@ -7,9 +7,9 @@
 
 #define HALO 4            /* rows of zeros around a wavefield: half of the highest order */
 #define COLUMN_GROUP 16   /* columns are handled in groups: a multiple of all lanes */
+#define ROW_GROUP 4       /* and rows: a multiple of all ROWS */
 #define MARGIN 16         /* zeros before each row, and behind the one before */
 #define STAGGERED_REACH 2 /* of a first derivative of 4th order */
-#define MOST_ROWS 4
 #define ALIGNMENT 64
 
 enum { ADVANCE, RECORD, IMAGE };
@@ -25,10 +25,11 @@ static long model_node(const acoustic2d_plan *plan, int row, int column)
            clamp(column - plan->layer, 0, plan->model_columns - 1);
 }
 
+static void *allocate(size_t bytes) { return aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT); }
+
 static void *allocate_zeros(size_t bytes)
 {
-    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    void *memory = allocate(bytes);
     if (memory)
         memset(memory, 0, bytes);
     return memory;
@@ -48,22 +49,21 @@ static unsigned flush_denormals(void) { return 0; }
 static void restore_denormals(unsigned before) { (void)before; }
 #endif
 
-/* Neighbours k columns before and after a lane, loaded where nothing better is at hand. */
+/* Lanes k columns after and before p, and from the k-th of two vectors. */
 #define AFTER(p, k) NEAR((p) + (k))
 #define BEFORE(p, k) NEAR((p) - (k))
+#define SHIFT(first, second, k) NAME(shift)(first, second, k)
 #define ROWS 2
 
-#define REAL float
 #define LANE_BYTES 16
+#define REAL float
+#define INTEGER int32_t
 #define NAME(x) x##_float_baseline
 #include "acoustic2d_lanes.h"
-#undef REAL
-#undef NAME
 #define REAL double
+#define INTEGER int64_t
 #define NAME(x) x##_double_baseline
 #include "acoustic2d_lanes.h"
-#undef REAL
-#undef NAME
 #undef LANE_BYTES
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -73,42 +73,38 @@ static void restore_denormals(unsigned before) { (void)before; }
 #pragma GCC target("arch=x86-64-v3")
 #define LANE_BYTES 32
 #define REAL float
+#define INTEGER int32_t
 #define NAME(x) x##_float_avx2
 #include "acoustic2d_lanes.h"
-#undef REAL
-#undef NAME
 #define REAL double
+#define INTEGER int64_t
 #define NAME(x) x##_double_avx2
 #include "acoustic2d_lanes.h"
-#undef REAL
-#undef NAME
 #undef LANE_BYTES
 #pragma GCC pop_options
 
-/* An unaligned load of a whole cache line costs two: of the neighbours only those two columns away are loaded, which keeps
- * loads and shuffles in balance. Four rows share the column's loads. */
+/* An unaligned load of a whole cache line costs two, a shuffle less; and 32 registers hold four rows. */
 #undef AFTER
 #undef BEFORE
+#undef SHIFT
 #undef ROWS
+#define AFTER(p, k) SHIFT(AT(p), AT((p) + LANES), k)
+#define BEFORE(p, k) SHIFT(AT((p) - LANES), AT(p), LANES - (k))
 #define ROWS 4
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
 #define LANE_BYTES 64
 #define REAL float
+#define INTEGER int32_t
+#define SHIFT(first, second, k) ((LANE)_mm512_alignr_epi32((__m512i)(second), (__m512i)(first), k))
 #define NAME(x) x##_float_avx512
-#define ALIGN(a, b, k) ((LANE)_mm512_alignr_epi32((__m512i)(a), (__m512i)(b), k))
-#define AFTER(p, k) ((k) == 2 ? NEAR((p) + (k)) : ALIGN(AT((p) + LANES), AT(p), k))
-#define BEFORE(p, k) ((k) == 2 ? NEAR((p) - (k)) : ALIGN(AT(p), AT((p) - LANES), LANES - (k)))
 #include "acoustic2d_lanes.h"
-#undef REAL
-#undef NAME
-#undef ALIGN
+#undef SHIFT
 #define REAL double
+#define INTEGER int64_t
+#define SHIFT(first, second, k) ((LANE)_mm512_alignr_epi64((__m512i)(second), (__m512i)(first), k))
 #define NAME(x) x##_double_avx512
-#define ALIGN(a, b, k) ((LANE)_mm512_alignr_epi64((__m512i)(a), (__m512i)(b), k))
 #include "acoustic2d_lanes.h"
-#undef REAL
-#undef NAME
 #undef LANE_BYTES
 #pragma GCC pop_options
 #endif

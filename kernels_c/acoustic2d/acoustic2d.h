@@ -34,6 +34,7 @@ typedef struct {
     int32_t top, layer; /* rows of the layer above the model (0 under a free surface); of the other three layers */
     int32_t half;       /* of the order in space: 1 to 4 */
     int32_t free_surface, n_steps;
+    int32_t known_rows; /* of the model, from the top: their gradient is not wanted, and zero */
     double dt;
     const double *stencil_z, *stencil_x;         /* half + 1 coefficients, the centre's first, over the squared spacing */
     const double *staggered_z, *staggered_x;     /* 2, over the spacing */

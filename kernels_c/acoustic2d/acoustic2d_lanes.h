@@ -1,14 +1,33 @@
-/* Included by acoustic2d.c once for each precision and instruction set, with REAL, LANE_BYTES and NAME defined.
+/* Included by acoustic2d.c once for each precision and instruction set, with REAL, INTEGER (of
+ * the same size), LANE_BYTES and NAME defined.
  * See acoustic2d.h for the scheme. */
 
 typedef REAL NAME(lane) __attribute__((vector_size(LANE_BYTES), aligned(LANE_BYTES)));
 typedef REAL NAME(loose) __attribute__((vector_size(LANE_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER NAME(index) __attribute__((vector_size(LANE_BYTES)));
 #define LANE NAME(lane)
 #define LANES ((int)(LANE_BYTES / sizeof(REAL)))
 #define AT(p) (*(LANE *)(p))              /* aligned */
 #define NEAR(p) ((LANE)(*(const NAME(loose) *)(p))) /* not aligned */
 
-/* Columns in [first, last), multiples of COLUMN_GROUP, where a layer or its stencils reach; and rows likewise. */
+/* Lanes from the k-th of two vectors one after the other. */
+static inline __attribute__((always_inline)) LANE NAME(shift)(LANE first, LANE second, int k)
+{
+#ifdef __clang__
+    REAL both[2 * LANES];
+    memcpy(both, &first, sizeof first);
+    memcpy(both + LANES, &second, sizeof second);
+    return NEAR(both + k);
+#else
+    NAME(index) lanes;
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = i + k;
+    return __builtin_shuffle(first, second, lanes);
+#endif
+}
+
+/* Columns or rows in [first, last), whole groups, where a layer or its stencils reach. What fills up the last group is of
+ * velocity zero, and stays at rest. */
 typedef struct {
     int first, last;
 } NAME(range);
@@ -16,6 +35,7 @@ typedef struct {
 /* The memory variables live in zones: those of columns left and right, [rows][zone width], those of rows above and below. */
 typedef struct {
     NAME(range) left, right, above, below;
+    int wanted; /* first row between the layers whose gradient is wanted; above.last if all are */
     int stride, rows, zone_width, zone_rows;
     size_t field, column_memory, row_memory; /* reals in a wavefield with halo, and in one memory variable of each kind */
 } NAME(layout);
@@ -33,16 +53,17 @@ typedef struct {
     NAME(layout) at;
     REAL stencil_z[HALO + 1], stencil_x[HALO + 1], staggered_z[2], staggered_x[2];
     REAL *courant2;                                   /* (v dt)^2 / ((1 + Dx)(1 + Dz)) by row and column, no halo */
-    REAL *damping_x, *new_x, *old_x, *decay_x, *share_x; /* D, 1 / (1 + D), (1 - D) / (1 + D); of half points b, a / 2 */
-    REAL *damping_z, *new_z, *old_z, *decay_z, *share_z;
-    REAL *flux_x, *flux_z_above, *flux_z_below;       /* (1 / s - 1) d u of one row; of all rows of a zone */
+    REAL *damping_x, *now_x, *old_x, *decay_x, *share_x; /* D, 1 / (1 + D), (1 - D) / (1 + D); of 1 / s half way: see flux_z */
+    REAL *damping_z, *now_z, *old_z, *decay_z, *share_z;
+    REAL *flux_above, *flux_below;                    /* (1 / s_z - 1) d_z u of a row zone, zeros around it */
     void *memory;
 } NAME(solver);
 
 static NAME(layout) NAME(lay_out)(const acoustic2d_plan *plan)
 {
-    const int rows = plan->top + plan->model_rows + plan->layer, columns = plan->model_columns + 2 * plan->layer;
-    const int end = round_up(columns, COLUMN_GROUP), reach = plan->layer + STAGGERED_REACH;
+    const int columns = plan->model_columns + 2 * plan->layer, end = round_up(columns, COLUMN_GROUP);
+    const int last = plan->top + plan->model_rows + plan->layer, rows = round_up(last, ROW_GROUP);
+    const int reach = plan->layer + STAGGERED_REACH;
     NAME(layout) at = {.rows = rows, .stride = MARGIN + end};
     if (at.stride * sizeof(REAL) % 1024 == 0)
         at.stride += COLUMN_GROUP; /* or rows fall on the same lines of the first cache */
@@ -50,10 +71,12 @@ static NAME(layout) NAME(lay_out)(const acoustic2d_plan *plan)
     at.right = (NAME(range)){(columns - reach) / COLUMN_GROUP * COLUMN_GROUP, end};
     if (at.left.last >= at.right.first)
         at.left.last = at.right.first = end;
-    at.above = (NAME(range)){0, plan->top ? reach : 0};
-    at.below = (NAME(range)){rows - reach, rows};
+    at.above = (NAME(range)){0, plan->top ? round_up(reach, ROW_GROUP) : 0};
+    at.below = (NAME(range)){(last - reach) / ROW_GROUP * ROW_GROUP, rows};
     if (at.above.last >= at.below.first)
         at.above.last = at.below.first = rows;
+    at.wanted = plan->known_rows ? (plan->top + plan->known_rows) / ROW_GROUP * ROW_GROUP : 0;
+    at.wanted = at.wanted < at.above.last ? at.above.last : at.wanted > at.below.first ? at.below.first : at.wanted;
     at.zone_width = at.left.last + end - at.right.first;
     at.zone_rows = at.above.last + rows - at.below.first;
     at.field = (size_t)round_up((rows + 2 * HALO) * at.stride + MARGIN, COLUMN_GROUP);
@@ -84,10 +107,10 @@ static NAME(state) NAME(state_in)(const NAME(layout) *at, REAL *block)
 static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double *velocity)
 {
     const NAME(layout) at = NAME(lay_out)(plan);
-    const size_t row = at.stride, rows = round_up(at.rows, COLUMN_GROUP);
+    const size_t row = at.stride, rows = round_up(at.rows, COLUMN_GROUP); /* all parts are aligned */
     const size_t flux_above = (at.above.last + 2 * STAGGERED_REACH) * row;
     const size_t flux_below = (at.rows - at.below.first + 2 * STAGGERED_REACH) * row;
-    const size_t size = at.rows * row + 5 * row + 5 * rows + (2 * MARGIN + row) + flux_above + flux_below;
+    const size_t size = at.rows * row + 5 * row + 5 * rows + flux_above + flux_below;
     memset(s, 0, sizeof *s);
     s->plan = plan;
     s->at = at;
@@ -96,15 +119,14 @@ static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double
         return ACOUSTIC2D_NO_MEMORY;
     REAL *free = s->memory;
     s->courant2 = free, free += at.rows * row;
-    REAL **by_column[5] = {&s->damping_x, &s->new_x, &s->old_x, &s->decay_x, &s->share_x};
-    REAL **by_row[5] = {&s->damping_z, &s->new_z, &s->old_z, &s->decay_z, &s->share_z};
+    REAL **by_column[5] = {&s->damping_x, &s->now_x, &s->old_x, &s->decay_x, &s->share_x};
+    REAL **by_row[5] = {&s->damping_z, &s->now_z, &s->old_z, &s->decay_z, &s->share_z};
     for (int i = 0; i < 5; i++) {
         *by_column[i] = free, free += row;
         *by_row[i] = free, free += rows;
     }
-    s->flux_x = free + MARGIN, free += 2 * MARGIN + row;
-    s->flux_z_above = free + STAGGERED_REACH * row, free += flux_above;
-    s->flux_z_below = free + STAGGERED_REACH * row;
+    s->flux_above = free + STAGGERED_REACH * row, free += flux_above;
+    s->flux_below = free + STAGGERED_REACH * row;
 
     for (int k = 0; k <= plan->half; k++) {
         s->stencil_z[k] = (REAL)plan->stencil_z[k];
@@ -114,17 +136,17 @@ static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double
         s->staggered_z[k] = (REAL)plan->staggered_z[k];
         s->staggered_x[k] = (REAL)plan->staggered_x[k];
     }
-    const int columns = plan->model_columns + 2 * plan->layer;
+    const int columns = plan->model_columns + 2 * plan->layer, last = plan->top + plan->model_rows + plan->layer;
     for (int j = 0; j < at.stride; j++) {
         const double d = j < columns ? plan->damping_x[j] : 0, half = j < columns ? plan->damping_x_half[j] : 0;
-        s->damping_x[j] = (REAL)d, s->new_x[j] = (REAL)(1 / (1 + d)), s->old_x[j] = (REAL)((1 - d) / (1 + d));
+        s->damping_x[j] = (REAL)d, s->now_x[j] = (REAL)(1 / (1 + d)), s->old_x[j] = (REAL)((1 - d) / (1 + d));
         s->decay_x[j] = (REAL)((1 - half) / (1 + half)), s->share_x[j] = (REAL)(-half / (1 + half));
     }
     for (int r = 0; r < at.rows; r++) {
-        const double d = plan->damping_z[r], half = plan->damping_z_half[r];
-        s->damping_z[r] = (REAL)d, s->new_z[r] = (REAL)(1 / (1 + d)), s->old_z[r] = (REAL)((1 - d) / (1 + d));
+        const double d = r < last ? plan->damping_z[r] : 0, half = r < last ? plan->damping_z_half[r] : 0;
+        s->damping_z[r] = (REAL)d, s->now_z[r] = (REAL)(1 / (1 + d)), s->old_z[r] = (REAL)((1 - d) / (1 + d));
         s->decay_z[r] = (REAL)((1 - half) / (1 + half)), s->share_z[r] = (REAL)(-half / (1 + half));
-        if (r == 0 && plan->free_surface)
+        if (r >= last || (r == 0 && plan->free_surface))
             continue; /* u = 0 stays */
         for (int j = 0; j < columns; j++) {
             const double step = velocity[model_node(plan, r, j)] * plan->dt;
@@ -134,190 +156,142 @@ static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double
     return ACOUSTIC2D_OK;
 }
 
-/* Second derivative along one axis; `stride` is 1 or that of rows. */
-static inline __attribute__((always_inline)) LANE NAME(second)(const REAL *p, long stride, const REAL *stencil, int half)
-{
-    LANE sum = stencil[0] * AT(p);
-    for (int k = 1; k <= half; k++)
-        sum += stencil[k] * (NEAR(p + k * stride) + NEAR(p - k * stride));
-    return sum;
-}
-
-/* First derivative half a spacing further, or with p one node back, half a spacing before. */
-static inline __attribute__((always_inline)) LANE NAME(first)(const REAL *p, long stride, const REAL *staggered)
-{
-    return staggered[0] * (NEAR(p + stride) - AT(p)) + staggered[1] * (NEAR(p + 2 * stride) - NEAR(p - stride));
-}
-
-static inline __attribute__((always_inline)) LANE NAME(first_of_flux)(const REAL *p, long stride, const REAL *staggered)
-{
-    return staggered[0] * (AT(p) - NEAR(p - stride)) + staggered[1] * (NEAR(p + stride) - NEAR(p - 2 * stride));
-}
-
-/* (1 / s_z - 1) d_z u half a spacing below the rows of a zone. */
+/* (1 / s_z - 1) d_z u half a spacing below the rows of a zone. With D there and g = d_z u, the trapezoidal rule makes it
+ * -D / (1 + D) (p[n] + p[n-1]) of the memory p[n] = (1 - D) / (1 + D) p[n-1] + g[n]. */
 static inline __attribute__((always_inline)) void NAME(flux_z)(const NAME(solver) *s, const REAL *u, NAME(range) zone,
                                                               REAL *p, REAL *flux)
 {
     const int stride = s->at.stride, end = s->at.right.last;
+    const REAL near = s->staggered_z[0], far = s->staggered_z[1];
     for (int r = zone.first; r < zone.last; r++, p += stride, flux += stride) {
         const REAL decay = s->decay_z[r], share = s->share_z[r];
+        const REAL *row = u + (long)r * stride;
         for (int j = 0; j < end; j += LANES) {
-            const LANE old = AT(p + j), new = decay * old + NAME(first)(u + (long)r * stride + j, stride, s->staggered_z);
+            const LANE g = near * (AT(row + stride + j) - AT(row + j)) +
+                           far * (AT(row + 2 * stride + j) - AT(row - stride + j));
+            const LANE old = AT(p + j), new = decay * old + g;
             AT(flux + j) = share * (new + old);
             AT(p + j) = new;
         }
     }
 }
 
-/* (1 / s_x - 1) d_x u half a spacing right of the columns of a zone, on one row. */
-static inline __attribute__((always_inline)) void NAME(flux_x)(const NAME(solver) *s, const REAL *u, NAME(range) zone, REAL *p)
+/* The same half a spacing right of the columns at u. */
+static inline __attribute__((always_inline)) LANE NAME(flux_x)(const REAL *staggered, const REAL *u, LANE decay, LANE share,
+                                                              REAL *p)
 {
-    for (int j = zone.first; j < zone.last; j += LANES) {
-        REAL *memory = p + j - zone.first;
-        const LANE old = AT(memory), new = AT(s->decay_x + j) * old + NAME(first)(u + j, 1, s->staggered_x);
-        AT(s->flux_x + j) = AT(s->share_x + j) * (new + old);
-        AT(memory) = new;
-    }
-    AT(s->flux_x + zone.last) = (LANE){0};
-    AT(s->flux_x + zone.first - LANES) = (LANE){0};
+    const LANE g = staggered[0] * (AFTER(u, 1) - AT(u)) + staggered[1] * (AFTER(u, 2) - BEFORE(u, 1));
+    const LANE old = AT(p), new = decay * old + g;
+    AT(p) = new;
+    return share * (new + old);
 }
 
-/* Part of a row where a layer is: columns of `zone`, which is a column zone if in_x. `flux` and `sum_x` are those of the row
- * zone if in_z, `p_x` and `sum_z` those of the column zone if in_x. */
-static inline __attribute__((always_inline)) void NAME(layer_row)(const NAME(solver) *s, const REAL *u, REAL *u_old, int r,
-                                                                 NAME(range) zone, int half, int mode, int in_x, int in_z,
-                                                                 REAL *p_x, REAL *sum_z, const REAL *flux, REAL *sum_x,
-                                                                 REAL *source, REAL *image)
+/* The arrays of one step, so that row r begins at r times the stride (p_x, sum_z: the zone width) in all of them. */
+typedef struct {
+    const REAL *u, *courant2, *flux_z;
+    REAL *u_old, *p_x, *sum_z, *sum_x, *source, *image;
+} NAME(arrays);
+
+/* The update of a range of rows and columns: between the layers, or in_x and in_z layers. ROWS rows go side by side, so that
+ * a column of lanes is loaded once for all of them. */
+static inline __attribute__((always_inline)) void NAME(update)(const NAME(solver) *s, const NAME(arrays) *at, NAME(range) rows,
+                                                              NAME(range) columns, int half, int mode, int in_x, int in_z)
 {
-    const long stride = s->at.stride;
-    const REAL d_z = s->damping_z[r], new_z = s->new_z[r], old_z = s->old_z[r];
-    const REAL *courant2 = s->courant2 + r * stride;
-    if (in_x)
-        NAME(flux_x)(s, u, zone, p_x);
-    for (int j = zone.first; j < zone.last; j += LANES) {
-        LANE x = NAME(second)(u + j, 1, s->stencil_x, half), z = NAME(second)(u + j, stride, s->stencil_z, half);
-        if (in_x)
-            x += NAME(first_of_flux)(s->flux_x + j, 1, s->staggered_x);
-        if (in_z)
-            z += NAME(first_of_flux)(flux + j, stride, s->staggered_z);
-        LANE q = x + z, now = 2 * AT(u + j), old = AT(u_old + j);
+    if (columns.first == columns.last)
+        return;
+    const long stride = s->at.stride, width = s->at.zone_width;
+    REAL z_[HALO + 1], x_[HALO + 1], first_z[2], first_x[2];
+    for (int k = 0; k <= half; k++)
+        z_[k] = s->stencil_z[k], x_[k] = s->stencil_x[k];
+    for (int k = 0; k < 2; k++)
+        first_z[k] = s->staggered_z[k], first_x[k] = s->staggered_x[k];
+    for (int r = rows.first; r < rows.last; r += ROWS) {
+        const REAL *restrict u = at->u + r * stride, *courant2 = at->courant2 + r * stride;
+        const REAL *d_z = s->damping_z + r, *now_z = s->now_z + r, *old_z = s->old_z + r;
+        REAL *restrict u_old = at->u_old + r * stride;
+        REAL *p_x = at->p_x + r * width, *sum_z = at->sum_z + r * width;
+        LANE flux[ROWS], flux_before[ROWS];
         if (in_x) {
-            REAL *memory = sum_z + j - zone.first;
-            const LANE before = AT(memory), after = before + z, d_x = AT(s->damping_x + j);
-            AT(memory) = after;
-            q += d_x * (after + before);
-            old *= AT(s->old_x + j);
-            now *= AT(s->new_x + j) * (in_z ? 1 - d_x * d_z : (LANE){0} + 1);
-        }
-        if (in_z) {
-            const LANE before = AT(sum_x + j), after = before + x;
-            AT(sum_x + j) = after;
-            q += d_z * (after + before);
-            old *= old_z;
-            now *= new_z;
-        }
-        const LANE new = now - old + AT(courant2 + j) * q;
-        AT(u_old + j) = new;
-        if (mode == RECORD)
-            AT(source + j) = q;
-        if (mode == IMAGE)
-            AT(image + j) += new * AT(source + j);
-    }
-}
-
-/* A whole row of a row zone, or the column zones of one between them. */
-static inline __attribute__((always_inline)) void NAME(layers_of_row)(const NAME(solver) *s, NAME(state) *w, int now, int r,
-                                                                     int half, int mode, int in_z, REAL *source, REAL *image)
-{
-    const NAME(layout) *at = &s->at;
-    const long shift = (long)r * at->stride;
-    const REAL *u = w->u[now] + shift;
-    REAL *u_old = w->u[!now] + shift;
-    source += shift, image += shift;
-    const int below = r >= at->below.first;
-    const long zone_row = below ? at->above.last + r - at->below.first : r;
-    const REAL *flux = below ? s->flux_z_below + (long)(r - at->below.first) * at->stride : s->flux_z_above + r * at->stride;
-    REAL *sum_x = w->sum_x + zone_row * at->stride, *p_x = w->p_x + (long)r * at->zone_width;
-    REAL *sum_z = w->sum_z + (long)r * at->zone_width;
-    NAME(layer_row)(s, u, u_old, r, at->left, half, mode, 1, in_z, p_x, sum_z, flux, sum_x, source, image);
-    if (in_z)
-        NAME(layer_row)(s, u, u_old, r, (NAME(range)){at->left.last, at->right.first}, half, mode, 0, 1, NULL, NULL, flux,
-                        sum_x, source, image);
-    const int width = at->left.last;
-    NAME(layer_row)(s, u, u_old, r, at->right, half, mode, 1, in_z, p_x + width, sum_z + width, flux, sum_x, source, image);
-}
-
-/* `block` rows between all layers, side by side: a column of lanes is loaded once for all of them. */
-static inline __attribute__((always_inline)) void NAME(interior)(const NAME(solver) *s, const REAL *restrict u,
-                                                                REAL *restrict u_old, int r, int block, int half, int mode,
-                                                                REAL *restrict source, REAL *restrict image)
-{
-    const long stride = s->at.stride;
-    const REAL *courant2 = s->courant2 + r * stride;
-    REAL z[HALO + 1], x[HALO + 1];
-    for (int k = 0; k <= half; k++) {
-        z[k] = s->stencil_z[k];
-        x[k] = s->stencil_x[k];
-    }
-    const REAL centre = z[0] + x[0];
-    for (int j = s->at.left.last; j < s->at.right.first; j += LANES) {
-        LANE column[MOST_ROWS + 2 * HALO];
-#pragma GCC unroll 16
-        for (int i = 0; i < block + 2 * half; i++)
-            column[i] = AT(u + (i - half) * stride + j);
-#pragma GCC unroll 8
-        for (int i = 0; i < block; i++) {
-            const REAL *p = u + i * stride + j;
-            const LANE here = column[i + half];
-            LANE along_z = centre * here, along_x = (LANE){0};
+            const LANE decay = AT(s->decay_x + columns.first), share = AT(s->share_x + columns.first);
 #pragma GCC unroll 4
-            for (int k = 1; k <= half; k++) {
-                along_z += z[k] * (column[i + half + k] + column[i + half - k]);
-                along_x += x[k] * (AFTER(p, k) + BEFORE(p, k));
+            for (int i = 0; i < ROWS; i++) {
+                flux_before[i] = (LANE){0};
+                flux[i] = NAME(flux_x)(first_x, u + i * stride + columns.first, decay, share, p_x + i * width);
             }
-            const LANE q = along_z + along_x;
-            const long o = i * stride + j;
-            const LANE new = 2 * here - AT(u_old + o) + AT(courant2 + o) * q;
-            AT(u_old + o) = new;
-            if (mode == RECORD)
-                AT(source + o) = q;
-            if (mode == IMAGE)
-                AT(image + o) += new * AT(source + o);
+        }
+        for (int j = columns.first; j < columns.last; j += LANES) {
+            const long in_zone = j - columns.first, next = j + LANES < columns.last ? LANES : 0;
+            LANE column[ROWS + 2 * HALO], flux_z[ROWS + 3], d_x, now_x, old_x, decay, share;
+#pragma GCC unroll 16
+            for (int i = 0; i < ROWS + 2 * half; i++)
+                column[i] = AT(u + (i - half) * stride + j);
+            if (in_x) {
+                d_x = AT(s->damping_x + j), now_x = AT(s->now_x + j), old_x = AT(s->old_x + j);
+                decay = AT(s->decay_x + j + next), share = AT(s->share_x + j + next);
+            }
+            if (in_z) {
+#pragma GCC unroll 8
+                for (int i = 0; i < ROWS + 3; i++)
+                    flux_z[i] = AT(at->flux_z + (r + i - 2) * stride + j);
+            }
+#pragma GCC unroll 4
+            for (int i = 0; i < ROWS; i++) {
+                const long o = i * stride + j;
+                const LANE here = column[i + half];
+                LANE z = z_[0] * here, x = x_[0] * here;
+#pragma GCC unroll 4
+                for (int k = 1; k <= half; k++) {
+                    z += z_[k] * (column[i + half + k] + column[i + half - k]);
+                    x += x_[k] * (AFTER(u + o, k) + BEFORE(u + o, k));
+                }
+                if (in_x) {
+                    LANE after = {0};
+                    if (next)
+                        after = NAME(flux_x)(first_x, u + o + LANES, decay, share, p_x + i * width + in_zone + LANES);
+                    x += first_x[0] * (flux[i] - SHIFT(flux_before[i], flux[i], LANES - 1)) +
+                         first_x[1] * (SHIFT(flux[i], after, 1) - SHIFT(flux_before[i], flux[i], LANES - 2));
+                    flux_before[i] = flux[i];
+                    flux[i] = after;
+                }
+                if (in_z)
+                    z += first_z[0] * (flux_z[i + 2] - flux_z[i + 1]) + first_z[1] * (flux_z[i + 3] - flux_z[i]);
+                LANE q = z + x, new = 2 * here, old = AT(u_old + o);
+                if (in_x) {
+                    new *= in_z ? now_x * (1 - d_x * d_z[i]) : now_x;
+                    old *= old_x;
+                    REAL *sum = sum_z + i * width + in_zone;
+                    const LANE before = AT(sum), after = before + z;
+                    AT(sum) = after;
+                    q += d_x * (after + before);
+                }
+                if (in_z) {
+                    new *= now_z[i];
+                    old *= old_z[i];
+                    REAL *sum = at->sum_x + (r + i) * stride + j;
+                    const LANE before = AT(sum), after = before + x;
+                    AT(sum) = after;
+                    q += d_z[i] * (after + before);
+                }
+                new += AT(courant2 + o) * q - old;
+                AT(u_old + o) = new;
+                if (mode == RECORD)
+                    AT(at->source + r * stride + o) = q;
+                if (mode == IMAGE) {
+                    __builtin_prefetch(at->source + (r + ROWS) * stride + o);
+                    AT(at->image + r * stride + o) += new * AT(at->source + r * stride + o);
+                }
+            }
         }
     }
 }
 
-/* The layers of rows in [first, last): whole rows of a row zone, or the column zones of rows between. */
-static void NAME(layers)(const NAME(solver) *s, NAME(state) *w, int now, int first, int last, int in_z, int mode, REAL *source,
-                         REAL *image)
+/* Between the layers, where most nodes are, there is a version for each mode; elsewhere the mode is looked up. */
+static void NAME(update_between)(const NAME(solver) *s, const NAME(arrays) *at, NAME(range) rows, NAME(range) columns, int mode)
 {
-    for (int r = first; r < last; r++) {
-        switch (2 * s->plan->half + in_z) {
-#define CASE(half, in_z)                                                                         \
-    case 2 * half + in_z:                                                                        \
-        NAME(layers_of_row)(s, w, now, r, half, mode, in_z, source, image); \
-        break;
-            CASE(1, 0) CASE(1, 1) CASE(2, 0) CASE(2, 1) CASE(3, 0) CASE(3, 1) CASE(4, 0) CASE(4, 1)
-#undef CASE
-        }
-    }
-}
-
-/* ROWS rows between all layers, or one. */
-static void NAME(rows_between)(const NAME(solver) *s, NAME(state) *w, int now, int r, int block, int mode, REAL *source,
-                               REAL *image)
-{
-    const long shift = (long)r * s->at.stride;
-    const REAL *u = w->u[now] + shift;
-    REAL *u_old = w->u[!now] + shift;
-    source += shift, image += shift;
-    switch (8 * mode + 2 * (s->plan->half - 1) + (block == ROWS)) {
-#define CASE(mode, half)                                                                  \
-    case 8 * mode + 2 * (half - 1):                                                       \
-        NAME(interior)(s, u, u_old, r, 1, half, mode, source, image);                     \
-        break;                                                                            \
-    case 8 * mode + 2 * (half - 1) + 1:                                                   \
-        NAME(interior)(s, u, u_old, r, ROWS, half, mode, source, image);                  \
+    switch (4 * mode + s->plan->half - 1) {
+#define CASE(mode, half)                                            \
+    case 4 * mode + half - 1:                                       \
+        NAME(update)(s, at, rows, columns, half, mode, 0, 0);             \
         break;
 #define CASES(mode) CASE(mode, 1) CASE(mode, 2) CASE(mode, 3) CASE(mode, 4)
         CASES(ADVANCE)
@@ -328,20 +302,52 @@ static void NAME(rows_between)(const NAME(solver) *s, NAME(state) *w, int now, i
     }
 }
 
+static void NAME(update_layer)(const NAME(solver) *s, const NAME(arrays) *at, NAME(range) rows, NAME(range) columns, int mode,
+                               int in_x, int in_z)
+{
+    switch (4 * (2 * in_x + in_z) + s->plan->half - 1) {
+#define CASE(in_x, in_z, half)                                      \
+    case 4 * (2 * in_x + in_z) + half - 1:                          \
+        NAME(update)(s, at, rows, columns, half, mode, in_x, in_z);       \
+        break;
+#define CASES(in_x, in_z) CASE(in_x, in_z, 1) CASE(in_x, in_z, 2) CASE(in_x, in_z, 3) CASE(in_x, in_z, 4)
+        CASES(0, 1)
+        CASES(1, 0)
+        CASES(1, 1)
+#undef CASES
+#undef CASE
+    }
+}
+
+static void NAME(update_rows)(const NAME(solver) *s, NAME(arrays) at, NAME(range) rows, int mode, int in_z)
+{
+    const NAME(range) left = s->at.left, right = s->at.right, between = {left.last, right.first};
+    NAME(update_layer)(s, &at, rows, left, mode, 1, in_z);
+    if (in_z)
+        NAME(update_layer)(s, &at, rows, between, mode, 0, 1);
+    else
+        NAME(update_between)(s, &at, rows, between, mode);
+    at.p_x += left.last;
+    at.sum_z += left.last;
+    NAME(update_layer)(s, &at, rows, right, mode, 1, in_z);
+}
+
 /* One step: u[!now] goes from the time before `now` to the time after. RECORD keeps q in `source`; IMAGE adds the new
  * waves times `source` to `image`. */
 static void NAME(step)(const NAME(solver) *s, NAME(state) *w, int now, int mode, REAL *source, REAL *image)
 {
     const NAME(layout) *at = &s->at;
-    NAME(flux_z)(s, w->u[now], at->above, w->p_z, s->flux_z_above);
-    NAME(flux_z)(s, w->u[now], at->below, w->p_z + (long)at->above.last * at->stride, s->flux_z_below);
-    NAME(layers)(s, w, now, 0, at->above.last, 1, mode, source, image);
-    for (int r = at->above.last, block; r < at->below.first; r += block) {
-        block = r + ROWS <= at->below.first ? ROWS : 1;
-        NAME(layers)(s, w, now, r, r + block, 0, mode, source, image);
-        NAME(rows_between)(s, w, now, r, block, mode, source, image);
-    }
-    NAME(layers)(s, w, now, at->below.first, at->rows, 1, mode, source, image);
+    const long stride = at->stride, below_shift = (at->above.last - at->below.first) * stride;
+    NAME(arrays) arrays = {.u = w->u[now], .u_old = w->u[!now], .courant2 = s->courant2, .p_x = w->p_x, .sum_z = w->sum_z,
+                           .source = source, .image = image};
+    NAME(flux_z)(s, w->u[now], at->above, w->p_z, s->flux_above);
+    arrays.flux_z = s->flux_above, arrays.sum_x = w->sum_x;
+    NAME(update_rows)(s, arrays, at->above, s->plan->known_rows ? ADVANCE : mode, 1);
+    NAME(update_rows)(s, arrays, (NAME(range)){at->above.last, at->wanted}, ADVANCE, 0);
+    NAME(update_rows)(s, arrays, (NAME(range)){at->wanted, at->below.first}, mode, 0);
+    NAME(flux_z)(s, w->u[now], at->below, w->p_z + at->above.last * stride, s->flux_below);
+    arrays.flux_z = s->flux_below - at->below.first * stride, arrays.sum_x = w->sum_x + below_shift;
+    NAME(update_rows)(s, arrays, at->below, mode, 1);
 }
 
 /* Add sources of one time to u, the waves after it; and what they add to the q kept, or to the image. */
@@ -415,13 +421,13 @@ static int NAME(forward)(const acoustic2d_plan *plan, const double *velocity, co
     return ACOUSTIC2D_OK;
 }
 
-/* The image by node of the model: what the layers add goes to the nearest node. */
+/* The image by node of the model: what the layers add goes to the nearest node. Known rows have none. */
 static void NAME(fold)(const NAME(solver) *s, const double *velocity, const REAL *image, double *gradient)
 {
     const acoustic2d_plan *plan = s->plan;
     const int columns = plan->model_columns + 2 * plan->layer;
     memset(gradient, 0, sizeof(double) * plan->model_rows * plan->model_columns);
-    for (int r = 0; r < s->at.rows; r++)
+    for (int r = plan->known_rows ? plan->top + plan->known_rows : 0; r < plan->top + plan->model_rows + plan->layer; r++)
         for (int j = 0; j < columns; j++)
             gradient[model_node(plan, r, j)] += image[(size_t)r * s->at.stride + j];
     for (long i = 0; i < (long)plan->model_rows * plan->model_columns; i++)
@@ -435,13 +441,16 @@ static int NAME(gradient)(const acoustic2d_plan *plan, const double *velocity, c
     NAME(solver) s;
     int status = NAME(open)(&s, plan, velocity);
     const size_t state = NAME(state_size)(&s.at), nodes = (size_t)s.at.rows * s.at.stride;
-    REAL *memory = status ? NULL : allocate_zeros((2 * state + (1 + (size_t)every) * nodes) * sizeof(REAL));
-    if (!memory) {
+    REAL *memory = status ? NULL : allocate_zeros((2 * state + nodes) * sizeof(REAL));
+    REAL *kept = status ? NULL : allocate(every * nodes * sizeof(REAL));
+    if (!memory || !kept) {
+        free(kept);
+        free(memory);
         free(s.memory);
         return ACOUSTIC2D_NO_MEMORY;
     }
     NAME(state) waves = NAME(state_in)(&s.at, memory), residuals = NAME(state_in)(&s.at, memory + state);
-    REAL *image = memory + 2 * state, *kept = image + nodes;
+    REAL *image = memory + 2 * state;
     const unsigned mode = flush_denormals();
     const int last = plan->n_steps - 1;
     for (int part = (last - 1) / every; part >= 0 && last > 0; part--) {
@@ -456,6 +465,7 @@ static int NAME(gradient)(const acoustic2d_plan *plan, const double *velocity, c
     }
     restore_denormals(mode);
     NAME(fold)(&s, velocity, image, gradient);
+    free(kept);
     free(memory);
     free(s.memory);
     return ACOUSTIC2D_OK;
@@ -465,3 +475,6 @@ static int NAME(gradient)(const acoustic2d_plan *plan, const double *velocity, c
 #undef LANES
 #undef AT
 #undef NEAR
+#undef REAL
+#undef INTEGER
+#undef NAME

@@ -57,6 +57,8 @@ class Grid:
         Whether the first row is a free surface; else a layer is above it.
     layer_speed : float
         Velocity, m/s, for which the layers damp best; the fastest expected.
+    known_rows : int
+        Rows from the top whose velocity is known (water): their gradient is zero, and costs nothing.
 
     Raises
     ------
@@ -69,9 +71,10 @@ class Grid:
     dt: float
     n_steps: int
     order: int = 8
-    layer: int = 12
+    layer: int = 10
     free_surface: bool = False
     layer_speed: float = 3000.0
+    known_rows: int = 0
 
     def __post_init__(self) -> None:
         if min(self.shape) < 2:
@@ -83,6 +86,8 @@ class Grid:
             raise ValueError(f"order: {self.order}: expected one of {ORDERS}")
         if self.layer < THINNEST_LAYER:
             raise ValueError(f"layer: {self.layer}: expected at least {THINNEST_LAYER} nodes")
+        if not 0 <= self.known_rows < self.shape[0]:
+            raise ValueError(f"known_rows: {self.known_rows}: expected 0 to {self.shape[0] - 1}")
         if self.n_steps < 1:
             raise ValueError(f"n_steps: {self.n_steps}: expected at least 1")
 
