@@ -10,7 +10,6 @@ OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 COMPILE = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function", *OPENMP]
 
 
-
 def kernel(name: str, *headers: str) -> Extension:
     """A folder of kernels_c: NAME.c behind its door, _NAME.pyx."""
     folder = f"kernels_c/{name}"

@@ -35,7 +35,7 @@ typedef struct {
 /* The memory variables live in zones: those of columns left and right, [rows][zone width], those of rows above and below. */
 typedef struct {
     NAME(range) left, right, above, below;
-    int wanted; /* first row between the layers whose gradient is wanted; above.last if all are */
+    int wanted; /* first row to image (known rows have no gradient): 0, or one between the layers */
     int stride, rows, zone_width, zone_rows;
     size_t field, column_memory, row_memory; /* reals in a wavefield with halo, and in one memory variable of each kind */
 } NAME(layout);
@@ -75,8 +75,8 @@ static NAME(layout) NAME(lay_out)(const acoustic2d_plan *plan)
     at.below = (NAME(range)){(last - reach) / ROW_GROUP * ROW_GROUP, rows};
     if (at.above.last >= at.below.first)
         at.above.last = at.below.first = rows;
-    at.wanted = plan->known_rows ? (plan->top + plan->known_rows) / ROW_GROUP * ROW_GROUP : 0;
-    at.wanted = at.wanted < at.above.last ? at.above.last : at.wanted > at.below.first ? at.below.first : at.wanted;
+    at.wanted = (plan->top + plan->known_rows) / ROW_GROUP * ROW_GROUP;
+    at.wanted = at.wanted < at.above.last || !plan->known_rows ? 0 : at.wanted > at.below.first ? at.below.first : at.wanted;
     at.zone_width = at.left.last + end - at.right.first;
     at.zone_rows = at.above.last + rows - at.below.first;
     at.field = (size_t)round_up((rows + 2 * HALO) * at.stride + MARGIN, COLUMN_GROUP);
@@ -342,9 +342,10 @@ static void NAME(step)(const NAME(solver) *s, NAME(state) *w, int now, int mode,
                            .source = source, .image = image};
     NAME(flux_z)(s, w->u[now], at->above, w->p_z, s->flux_above);
     arrays.flux_z = s->flux_above, arrays.sum_x = w->sum_x;
-    NAME(update_rows)(s, arrays, at->above, s->plan->known_rows ? ADVANCE : mode, 1);
+    NAME(update_rows)(s, arrays, at->above, at->wanted ? ADVANCE : mode, 1);
     NAME(update_rows)(s, arrays, (NAME(range)){at->above.last, at->wanted}, ADVANCE, 0);
-    NAME(update_rows)(s, arrays, (NAME(range)){at->wanted, at->below.first}, mode, 0);
+    const int first_imaged = at->wanted ? at->wanted : at->above.last;
+    NAME(update_rows)(s, arrays, (NAME(range)){first_imaged, at->below.first}, mode, 0);
     NAME(flux_z)(s, w->u[now], at->below, w->p_z + at->above.last * stride, s->flux_below);
     arrays.flux_z = s->flux_below - at->below.first * stride, arrays.sum_x = w->sum_x + below_shift;
     NAME(update_rows)(s, arrays, at->below, mode, 1);
