@@ -5,7 +5,7 @@ Shapes: n particles, d model parameters. `theta` is unconstrained, a `model` is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -137,6 +137,32 @@ class Maps(Protocol):
 
     def coverage(self, model: Floats) -> Floats:
         """Ray length (km) per node, in the shape of the first variable."""
+
+
+class Gather(NamedTuple):
+    """Traces that are drawn side by side: those of one shot, or of one event."""
+
+    label: str
+    data: slice
+    """Where they are in the data vector, as (traces, samples)."""
+    distance: Floats
+    """(traces,) along the section, m."""
+    time: Floats
+    """(samples,) s."""
+
+
+@runtime_checkable
+class RecordsGathers(Protocol):
+    """A forward whose data are waveforms, in gathers."""
+
+    gathers: Sequence[Gather]
+
+
+@runtime_checkable
+class HasWells(Protocol):
+    """A forward that says where marginals with depth are wanted: distances (n,) along the section, in its unit."""
+
+    wells: Floats
 
 
 class Prior(Protocol):
