@@ -35,18 +35,27 @@ class SmoothnessSettings(Settings):
 
 
 class UniformSettings(Settings):
-    """Uniform prior; `bounds` says how algorithms in unconstrained space meet its bounds."""
+    """Uniform prior; `bounds` says how algorithms in unconstrained space meet its bounds.
+
+    `bounds_file` has a lower and an upper bound for each row of the variable (its first dimension). With `bounds_spacing`,
+    the file's rows are that far apart, from zero, and bounds are interpolated at the variable's own rows.
+    """
 
     kind: Literal["uniform"]
     unit: str | None = None
-    lower: Finite
-    upper: Finite
+    lower: Finite | None = None
+    upper: Finite | None = None
+    bounds_file: Path | None = None
+    bounds_spacing: Positive | None = None
     bounds: Literal["logit", "clip"] = "logit"
     smoothness: SmoothnessSettings | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> UniformSettings:
-        if self.lower >= self.upper:
+        given = [value is not None for value in (self.lower, self.upper)]
+        if given != [self.bounds_file is None] * 2:
+            raise ConfigError("lower", self.lower, "give either lower and upper, or bounds_file")
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
             raise ConfigError("upper", self.upper, f"must be larger than lower, which is {self.lower}")
         return self
 
@@ -93,11 +102,15 @@ PriorSettings = Annotated[
 
 
 class StepSettings(Settings):
-    """Step size after t iterations: ``step_size / (1 + step_decay t)^step_power``."""
+    """Step size after t iterations: ``step_size / (1 + step_decay t)^step_power``.
+
+    `data_blocks` is how many blocks of data (shots) to use at each iteration; all without it.
+    """
 
     step_size: Positive
     step_decay: Annotated[float, Field(ge=0)] = 0.0
     step_power: Annotated[float, Field(ge=0)] = 1.0
+    data_blocks: Count | None = None
 
 
 class KernelSettings(StepSettings):

@@ -17,8 +17,9 @@ from vip.algorithms.stein_kernels import METRICS, RBF, Metric
 from vip.config import ADVISettings, AlgorithmSettings, KernelSettings, StepSettings, SVGDSettings, load_config
 from vip.dispatch.serial import Serial
 from vip.errors import StoreError
+from vip.posterior import Posterior
 from vip.problem import Problem, build_problem
-from vip.protocols import Algorithm, Floats
+from vip.protocols import Algorithm, DataBlocks, Floats, LogDensity
 from vip.result import Result
 from vip.rng import Purpose, stream
 from vip.runner import Progress
@@ -133,6 +134,20 @@ def loop_schedule(problem: Problem) -> runner.Schedule:
     )
 
 
+def density_at(problem: Problem, posterior: Posterior) -> Callable[[int], LogDensity]:
+    """The log-posterior of an iteration: the whole, or estimated from data blocks drawn for it."""
+    wanted, seed = problem.config.algorithm.data_blocks, problem.config.seed
+    if wanted is None or not isinstance(problem.forward, DataBlocks):
+        return lambda iteration: posterior
+    n_blocks = problem.forward.n_blocks
+
+    def at(iteration: int) -> LogDensity:
+        drawn = stream(seed, iteration, Purpose.BLOCKS).choice(n_blocks, size=wanted, replace=False)
+        return posterior.on(sorted(drawn.tolist()))
+
+    return at
+
+
 def _run_from(problem: Problem, store: Store, checkpoint: Checkpoint | None, tell: Tell, stop: Stop) -> Result:
     """From a checkpoint to the end; without one from the beginning, which loses nothing that was ever saved."""
     settings, seed = problem.config.algorithm, problem.config.seed
@@ -144,9 +159,9 @@ def _run_from(problem: Problem, store: Store, checkpoint: Checkpoint | None, tel
         if checkpoint is not None:
             state = unflatten(state, checkpoint.arrays)
         log.info("%s: from iteration %d of %d", store.path, first, settings.iterations)
-        posterior, to_model = problem.posterior(dispatcher), problem.transform.to_model
+        density, to_model = density_at(problem, problem.posterior(dispatcher)), problem.transform.to_model
         schedule = loop_schedule(problem)
-        status = runner.run(algorithm, posterior, to_model, state, first, schedule, seed, store, tell, stop)
+        status = runner.run(algorithm, density, to_model, state, first, schedule, seed, store, tell, stop)
         log.info("%s: %s", store.path, status)
     return Result(store, problem)
 

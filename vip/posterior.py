@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vip.errors import ForwardError
@@ -22,11 +24,30 @@ class Posterior:
         Evaluates log-likelihoods.
     includes_prior : bool
         Whether the forward already returns the log-posterior of the model.
+    blocks : sequence of int, optional
+        Data blocks to estimate the likelihood from; all without it.
+
+    Attributes
+    ----------
+    log_likelihood : float
+        Mean over the particles that were evaluated last.
     """
 
-    def __init__(self, prior: Prior, transform: Transform, dispatcher: Dispatcher, includes_prior: bool = False) -> None:
+    def __init__(
+        self,
+        prior: Prior,
+        transform: Transform,
+        dispatcher: Dispatcher,
+        includes_prior: bool = False,
+        blocks: Sequence[int] | None = None,
+    ) -> None:
         self.prior, self.transform, self.dispatcher = prior, transform, dispatcher
-        self.includes_prior = includes_prior
+        self.includes_prior, self.blocks = includes_prior, blocks
+        self.log_likelihood = np.nan
+
+    def on(self, blocks: Sequence[int]) -> Posterior:
+        """The same log-posterior, estimated from these data blocks."""
+        return Posterior(self.prior, self.transform, self.dispatcher, self.includes_prior, blocks)
 
     def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
         """Values (n,) and gradients (n, d) at theta (n, d).
@@ -37,11 +58,12 @@ class Posterior:
             If the forward fails for a particle or returns what is not finite.
         """
         models = self.transform.to_model(theta)
-        evaluation = self.dispatcher.evaluate(models)
+        evaluation = self.dispatcher.evaluate(models, self.blocks)
         failures = evaluation.failures or _not_finite(evaluation.log_likelihood, evaluation.gradient)
         if failures:
             raise ForwardError(failures)
         value, gradient = evaluation.log_likelihood, evaluation.gradient
+        self.log_likelihood = float(value.mean())
         if not self.includes_prior:
             prior_value, prior_gradient = self.prior.log_density(models)
             value, gradient = value + prior_value, gradient + prior_gradient

@@ -26,7 +26,7 @@ from vip.errors import ConfigError
 from vip.plugins import find, source_file
 from vip.posterior import Posterior
 from vip.priors import Bounded, Gaussian, Joint, Uniform
-from vip.protocols import Dispatcher, Floats, Forward, LogDensity, ModelSpace, Prior, Variable
+from vip.protocols import ChecksPrior, DataBlocks, Dispatcher, Floats, Forward, ModelSpace, Prior, Variable
 from vip.transforms import Clip, Logit, Transform
 
 
@@ -66,12 +66,13 @@ class Problem:
         base_dir, config = self.path.parent, self.config
         references = [config.forward.plugin, *(getattr(prior, "plugin", "") for prior in config.prior.values())]
         plugins = [file for file in (source_file(reference, base_dir) for reference in references) if file]
-        covariances = [getattr(prior, "covariance_file", None) for prior in config.prior.values()]
-        own = [*plugins, *(base_dir / file for file in covariances if file)]
+        keys = ("covariance_file", "bounds_file")
+        tables = [getattr(prior, key, None) for prior in config.prior.values() for key in keys]
+        own = [*plugins, *(base_dir / file for file in tables if file)]
         return [*own, *getattr(self.forward, "inputs", [])]
 
     @cached_property
-    def log_density(self) -> LogDensity:
+    def log_density(self) -> Posterior:
         """Log-posterior ``(theta (n, d)) -> (values (n,), gradients (n, d))`` in unconstrained space, in this process."""
         return self.posterior(Serial(self.forward, self.config.dispatch.threads))
 
@@ -100,6 +101,7 @@ def build_problem(config: Config, path: Path) -> Problem:
     """Build a problem from a checked configuration; `path` says where relative paths start and what errors name."""
     forward = _forward(config, path)
     prior, transform = _prior(config, forward.space, path)
+    _check_together(config, forward, prior, path)
     return Problem(forward, prior, transform, config, path)
 
 
@@ -120,6 +122,20 @@ def _forward(config: Config, path: Path) -> Forward:
             "forward", config.forward.plugin, f"ndim is {forward.ndim} but its space has {forward.space.size}", path
         )
     return forward
+
+
+def _check_together(config: Config, forward: Forward, prior: Prior, path: Path) -> None:
+    """What neither the forward nor the rest of the configuration can check alone."""
+    if isinstance(forward, ChecksPrior):
+        try:
+            forward.check_prior(prior.lower, prior.upper)
+        except ConfigError as error:
+            raise prepend(error, "", path) from error
+    wanted = config.algorithm.data_blocks
+    if wanted is not None and not isinstance(forward, DataBlocks):
+        raise ConfigError("algorithm.data_blocks", wanted, "this forward has no data blocks; leave it out", path)
+    if wanted is not None and isinstance(forward, DataBlocks) and wanted > forward.n_blocks:
+        raise ConfigError("algorithm.data_blocks", wanted, f"this forward has {forward.n_blocks}", path)
 
 
 def _with_hint(error: ConfigError) -> ConfigError:
@@ -173,14 +189,44 @@ def _variable_prior(settings: PriorSettings, variable: Variable, base_dir: Path)
         _check_gridded(variable)
         return Gaussian.smooth(np.full(size, settings.mean), settings.sigma, settings.correlation_length, variable)
     if isinstance(settings, UniformSettings):
-        uniform = Uniform(np.full(size, settings.lower), np.full(size, settings.upper))
-        middle = np.full(size, (settings.lower + settings.upper) / 2)
-        field = _smoothness(settings, middle, variable)
+        uniform = Uniform(*_bounds(settings, variable, base_dir))
+        field = _smoothness(settings, (uniform.lower + uniform.upper) / 2, variable)
         return uniform if field is None else Bounded(uniform, field)
     mean = np.full(size, settings.mean)
     gaussian = _gaussian(settings, mean, base_dir)
     field = _smoothness(settings, mean, variable)
     return gaussian if field is None else gaussian.times(field)
+
+
+def _bounds(settings: UniformSettings, variable: Variable, base_dir: Path) -> tuple[Floats, Floats]:
+    """Lower and upper bounds (d,): two numbers, or from a file a pair for each row of the variable."""
+    if settings.bounds_file is None or settings.lower is not None:
+        return np.full(variable.size, settings.lower, dtype=float), np.full(variable.size, settings.upper, dtype=float)
+    file = base_dir / settings.bounds_file
+    try:
+        rows = np.load(file) if file.suffix == ".npy" else np.loadtxt(file, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise ConfigError("bounds_file", file, f"cannot be read: {error}") from error
+    if rows.ndim != 2 or rows.shape[1] != 2 or not (np.isfinite(rows).all() and (rows[:, 0] < rows[:, 1]).all()):
+        raise ConfigError("bounds_file", file, "expected rows of a lower and a larger upper bound")
+    if settings.bounds_spacing is not None:
+        rows = _at_rows(rows, settings.bounds_spacing, variable, file)
+    n = variable.shape[0] if variable.dims else 1
+    if len(rows) != n:
+        raise ConfigError("bounds_file", f"{file} has {len(rows)} rows", f"{variable.name} has {n}; or give bounds_spacing")
+    lower, upper = np.repeat(rows.T, variable.size // n, axis=1)
+    return lower, upper
+
+
+def _at_rows(rows: Floats, spacing: float, variable: Variable, file: Path) -> Floats:
+    """Bounds (m, 2) that are `spacing` apart, from zero, at the variable's rows."""
+    if not variable.dims:
+        raise ConfigError("bounds_spacing", spacing, f"{variable.name} is a single number; leave it out")
+    have, wanted = spacing * np.arange(len(rows)), variable.coords[variable.dims[0]]
+    if wanted.min() < 0 or wanted.max() > have[-1] * (1 + 1e-9):
+        found = f"{file} goes from 0 to {have[-1]:g}"
+        raise ConfigError("bounds_file", found, f"{variable.dims[0]} goes from {wanted.min():g} to {wanted.max():g}")
+    return np.stack([np.interp(wanted, have, column) for column in rows.T], axis=1)
 
 
 def _gaussian(settings: GaussianSettings, mean: Floats, base_dir: Path) -> Gaussian:

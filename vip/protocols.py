@@ -129,6 +129,35 @@ class UsesThreads(Protocol):
 
 
 @runtime_checkable
+class DataBlocks(Protocol):
+    """A forward whose data are blocks, such as shots, that it can use a few of: ``forward(models, blocks)``.
+
+    The log-likelihood and gradient of some blocks are scaled to all of them, so that their mean over blocks is right.
+    """
+
+    n_blocks: int
+
+    def __call__(self, models: Floats, blocks: Sequence[int] | None = None) -> tuple[Floats, Floats]:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), estimated from these blocks."""
+
+
+@runtime_checkable
+class ChecksPrior(Protocol):
+    """A forward that cannot use any model, and says before a run if the prior's bounds allow what it cannot use."""
+
+    def check_prior(self, lower: Floats, upper: Floats) -> None:
+        """Raise `ConfigError` for bounds (d,) that leave what it can use."""
+
+
+@runtime_checkable
+class HasFacts(Protocol):
+    """A forward that has more to say before a run."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Names and values, for a person."""
+
+
+@runtime_checkable
 class Maps(Protocol):
     """A forward that can say where its data come from, for figures. `stations` are (row, column) coordinates (n, 2)."""
 
@@ -229,5 +258,8 @@ class Dispatcher(Protocol):
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def evaluate(self, models: Floats) -> Evaluation:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`."""
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`.
+
+        `blocks` are the forward's data blocks to use; all without it.
+        """

@@ -15,6 +15,7 @@ class Purpose(IntEnum):
     DRAW = 2
     SIMULATE = 3
     CHECK = 4
+    BLOCKS = 5
 
 
 def stream(seed: int, iteration: int, purpose: Purpose) -> np.random.Generator:

@@ -43,7 +43,7 @@ class Recorder(Protocol):
     def commit(self, iteration: int, status: str, state: Any) -> None:
         """Make all that was kept so far count, with the state to go on from."""
 
-    def log_metrics(self, iteration: int, info: Info, seconds: float) -> None:
+    def log_metrics(self, iteration: int, info: Info, seconds: float, log_likelihood: float | None) -> None:
         """Record one iteration."""
 
     def save_failed(self, iteration: int, models: Floats) -> object:
@@ -52,7 +52,7 @@ class Recorder(Protocol):
 
 def run(
     algorithm: Algorithm,
-    log_density: LogDensity,
+    density_at: Callable[[int], LogDensity],
     to_model: Callable[[Floats], Floats],
     state: Any,
     first: int,
@@ -63,6 +63,8 @@ def run(
     stop: Callable[[], bool] = lambda: False,
 ) -> str:
     """Step from iteration `first` to the end, or until `stop` says so.
+
+    `density_at` gives the log-density of an iteration: it may be another one each time, estimated from a few data.
 
     Every random number comes from (seed, iteration), and linear algebra runs on one thread, so that a run that was
     interrupted and resumed has the same samples to the last bit.
@@ -86,6 +88,7 @@ def run(
                 break
             start = time.perf_counter()
             evaluated: list[Floats] = []
+            log_density = density_at(iteration)
             try:
                 state_after, info = algorithm.step(
                     state, _remember(log_density, evaluated), stream(seed, iteration, Purpose.STEP)
@@ -100,7 +103,7 @@ def run(
             if algorithm.is_chain and done > schedule.burn_in and (done - schedule.burn_in) % schedule.thin == 0:
                 store.append(done, to_model(algorithm.draw(state, 0, stream(seed, iteration, Purpose.DRAW))))
             seconds = time.perf_counter() - start
-            store.log_metrics(done, info, seconds)
+            store.log_metrics(done, info, seconds, getattr(log_density, "log_likelihood", None))
             tell(Progress(done, schedule.iterations, info, seconds))
             if time.monotonic() - saved > schedule.checkpoint_seconds:
                 store.commit(done, "running", state)

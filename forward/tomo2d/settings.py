@@ -5,17 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from forward.settings import Finite, Settings
 from vip.errors import ConfigError
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Settings(BaseModel):
-    """Base: frozen, unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GridSettings(Settings):

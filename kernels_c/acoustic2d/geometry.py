@@ -110,7 +110,7 @@ class Grid:
 
     @property
     def damping(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """d dt / 2 of rows and columns with layers, and of the points half a spacing further (0 at the last)."""
+        """Values of d dt / 2 at rows and columns with layers, and of the points half a spacing further (0 at the last)."""
         rows = _damping(self.shape[0], self.top, self.layer, self.spacing[0], self.dt, self.layer_speed)
         columns = _damping(self.shape[1], self.layer, self.layer, self.spacing[1], self.dt, self.layer_speed)
         return rows[0], columns[0], rows[1], columns[1]
@@ -210,7 +210,7 @@ def _sinc(position: float) -> tuple[Floats, Floats]:
 
 
 def _damping(n: int, before: int, after: int, spacing: float, dt: float, speed: float) -> tuple[Floats, Floats]:
-    """d dt / 2 at n nodes between layers, and half a spacing after each (0 after the last)."""
+    """Values of d dt / 2 at n nodes between layers, and half a spacing after each (0 after the last)."""
     # Grote & Sim (2010), section 4, with a steeper profile: the integral of d over the layer gives the reflection.
     largest = (PROFILE_POWER + 1) * speed * math.log(1 / REFLECTION) / (2 * after * spacing)
     place = np.arange(2 * (before + n + after)) / 2

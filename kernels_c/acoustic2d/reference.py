@@ -78,7 +78,7 @@ def _flux(p: Floats, g: Floats, d: Floats) -> tuple[Floats, Floats]:
 
 
 def _shifted(u: Floats, k: int, axis: int) -> Floats:
-    """u at k nodes further along an axis; zero outside."""
+    """Values k nodes further along an axis; zero outside."""
     width = [(0, 0), (0, 0)]
     width[axis] = (max(-k, 0), max(k, 0))
     start = max(k, 0)

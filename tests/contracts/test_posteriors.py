@@ -66,7 +66,7 @@ class Memory:
     def commit(self, iteration, status, state):
         self.status, self.state = status, state
 
-    def log_metrics(self, iteration, info, seconds):
+    def log_metrics(self, iteration, info, seconds, log_likelihood):
         pass
 
     def save_failed(self, iteration, models):
@@ -76,7 +76,7 @@ class Memory:
 def run(algorithm, log_density, theta0, schedule, to_model=lambda theta: theta, seed=1):
     """Models (kept, n, d) and the last state."""
     memory = Memory()
-    status = runner.run(algorithm, log_density, to_model, algorithm.init(theta0), 0, schedule, seed, memory)
+    status = runner.run(algorithm, lambda iteration: log_density, to_model, algorithm.init(theta0), 0, schedule, seed, memory)
     assert status == memory.status == "finished"
     return np.array(memory.models), memory.state
 

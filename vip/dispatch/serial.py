@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 
-from vip.protocols import Evaluation, Floats, Forward, UsesThreads
+from vip.errors import ForwardError
+from vip.protocols import DataBlocks, Evaluation, Floats, Forward, UsesThreads
 
 
 class Serial:
@@ -32,16 +34,23 @@ class Serial:
     def __exit__(self, *exception: object) -> None:
         return None
 
-    def evaluate(self, models: Floats) -> Evaluation:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d)."""
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all."""
         start = time.perf_counter()
+        nothing = np.full(len(models), np.nan), np.full(models.shape, np.nan)
         try:
-            log_likelihood, gradient = self.forward(models)
+            log_likelihood, gradient = self._call(models, blocks)
+        except ForwardError as error:  # it says itself which particles
+            return Evaluation(*nothing, time.perf_counter() - start, error.reasons)
         except Exception as error:  # a user's forward may raise anything
-            nothing = np.full(len(models), np.nan), np.full(models.shape, np.nan)
             return Evaluation(*nothing, time.perf_counter() - start, self._failures(models, error))
         failures = _wrong_shape(np.shape(log_likelihood), np.shape(gradient), models.shape)
         return Evaluation(log_likelihood, gradient, time.perf_counter() - start, failures)
+
+    def _call(self, models: Floats, blocks: Sequence[int] | None) -> tuple[Floats, Floats]:
+        if blocks is not None and isinstance(self.forward, DataBlocks):
+            return self.forward(models, blocks)
+        return self.forward(models)
 
     def _failures(self, models: Floats, error: Exception) -> dict[int, str]:
         """Which particles made the forward raise, found one by one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vip.protocols import Floats
 
@@ -36,14 +37,15 @@ class Convergence(NamedTuple):
         )
 
 
-def convergence(models: Floats) -> Convergence | None:
-    """Of chains (chain, draw, d); None if they are too few or too short to tell."""
+def convergence(models: Floats, fixed: NDArray[np.bool_] | None = None) -> Convergence | None:
+    """Of chains (chain, draw, d), but for fixed entries (d,); None if they are too few or too short to tell."""
     from arviz_stats.base import array_stats
 
     n_chains, n_draws, d = models.shape
-    if n_chains < 2 or n_draws < MIN_DRAWS:
+    free = np.arange(d) if fixed is None else np.flatnonzero(~fixed)
+    if n_chains < 2 or n_draws < MIN_DRAWS or not len(free):
         return None
-    entries = np.linspace(0, d - 1, min(d, N_CHECKED)).astype(int)
+    entries = free[np.linspace(0, len(free) - 1, min(len(free), N_CHECKED)).astype(int)]
     chosen = models[..., entries].astype(np.float64)
     r_hat, ess = (f(chosen, chain_axis=0, draw_axis=1) for f in (array_stats.rhat, array_stats.ess))
     known = np.isfinite(r_hat) & np.isfinite(ess)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vip.errors import StoreError
-from vip.protocols import Floats
+from vip.inversion import build_algorithm
+from vip.protocols import Floats, Gather
+from vip.report.agreement import Agreement, agreement
 from vip.report.layout import Panel
 from vip.result import Result
 from vip.rng import Purpose, stream
@@ -22,23 +26,35 @@ MAX_PREDICTED = 10_000_000
 
 
 class Fit(NamedTuple):
-    """Residuals (observed - predicted) / sigma of prior models and of samples, (n, n_data) each."""
+    """Data, and what some prior models and samples predict: (n, n_data), in single precision."""
 
     label: str
     """What the data are, with units."""
     observed: Floats
-    before: Floats
-    after: Floats
+    sigma: Floats
+    before: NDArray[np.float32]
+    """Of prior models."""
+    after: NDArray[np.float32]
+    """Of samples."""
+
+    def residuals(self, predicted: NDArray[np.float32], data: Any = slice(None)) -> Floats:
+        """(observed - predicted) / sigma of predicted (..., n_data), at some of the data."""
+        normalised: Floats = (self.observed[data] - predicted[..., data]) / self.sigma[data]
+        return normalised
 
     @property
     def chi2_before(self) -> float:
         """Mean chi^2 per datum of prior models."""
-        return float(np.mean(self.before**2))
+        return self._chi2(self.before)
 
     @property
     def chi2_after(self) -> float:
         """Mean chi^2 per datum of samples; 1 where model and sigma are right."""
-        return float(np.mean(self.after**2))
+        return self._chi2(self.after)
+
+    def _chi2(self, predicted: NDArray[np.float32]) -> float:
+        # Model by model: residuals of all of them would be copies of all data in double precision.
+        return float(np.mean([np.mean(np.square(self.residuals(model))) for model in predicted]))
 
 
 class Findings:
@@ -55,6 +71,9 @@ class Findings:
         # Optional abilities are asked for one by one: a forward may have any of them.
         self._forward: Any = result.problem.forward
         self.stations: Floats | None = getattr(self._forward, "stations", None)
+        self.gathers: Sequence[Gather] = getattr(self._forward, "gathers", ())
+        self.wells: Floats | None = getattr(self._forward, "wells", None)
+        self._agreements: dict[Panel, Agreement] = {}
 
     @cached_property
     def sampled(self) -> bool:
@@ -85,6 +104,29 @@ class Findings:
         problem = self.result.problem
         return problem.sample_prior(N_PRIOR, stream(problem.config.seed, 0, Purpose.CHECK))
 
+    @cached_property
+    def start(self) -> Floats:
+        """One of the models (d,) that the run started from."""
+        problem = self.result.problem
+        n_particles = build_algorithm(problem.config.algorithm).n_particles
+        first: Floats = problem.sample_prior(n_particles, stream(problem.config.seed, 0, Purpose.START))[0]
+        return first
+
+    @cached_property
+    def fixed(self) -> NDArray[np.bool_]:
+        """Entries (d,) of the model whose value is known beforehand: no statistics are made of them."""
+        fixed: NDArray[np.bool_] | None = getattr(self._forward, "fixed_nodes", None)
+        return np.zeros(self.space.size, dtype=bool) if fixed is None else fixed
+
+    def free(self, panel: Panel) -> NDArray[np.bool_]:
+        """Which nodes of a panel are unknown, in its shape."""
+        return ~panel.of(self.fixed)
+
+    def shown(self, panel: Panel, model: Floats) -> Any:
+        """A panel of a model (..., d), with what is known beforehand masked."""
+        values = panel.of(model)
+        return np.ma.masked_array(values, np.broadcast_to(~self.free(panel), values.shape))
+
     @property
     def truth(self) -> Floats | None:
         """The model (d,) that synthetic data were made with."""
@@ -101,19 +143,28 @@ class Findings:
 
     @cached_property
     def fit(self) -> Fit | None:
-        """Residuals before and after the inversion."""
+        """Data predicted before and after the inversion, once for all figures."""
         forward = self._forward
         if not all(hasattr(forward, ability) for ability in ("simulate", "observed", "sigma")):
             return None
         n = int(np.clip(MAX_PREDICTED // len(forward.observed), 1, N_FIT))
 
-        def residuals(models: Floats) -> Floats:
+        def predicted(models: Floats) -> NDArray[np.float32]:
             chosen = models[np.linspace(0, len(models) - 1, min(n, len(models))).astype(int)]
-            predicted: Floats = forward.simulate(chosen.astype(np.float64))
-            normalised: Floats = (forward.observed - predicted) / forward.sigma
-            return normalised
+            data: Floats = forward.simulate(chosen.astype(np.float64))
+            return data.astype(np.float32)
 
-        return Fit(getattr(forward, "data_label", ""), forward.observed, residuals(self.prior), residuals(self.flat))
+        label = getattr(forward, "data_label", "")
+        return Fit(label, forward.observed, forward.sigma, predicted(self.prior), predicted(self.flat))
+
+    def agreement(self, panel: Panel) -> Agreement | None:
+        """Of a map with the truth, where that is known."""
+        if self.truth is None:
+            return None
+        if panel not in self._agreements:
+            truth, mean, start, samples = (panel.of(models) for models in (self.truth, self.mean, self.start, self.flat))
+            self._agreements[panel] = agreement(truth, mean, start, samples, self.free(panel))
+        return self._agreements[panel]
 
     def prior_range(self, panel: Panel) -> tuple[Floats, Floats, str]:
         """Bounds of the prior in the panel's shape, or where it has none its 5-95 % range; and which of the two."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from vip.protocols import Floats, ModelSpace, Variable
+from vip.protocols import ModelSpace, Variable
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 WIDTH = 9.0
 """Of a figure, inches."""
@@ -56,7 +59,7 @@ class Panel(NamedTuple):
     first: int
     shape: tuple[int, ...]
 
-    def of(self, models: Floats) -> Floats:
+    def of(self, models: NDArray[Scalar]) -> NDArray[Scalar]:
         """The part of models (..., d), in its shape."""
         end = self.first + int(np.prod(self.shape, dtype=int))
         return models[..., self.first : end].reshape(models.shape[:-1] + self.shape)
@@ -85,6 +88,11 @@ def kind(variable: Variable) -> str:
     if not dims:
         return "numbers" if variable.size <= MAX_HISTOGRAMS else "entries"
     return "lines" if len(dims) == 1 else "maps"
+
+
+def maps_of(space: ModelSpace) -> list[Variable]:
+    """Variables that are drawn as maps."""
+    return [variable for variable in space.variables if kind(variable) == "maps"]
 
 
 def panels(space: ModelSpace, variable: Variable) -> list[Panel]:

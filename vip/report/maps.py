@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
 from vip.priors import KM_PER_DEGREE
 from vip.protocols import Floats, Variable
@@ -23,6 +23,7 @@ from vip.report.layout import (
     axis_label,
     format_ticks,
     kind,
+    maps_of,
     name_of,
     panels,
     points_down,
@@ -32,40 +33,41 @@ from vip.report.layout import (
     with_units,
 )
 
+MASKED = "0.85"
 N_SHOWN = 4
 """Samples in a figure."""
 OUTLIERS = 0.01
 """Share of values at either end that a colour scale may leave out."""
-WIDE = 0.5
-"""Height over width below which colour bars are below their maps."""
+WIDE = 0.6
+"""Height over width below which maps are laid out in pairs, with colour bars below."""
+PAIR = 2
 
 
 def moments(findings: Findings) -> Iterator[Picture]:
-    """Mean and standard deviation of each map, after the truth where it is known."""
-    models = {"mean": findings.mean} if findings.truth is None else {"truth": findings.truth, "mean": findings.mean}
-    for variable in _maps(findings):
+    """Mean and standard deviation of each map, after the truth and a model of the start where the truth is known."""
+    models = {"mean": findings.mean}
+    if findings.truth is not None:
+        models = {"truth": findings.truth, "start": findings.start, **models}
+    for variable in maps_of(findings.space):
         every = panels(findings.space, variable)
         figure, axes = _grid(variable, len(every), len(models) + 1)
-        for row, panel in zip(axes, every, strict=True):
-            shown = {titled(title, panel): panel.of(model) for title, model in models.items()}
-            _draw_row(figure, row[:-1], variable, shown, findings.stations)
-            _draw_std(figure, row[-1], findings, variable, panel)
+        for block, panel in zip(axes, every, strict=True):
+            shown = {titled(title, panel): findings.shown(panel, model) for title, model in models.items()}
+            _draw_block(figure, block[:-1], variable, shown, findings.stations)
+            _draw_std(figure, block[-1], findings, variable, panel)
         title = f"{', '.join(models)} and standard deviation of {name_of(variable)}"
-        caption = "Triangles: stations. " if findings.stations is not None else ""
-        prior = f"{_prior_std(findings, every):.3g} {variable.units}".removesuffix(" 1")
-        caption += f"Black line on the right colour bar, if in its range: the prior's, {prior}."
-        yield Picture(f"{variable.name}_mean_std", title[0].upper() + title[1:], caption, figure)
+        yield Picture(f"{variable.name}_mean_std", title[0].upper() + title[1:], _moments_caption(findings, variable), figure)
 
 
 def samples(findings: Findings) -> Iterator[Picture]:
     """A few samples of each map."""
     chosen = findings.flat[np.linspace(0, len(findings.flat) - 1, N_SHOWN).astype(int)]
-    for variable in _maps(findings):
+    for variable in maps_of(findings.space):
         every = panels(findings.space, variable)
         figure, axes = _grid(variable, len(every), N_SHOWN)
-        for row, panel in zip(axes, every, strict=True):
-            shown = {titled(f"sample {i + 1}", panel): values for i, values in enumerate(panel.of(chosen))}
-            _draw_row(figure, row, variable, shown, None)
+        for block, panel in zip(axes, every, strict=True):
+            shown = {titled(f"sample {i + 1}", panel): values for i, values in enumerate(findings.shown(panel, chosen))}
+            _draw_block(figure, block, variable, shown, None)
         caption = "Features that all of them share are constrained; the rest is uncertainty."
         yield Picture(f"{variable.name}_samples", f"Samples of {name_of(variable)}", caption, figure)
 
@@ -83,7 +85,6 @@ def coverage(findings: Findings) -> Iterator[Picture]:
     for ax, panel in zip(axes.flat, every, strict=False):
         lengths = np.ma.masked_less_equal(panel.of(findings.coverage), 0)
         mesh = draw_map(ax, variable, lengths, norm, cm.lapaz_r, findings.stations, panel.label)
-        ax.set_facecolor("0.88")
     for ax in axes.flat[len(every) :]:
         ax.remove()
     bar = _draw_colour_bar(figure, mesh, axes, variable, "length of rays per node (km)", "min")
@@ -95,7 +96,7 @@ def coverage(findings: Findings) -> Iterator[Picture]:
 def draw_map(
     ax: Axes, variable: Variable, values: Any, norm: Normalize, colours: Any, stations: Floats | None, title: str
 ) -> Any:
-    """Draw values (rows, columns) of a variable; returns what a colour bar needs."""
+    """Draw values (rows, columns) of a variable, grey where masked; returns what a colour bar needs."""
     rows, columns = space_dims(variable)
     y, x = variable.coords[rows], variable.coords[columns]
     mesh = ax.pcolormesh(x, y, values, norm=norm, cmap=colours, shading="nearest")
@@ -105,36 +106,47 @@ def draw_map(
     row_units, column_units = (variable.coord_units.get(dim, "") for dim in (rows, columns))
     format_ticks(ax.yaxis, row_units)
     format_ticks(ax.xaxis, column_units)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_aspect(_aspect(variable))
+    ax.set_facecolor(MASKED)
     ax.spines[["top", "right"]].set_visible(True)
     if points_down(rows) and not ax.yaxis_inverted():
         ax.invert_yaxis()
     return mesh
 
 
-def colour_scale(variable: Variable, *maps: Floats) -> tuple[Normalize, Any]:
+def colour_scale(variable: Variable, *maps: Any) -> tuple[Normalize, Any]:
     """One colour scale for maps that are compared; of velocities, slow is brown and fast is blue."""
-    low, high = np.quantile(np.concatenate([m.ravel() for m in maps]), [OUTLIERS, 1 - OUTLIERS])
+    low, high = np.quantile(np.concatenate([np.ma.compressed(m) for m in maps]), [OUTLIERS, 1 - OUTLIERS])
     return Normalize(low, high), cm.roma if variable.units.endswith("/s") else cm.batlow
 
 
-def _maps(findings: Findings) -> list[Variable]:
-    return [variable for variable in findings.space.variables if kind(variable) == "maps"]
+def _moments_caption(findings: Findings, variable: Variable) -> str:
+    every = panels(findings.space, variable)
+    prior = f"{_prior_std(findings, every):.3g} {variable.units}".removesuffix(" 1")
+    parts = [
+        "Start: one of the models that the run began with." if findings.truth is not None else "",
+        "Triangles: stations." if findings.stations is not None else "",
+        "Grey: known beforehand." if not all(findings.free(panel).all() for panel in every) else "",
+        f"Black line on the colour bar of the standard deviation, if in its range: the prior's, {prior}.",
+    ]
+    return " ".join(part for part in parts if part)
 
 
-def _draw_row(figure: Figure, axes: Any, variable: Variable, maps: dict[str, Floats], stations: Floats | None) -> None:
-    """Maps by title, side by side with one colour bar."""
+def _draw_block(figure: Figure, axes: Any, variable: Variable, maps: dict[str, Any], stations: Floats | None) -> None:
+    """Maps by title with one colour bar: below the last one where they are laid out in pairs."""
     norm, colours = colour_scale(variable, *maps.values())
     for ax, (title, values) in zip(axes, maps.items(), strict=True):
         mesh = draw_map(ax, variable, values, norm, colours, stations, title)
         ax.label_outer()
     _draw_scale_bar(axes[0], variable)
-    _draw_colour_bar(figure, mesh, axes, variable, value_label(variable), _extend(norm, *maps.values()))
+    beside = axes[-1:] if _in_pairs(variable) and len(axes) % PAIR else axes
+    _draw_colour_bar(figure, mesh, beside, variable, value_label(variable), _extend(norm, *maps.values()))
 
 
 def _draw_std(figure: Figure, ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
-    std = panel.of(findings.std)
-    norm = Normalize(*np.quantile(std, [OUTLIERS, 1 - OUTLIERS]))
+    std = findings.shown(panel, findings.std)
+    norm = Normalize(*np.quantile(std.compressed(), [OUTLIERS, 1 - OUTLIERS]))
     mesh = draw_map(ax, variable, std, norm, cm.acton_r, findings.stations, titled("standard deviation", panel))
     ax.label_outer()
     label = with_units("standard deviation", variable.units)
@@ -145,22 +157,29 @@ def _draw_std(figure: Figure, ax: Axes, findings: Findings, variable: Variable, 
 
 def _prior_std(findings: Findings, every: list[Panel]) -> float:
     """Median standard deviation of the prior."""
-    return float(np.median([panel.of(findings.prior).std(axis=0) for panel in every]))
+    return float(np.median(np.concatenate([panel.of(findings.prior).std(axis=0)[findings.free(panel)] for panel in every])))
 
 
 def _draw_colour_bar(figure: Figure, mesh: Any, axes: Any, variable: Variable, label: str, extend: str) -> Any:
     """At the right, or below where maps are too wide to leave it a height."""
-    if _shape(variable) < WIDE:
+    if _in_pairs(variable):
         return figure.colorbar(mesh, ax=axes, label=label, extend=extend, location="bottom", shrink=0.7)
     return figure.colorbar(mesh, ax=axes, label=label, extend=extend, pad=0.02)
 
 
-def _grid(variable: Variable, rows: int, columns: int) -> tuple[Figure, Any]:
-    """A figure whose panels have the shape of the map."""
-    shape, width = _shape(variable), min(WIDTH / columns, 3.2)
-    decoration = 1.6 if shape < WIDE else 0.6
-    figure = Figure(figsize=(columns * width + 0.6, rows * (0.8 * width * shape + decoration)), layout="compressed")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+def _grid(variable: Variable, n: int, maps: int) -> tuple[Figure, Any]:
+    """A figure for n blocks of maps, and its axes (n, maps): a row for each block, or pairs where maps are wide."""
+    pairs = _in_pairs(variable)
+    columns = min(maps, PAIR) if pairs else maps
+    rows = n * -(-maps // columns)
+    shape, width = _shape(variable), min(WIDTH / columns, 4.2 if pairs else 3.2)
+    size = (columns * width + 0.6, rows * (0.8 * width * shape + (0.9 if pairs else 0.6)) + 0.7 * n * pairs)
+    figure = Figure(figsize=size, layout="compressed")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).reshape(n, -1)
+
+
+def _in_pairs(variable: Variable) -> bool:
+    return _shape(variable) < WIDE
 
 
 def _shape(variable: Variable) -> float:
@@ -198,7 +217,7 @@ def _draw_scale_bar(ax: Axes, variable: Variable) -> None:
     ax.text((west + east) / 2, south, f"{km:g} km", ha="center", va="bottom", size=8, path_effects=halo)
 
 
-def _extend(norm: Normalize, *maps: Floats) -> str:
+def _extend(norm: Normalize, *maps: Any) -> str:
     below = any(m.min() < norm.vmin for m in maps)
     above = any(m.max() > norm.vmax for m in maps)
     return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")

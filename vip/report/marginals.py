@@ -24,6 +24,7 @@ from vip.report.layout import (
     axis_label,
     format_ticks,
     kind,
+    maps_of,
     name_of,
     panels,
     points_down,
@@ -37,9 +38,9 @@ HALO = [withStroke(linewidth=3, foreground="white")]
 
 
 def profiles(findings: Findings) -> Iterator[Picture]:
-    """Marginal density of each map along one of its rows."""
-    for variable in findings.space.variables:
-        if kind(variable) != "maps":
+    """Marginal density of each map along one of its rows; `wells` draws those with depth."""
+    for variable in maps_of(findings.space):
+        if points_down(space_dims(variable)[0]):
             continue
         every = panels(findings.space, variable)
         figure = Figure(figsize=(WIDTH + 0.6, 3.2 * len(every)), layout="constrained")
@@ -108,7 +109,7 @@ def _draw_density(figure: Figure, ax: Axes, findings: Findings, variable: Variab
 
 def _draw_where(ax: Axes, findings: Findings, variable: Variable, panel: Panel, row: int) -> None:
     """The profile on the mean map."""
-    mean = panel.of(findings.mean)
+    mean = findings.shown(panel, findings.mean)
     draw_map(ax, variable, mean, *colour_scale(variable, mean), None, "")
     rows, _ = space_dims(variable)
     ax.axhline(float(variable.coords[rows][row]), color=BLACK, lw=2)

@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from vip.inversion import build_algorithm
-from vip.report import fit, maps, marginals, trace
+from vip.report import fit, gathers, maps, marginals, trace, truth, wells
 from vip.report.convergence import convergence
 from vip.report.findings import Findings
 from vip.report.layout import DPI, STYLE, Picture, rounded
@@ -22,10 +22,14 @@ from vip.result import Result
 FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
     maps.moments,
     maps.samples,
+    truth.rows,
+    wells.profiles,
     marginals.profiles,
     marginals.lines,
     marginals.numbers,
     maps.coverage,
+    gathers.sections,
+    gathers.traces,
     fit.residuals,
 ]
 """In the order of the page; each leaves out what the forward cannot tell."""
@@ -101,7 +105,10 @@ def _sample_rows(findings: Findings, is_chain: bool) -> dict[str, str]:
     if findings.fit is not None:
         data, before, after = len(findings.fit.observed), findings.fit.chi2_before, findings.fit.chi2_after
         rows["Data fit"] = f"χ² per datum {rounded(after)}, from {rounded(before)} over the prior; {data:,} data"
-    converged = convergence(findings.result.models) if is_chain else None
+    against = truth.summary(findings)
+    if against:
+        rows["Against the truth"] = against
+    converged = convergence(findings.result.models, findings.fixed) if is_chain else None
     if converged:
         rows["Convergence"] = str(converged)
     return rows

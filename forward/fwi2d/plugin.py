@@ -1,0 +1,248 @@
+"""Acoustic full-waveform inversion as a forward plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forward.fwi2d import setup, synthetic
+from forward.fwi2d.likelihood import Gaussian, Likelihood, Observed, StudentT, observe
+from forward.fwi2d.settings import FWISettings
+from forward.fwi2d.setup import Known
+from forward.fwi2d.survey import Survey
+from kernels_c.acoustic2d import Grid, Shot, propagate, simd_level, traces
+from vip.errors import ForwardError
+from vip.protocols import Gather, ModelSpace, Variable
+
+Floats = NDArray[np.float64]
+
+
+class _Outcome(NamedTuple):
+    value: float
+    by_velocity: Floats
+    by_log_scale: float
+
+
+class FWI2D:
+    """Log-likelihood of velocity sections given the traces of many shots.
+
+    Models are velocities (m/s) row by row, from the first row that is not wholly known; with `unknown_noise` followed by the
+    logarithm of a factor that multiplies all standard deviations. Shots are data blocks.
+
+    Parameters
+    ----------
+    grid : Grid
+        In space, and in time with its substeps.
+    survey : Survey
+    wavelet : (n_steps,) float
+        Of all shots, at the grid's time steps.
+    known : Known
+    data : (traces, samples) float
+        All shots one after the other.
+    sigma : float array
+        Standard deviations, broadcastable to `data`; infinite where a sample does not count.
+    substeps : int
+        Time steps from sample to sample.
+    likelihood : Gaussian or StudentT
+    unknown_noise : bool
+    precision : {"float32", "float64"}
+    wells : sequence of float
+        Distances, m, where the report draws marginals with depth.
+    """
+
+    threads = 1
+    data_label = "pressure"
+
+    def __init__(
+        self,
+        grid: Grid,
+        survey: Survey,
+        wavelet: Floats,
+        known: Known,
+        data: Floats,
+        sigma: Floats,
+        substeps: int = 1,
+        likelihood: Likelihood | None = None,
+        unknown_noise: bool = False,
+        precision: str = "float32",
+        wells: Sequence[float] = (),
+    ) -> None:
+        self.grid, self.survey, self.known, self.substeps = grid, survey, known, substeps
+        self.unknown_noise, self.likelihood = unknown_noise, likelihood or Gaussian()
+        self.wavelet = np.asarray(wavelet, precision)[:, None]
+        self.shots = [Shot(grid, s[None], r, precision) for s, r in zip(survey.sources, survey.receivers, strict=True)]
+        self._sigma = np.broadcast_to(sigma, data.shape)
+        self._observed = _by_shot(survey, np.nan_to_num(data), sigma, precision)
+        self._constants = [self.likelihood.constant(observed) for observed in self._observed]
+        self.space = _space(grid, known, unknown_noise)
+        self.ndim = self.space.size
+        self.n_blocks = len(self.shots)
+        self.fixed_nodes = np.zeros(self.ndim, dtype=bool)
+        self.fixed_nodes[: known.free_mask.size] = ~known.free_mask.ravel()
+        self.wells = np.array(wells, dtype=float)
+        self.true_model: Floats | None = None
+        self.inputs: list[Path] = []
+        self.velocity_range = (0.0, np.inf)
+        self._facts: list[tuple[str, str]] = []
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
+        """Build from the ``[forward]`` table; paths are relative to `base_dir`. Data are read, or made."""
+        s = FWISettings.model_validate(settings)
+        made = setup.prepare(s, base_dir)
+        likelihood = StudentT(s.degrees_of_freedom) if s.likelihood == "student-t" else Gaussian()
+        plugin = cls(
+            made.grid,
+            made.survey,
+            made.wavelet,
+            made.known,
+            made.data,
+            made.sigma,
+            made.substeps,
+            likelihood,
+            s.unknown_noise,
+            s.precision,
+            s.wells,
+        )
+        plugin.inputs, plugin.velocity_range, plugin._facts = made.inputs, s.velocity_range, made.facts
+        if made.true_velocity is not None:
+            plugin.true_model = np.pad(made.known.free(made.true_velocity), (0, int(s.unknown_noise)))
+        return plugin
+
+    @property
+    def observed(self) -> Floats:
+        """Observed data (n_data,): shot by shot, trace by trace."""
+        return np.concatenate([observed.traces.T.ravel() for observed in self._observed]).astype(float)
+
+    @property
+    def sigma(self) -> Floats:
+        """Standard deviations (n_data,); infinite where masked."""
+        return self._sigma.ravel()
+
+    @property
+    def gathers(self) -> list[Gather]:
+        """One for each shot."""
+        samples = (self.grid.n_steps - 1) // self.substeps + 1
+        time = np.arange(samples) * self.grid.dt * self.substeps
+        gathers, start = [], 0
+        for i, (source, receivers) in enumerate(zip(self.survey.sources, self.survey.receivers, strict=True)):
+            end = start + len(receivers) * samples
+            label = f"shot {i + 1} at x = {source[1]:g} m"
+            gathers.append(Gather(label, slice(start, end), receivers[:, 1], time))
+            start = end
+        return gathers
+
+    def __call__(self, models: Floats, blocks: Sequence[int] | None = None) -> tuple[Floats, Floats]:
+        """Log-likelihood (n,) and gradient (n, d), normalised.
+
+        Parameters
+        ----------
+        models : (n, d) float
+        blocks : sequence of int, optional
+            Shots to use; the result is scaled to all of them, so that on average over blocks it is that of all.
+
+        Raises
+        ------
+        ForwardError
+            Names the particles whose velocity is out of range, and what would be in range.
+        """
+        shots = range(self.n_blocks) if blocks is None else blocks
+        velocities, log_scales = self._split(models)
+        value, gradient = np.zeros(len(models)), np.zeros(models.shape)
+        tasks = [(particle, shot) for particle in range(len(models)) for shot in shots]
+
+        def evaluate(task: tuple[int, int]) -> _Outcome:
+            particle, shot = task
+            return self._shot(velocities[particle], shot, log_scales[particle])
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            outcomes = pool.map(evaluate, tasks) if self.threads > 1 else map(evaluate, tasks)
+            # In the order of the tasks, whoever finishes first: sums do not depend on the number of threads.
+            for (particle, _), outcome in zip(tasks, outcomes, strict=True):
+                value[particle] += outcome.value
+                gradient[particle, : self.known.size] += self.known.free(outcome.by_velocity)
+                if self.unknown_noise:
+                    gradient[particle, -1] += outcome.by_log_scale
+        scale = self.n_blocks / len(shots)
+        return scale * value, scale * gradient
+
+    def simulate(self, models: Floats) -> Floats:
+        """Data (n, n_data) of models (n, d), without noise."""
+        velocities, _ = self._split(models)
+        tasks = [(velocity, shot) for velocity in velocities for shot in self.shots]
+        with ThreadPoolExecutor(self.threads) as pool:
+            predicted = pool.map(lambda task: self._predict(*task).T.ravel(), tasks)
+            return np.concatenate(list(predicted)).reshape(len(models), -1).astype(float)
+
+    def check_prior(self, lower: Floats, upper: Floats) -> None:
+        """Raise `ConfigError` if bounds (d,) of a prior leave `velocity_range`; infinite ones are left to each particle."""
+        n = self.known.size
+        setup.check_bounds(lower[:n], upper[:n], self.velocity_range)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What `vip check` says of the set-up: names and values."""
+        memory = max(shot.memory for shot in self.shots)
+        return [*self._facts, ("memory of a shot", f"{memory / 1e6:.3g} MB for each thread")]
+
+    def _shot(self, velocity: Floats, shot: int, log_scale: float) -> _Outcome:
+        waves = propagate(velocity, self.shots[shot], self.wavelet)
+        result = self.likelihood(waves.traces[:: self.substeps], self._observed[shot], log_scale)
+        by_trace = np.zeros_like(waves.traces)
+        by_trace[:: self.substeps] = result.by_trace
+        return _Outcome(result.value + self._constants[shot], waves.gradient(by_trace), result.by_log_scale)
+
+    def _predict(self, velocity: Floats, shot: Shot) -> NDArray[np.floating]:
+        predicted: NDArray[np.floating] = traces(velocity, shot, self.wavelet)[:: self.substeps]
+        return predicted
+
+    def _split(self, models: Floats) -> tuple[list[Floats], Floats]:
+        """Velocity sections, and the logarithm of the noise scale (n,)."""
+        n = self.known.size
+        slowest, fastest = self.velocity_range
+        free = models[:, :n]
+        reasons = {
+            int(
+                i
+            ): f"velocities from {free[i].min():g} to {free[i].max():g} m/s leave velocity_range, {slowest:g} to {fastest:g}"
+            for i in np.flatnonzero(~((free >= slowest) & (free <= fastest)).all(axis=1))
+        }
+        if reasons:
+            raise ForwardError(reasons)
+        log_scales = models[:, n] if self.unknown_noise else np.zeros(len(models))
+        return [self.known.full(v) for v in free], log_scales
+
+    @staticmethod
+    def native_code() -> str:
+        """What the native kernel uses on this machine, for `vip doctor`."""
+        return f"acoustic2d, {simd_level()}"
+
+    starter_config = staticmethod(synthetic.starter_config)
+    write_example = staticmethod(synthetic.write_example)
+
+
+def _by_shot(survey: Survey, data: Floats, sigma: Floats, precision: str) -> list[Observed]:
+    """Data and weights of each shot, (samples, traces) as the kernel has them."""
+    ends = np.cumsum([len(receivers) for receivers in survey.receivers])
+    sigma = np.broadcast_to(sigma, (len(data) if len(sigma) > 1 else 1, sigma.shape[1]))
+    observed = []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        own = sigma[start:end] if len(sigma) > 1 else sigma
+        traces_first = np.ascontiguousarray(data[start:end].T, dtype=precision)
+        observed.append(observe(traces_first, np.ascontiguousarray(1 / own.T, dtype=precision)))
+    return observed
+
+
+def _space(grid: Grid, known: Known, unknown_noise: bool) -> ModelSpace:
+    coords = {
+        "depth": grid.spacing[0] * np.arange(known.first_row, grid.shape[0]),
+        "x": grid.spacing[1] * np.arange(grid.shape[1]),
+    }
+    velocity = Variable("velocity", "m/s", ("depth", "x"), coords, "P velocity", {"depth": "m", "x": "m"})
+    if not unknown_noise:
+        return ModelSpace((velocity,))
+    return ModelSpace((velocity, Variable("log_noise", "1", long_name="logarithm of the noise scale")))

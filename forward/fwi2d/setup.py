@@ -1,0 +1,235 @@
+"""From settings to all that a run needs: grid, survey, wavelet, known velocities, data; and whether they go together."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forward.fwi2d.arrays import SAME_DT, SEGY, Recording, read_array, read_section, read_segy
+from forward.fwi2d.data import checked, dead_or_masked, standard_deviations
+from forward.fwi2d.settings import FWISettings, KnownSettings
+from forward.fwi2d.survey import Survey, check_inside, read_survey
+from forward.fwi2d.wavelet import highest_frequency, refined, ricker
+from kernels_c.acoustic2d import Grid, Shot, traces
+from vip.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+class Known(NamedTuple):
+    """Which velocities are known, and what they are."""
+
+    velocity: Floats
+    """(rows, columns); used where known."""
+    free_mask: NDArray[np.bool_]
+    """(rows from `first_row`, columns): nodes of the model that are inverted for."""
+    first_row: int
+    """Rows above are wholly known and not part of a model."""
+
+    @property
+    def size(self) -> int:
+        """Velocities in a model."""
+        return self.free_mask.size
+
+    def full(self, free: Floats) -> Floats:
+        """The whole section of the velocities (size,) of a model."""
+        section = self.velocity.copy()
+        section[self.first_row :][self.free_mask] = free.reshape(self.free_mask.shape)[self.free_mask]
+        return section
+
+    def free(self, section: Floats) -> Floats:
+        """The model's part (size,) of a section; of a gradient, zero where known."""
+        return np.where(self.free_mask, section[self.first_row :], 0.0).ravel()
+
+
+class Prepared(NamedTuple):
+    """What `prepare` makes of settings."""
+
+    grid: Grid
+    substeps: int
+    survey: Survey
+    wavelet: Floats
+    known: Known
+    data: Floats
+    sigma: Floats
+    true_velocity: Floats | None
+    inputs: list[Path]
+    facts: list[tuple[str, str]]
+
+
+def prepare(s: FWISettings, base_dir: Path) -> Prepared:
+    """Read or make everything.
+
+    Raises
+    ------
+    ConfigError
+        For the first fault found: names the key or file, what was found and what would be right.
+    """
+    shape, spacing = s.grid.shape, s.grid.steps
+    recording = _recording(s, base_dir)
+    survey = recording.survey if recording and s.shots is None else _survey(s, base_dir)
+    check_inside(survey, shape, spacing)
+    known = _known(s.known, shape, spacing, base_dir)
+    wavelet = _wavelet(s, base_dir)
+    substeps = _substeps(s)
+    grid = Grid(
+        shape,
+        spacing,
+        s.time.dt / substeps,
+        (s.time.samples - 1) * substeps + 1,
+        s.grid.order,
+        s.grid.layer,
+        s.grid.free_surface,
+        layer_speed=s.velocity_range[1],
+        known_rows=known.first_row,
+    )
+    facts = _check_dispersion(s, grid, wavelet)
+    fine = refined(wavelet, substeps)
+    truth = _true_velocity(s, base_dir)
+    if s.synthetic is not None and truth is not None:
+        data, sigma = _synthetic(s, grid, substeps, survey, fine, truth, base_dir)
+    else:
+        data, sigma = _observed(s, survey, recording, base_dir)
+    return Prepared(grid, substeps, survey, fine, known, data, sigma, truth, _inputs(s, base_dir), facts)
+
+
+def check_bounds(lower: Floats, upper: Floats, velocity_range: tuple[float, float]) -> None:
+    """Raise `ConfigError` if bounds that are finite leave the range of velocities that waves were checked for."""
+    slowest, fastest = velocity_range
+    for name, bounds, wrong in (("lower", lower, lower < slowest), ("upper", upper, upper > fastest)):
+        wrong &= np.isfinite(bounds)
+        if wrong.any():
+            value = float(bounds[wrong].min() if name == "lower" else bounds[wrong].max())
+            remedy = f"leaves forward.velocity_range, {slowest:g} to {fastest:g} m/s; enlarge that or narrow the prior"
+            raise ConfigError(f"prior.velocity.{name}", value, remedy)
+
+
+def _recording(s: FWISettings, base_dir: Path) -> Recording | None:
+    if s.data is None or s.data.suffix.lower() not in SEGY:
+        return None
+    recording = read_segy(base_dir / s.data)
+    if abs(recording.dt / s.time.dt - 1) > SAME_DT:
+        raise ConfigError("time.dt", s.time.dt, f"the data are sampled every {recording.dt:g} s", base_dir / s.data)
+    return recording
+
+
+def _survey(s: FWISettings, base_dir: Path) -> Survey:
+    if s.shots is None or s.receivers is None:
+        raise ConfigError("shots", s.shots, "only SEG-Y data bring their own shots and receivers")
+    return read_survey(s.shots, s.receivers, base_dir)
+
+
+def _known(known: KnownSettings | None, shape: tuple[int, int], spacing: tuple[float, float], base_dir: Path) -> Known:
+    if known is None:
+        return Known(np.zeros(shape), np.ones(shape, dtype=bool), 0)
+    if known.depth is not None and known.velocity is not None:
+        mask = np.broadcast_to((np.arange(shape[0]) * spacing[0] < known.depth)[:, None], shape)
+        velocity = np.full(shape, known.velocity)
+    else:
+        mask_file, model_file = base_dir / str(known.mask), base_dir / str(known.model)
+        values = read_array(mask_file)
+        if values.size != mask_size(shape) or not np.isin(values, (0, 1)).all():
+            raise ConfigError("known.mask", values.shape, f"expected {shape} of 0 and 1 (known)", mask_file)
+        mask, velocity = values.reshape(shape) == 1, read_section(model_file, shape, spacing)
+    if mask.all():
+        raise ConfigError("known", "all nodes", "nothing is left to invert for")
+    first_row = int(np.flatnonzero(~mask.all(axis=1))[0])
+    return Known(velocity, ~mask[first_row:], first_row)
+
+
+def mask_size(shape: tuple[int, int]) -> int:
+    """Number of nodes."""
+    return shape[0] * shape[1]
+
+
+def _wavelet(s: FWISettings, base_dir: Path) -> Floats:
+    """At the samples of the data."""
+    if s.wavelet.frequency is not None:
+        return ricker(s.wavelet.frequency, s.wavelet.delay or 1 / s.wavelet.frequency, s.time.dt, s.time.samples)
+    file = base_dir / str(s.wavelet.file)
+    samples = read_array(file).ravel()
+    if len(samples) > s.time.samples or not np.isfinite(samples).all() or not samples.any():
+        remedy = f"expected up to {s.time.samples} finite samples every {s.time.dt:g} s, not all zero"
+        raise ConfigError("wavelet.file", f"{len(samples)} samples", remedy, file)
+    return np.pad(samples, (0, s.time.samples - len(samples)))
+
+
+def _substeps(s: FWISettings) -> int:
+    """Time steps a sample; an error if too few."""
+    fastest = s.velocity_range[1]
+    limit = Grid(s.grid.shape, s.grid.steps, s.time.dt, 1, s.grid.order).largest_time_step(fastest)
+    needed = math.ceil(s.time.dt / limit)
+    substeps = needed if s.time.substeps == "auto" else s.time.substeps
+    if substeps < needed:
+        remedy = f"unstable at {fastest:g} m/s: needs dt <= {limit:.3g} s; resample the data, or set substeps = {needed}"
+        raise ConfigError("time.dt", s.time.dt / substeps, remedy)
+    return substeps
+
+
+def _check_dispersion(s: FWISettings, grid: Grid, wavelet: Floats) -> list[tuple[str, str]]:
+    """What `vip check` says of stability and dispersion; an error if the grid is too coarse."""
+    slowest, fastest = s.velocity_range
+    frequency = highest_frequency(wavelet, s.time.dt)
+    error = grid.phase_velocity_error(frequency, slowest)
+    per_wavelength = slowest / frequency / max(grid.spacing)
+    limit = grid.largest_time_step(fastest)
+    if abs(error) > s.dispersion_limit:
+        found = (
+            f"{per_wavelength:.3g} nodes per wavelength of {slowest / frequency:.3g} m ({frequency:.3g} Hz at {slowest:g} m/s)"
+        )
+        remedy = (
+            f"too coarse: waves are {abs(error):.1%} off in speed, the limit is {s.dispersion_limit:.1%}; "
+            f"use a smaller spacing, a higher order, a lower frequency, or raise dispersion_limit"
+        )
+        raise ConfigError("grid.spacing", found, remedy)
+    return [
+        ("time step", f"{grid.dt * 1e3:.3g} ms, {grid.dt / limit:.0%} of the stability limit at {fastest:g} m/s"),
+        ("nodes per wavelength", f"{per_wavelength:.3g} at {frequency:.3g} Hz and {slowest:g} m/s, speed error {error:.1%}"),
+    ]
+
+
+def _true_velocity(s: FWISettings, base_dir: Path) -> Floats | None:
+    if s.synthetic is not None:
+        return read_section(base_dir / s.synthetic.model, s.grid.shape, s.grid.steps, s.synthetic.spacing)
+    if s.true_model is not None:
+        return read_section(base_dir / s.true_model, s.grid.shape, s.grid.steps)
+    return None
+
+
+def _synthetic(
+    s: FWISettings, grid: Grid, substeps: int, survey: Survey, wavelet: Floats, truth: Floats, base_dir: Path
+) -> tuple[Floats, Floats]:
+    """Noisy traces of the true model and their standard deviations."""
+    if s.synthetic is None:
+        raise ConfigError("synthetic", None, "is needed to make data")
+    slowest, fastest = s.velocity_range
+    if truth.min() < slowest or truth.max() > fastest:
+        found = f"velocities from {truth.min():g} to {truth.max():g} m/s"
+        raise ConfigError("synthetic.model", found, f"leave velocity_range, {slowest:g} to {fastest:g}", s.synthetic.model)
+    shots = [Shot(grid, p[None], r, s.precision) for p, r in zip(survey.sources, survey.receivers, strict=True)]
+    clean = np.concatenate([traces(truth, shot, wavelet[:, None])[::substeps].T for shot in shots]).astype(float)
+    sigma = standard_deviations(s.sigma, s.relative_sigma, clean, base_dir)
+    return clean + sigma * np.random.default_rng(s.synthetic.seed).standard_normal(clean.shape), sigma
+
+
+def _observed(s: FWISettings, survey: Survey, recording: Recording | None, base_dir: Path) -> tuple[Floats, Floats]:
+    """Traces from a file and their standard deviations, infinite where masked."""
+    file = base_dir / str(s.data)
+    data = checked(recording.traces if recording else read_array(file), survey.n_traces, s.time.samples, file)
+    masked = dead_or_masked(data, s.dead_traces, file)
+    if masked.all():
+        raise ConfigError("data", "all traces are masked", "no data are left", file)
+    sigma = standard_deviations(s.sigma, s.relative_sigma, np.where(masked, np.nan, data), base_dir)
+    return data, np.where(masked, np.inf, sigma) if masked.any() else sigma
+
+
+def _inputs(s: FWISettings, base_dir: Path) -> list[Path]:
+    """All files that were read."""
+    known = (s.known.mask, s.known.model) if s.known else ()
+    synthetic = (s.synthetic.model,) if s.synthetic else ()
+    given = (s.shots, s.receivers, s.data, s.sigma, s.wavelet.file, s.true_model, *known, *synthetic)
+    return [base_dir / path for path in given if isinstance(path, Path)]

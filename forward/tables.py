@@ -1,0 +1,81 @@
+"""Tables of text from files, checked row by row: every fault names file, line and column."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vip.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+def read_table(file: Path, columns: list[str]) -> pd.DataFrame:
+    """A CSV table as text, its rows named by their lines in the file."""
+    table = _read(file, "a CSV table", sep=",", skipinitialspace=True, index_col=False)
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        remedy = f"there is no column {missing[0]!r}; expected {','.join(columns)} between commas"
+        raise ConfigError("columns", ", ".join(map(str, table.columns)), remedy, file)
+    return table.apply(lambda column: column.str.strip())
+
+
+def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
+    """Columns of numbers between blanks, the rows named by their lines in the file."""
+    table = _read(file, "a table of numbers", sep=r"\s+", header=None)
+    if table.shape[1] != len(names):
+        raise ConfigError("columns", table.shape[1], f"expected {len(names)}", file)
+    table.columns = pd.Index(names)
+    return pd.DataFrame({name: numbers(table, name, file) for name in names}, index=table.index)
+
+
+def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
+    """Any table as text. Comments and blank lines are left out here so that rows keep their lines."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise ConfigError("", file, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("", file, f"is not {expected}: {error}") from error
+    kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
+    text = io.StringIO("\n".join(line for _, line in kept))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(text, dtype=str, keep_default_na=False, comment="#", **options)
+    except pd.errors.ParserWarning as error:  # pandas checks later rows against the first
+        raise ConfigError(f"line {kept[1][0]}", kept[1][1], "has more fields than the header", file) from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ConfigError("", file, f"is not {expected}: {str(error).strip()}") from error
+    table.index = pd.Index([number for number, _ in kept][len(kept) - len(table) :])
+    return table
+
+
+def numbers(table: pd.DataFrame, column: str, file: Path) -> Floats:
+    """A column of finite numbers."""
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        found = table[column].iloc[bad[0]] or "nothing"
+        raise ConfigError(place(table.index[bad[0]], column), found, "must be a finite number", file)
+    return values
+
+
+def positive_numbers(table: pd.DataFrame, column: str, file: Path) -> Floats:
+    """A column of positive numbers, s."""
+    values = numbers(table, column, file)
+    bad = np.flatnonzero(values <= 0)
+    if len(bad):
+        raise ConfigError(place(table.index[bad[0]], column), float(values[bad[0]]), "must be positive (s)", file)
+    return values
+
+
+def place(line: int, column: str) -> str:
+    """Where a fault is, for a person."""
+    return f"line {line}, column {column}"
