@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,13 +184,24 @@ def _check_dispersion(s: FWISettings, grid: Grid, wavelet: Floats) -> list[tuple
         )
         remedy = (
             f"too coarse: waves are {abs(error):.1%} off in speed, the limit is {s.dispersion_limit:.1%}; "
-            f"use a smaller spacing, a higher order, a lower frequency, or raise dispersion_limit"
+            f"use spacing <= {_fine_enough(s, grid, frequency):.3g} m, a higher order, a lower frequency, or raise dispersion_limit"
         )
         raise ConfigError("grid.spacing", found, remedy)
     return [
         ("time step", f"{grid.dt * 1e3:.3g} ms, {grid.dt / limit:.0%} of the stability limit at {fastest:g} m/s"),
         ("nodes per wavelength", f"{per_wavelength:.3g} at {frequency:.3g} Hz and {slowest:g} m/s, speed error {error:.1%}"),
     ]
+
+
+def _fine_enough(s: FWISettings, grid: Grid, frequency: float) -> float:
+    """Largest spacing (m), to some 2 %, whose dispersion is within the limit."""
+    coarsest, factor = max(grid.spacing), 1.0
+    while factor > 0.01:
+        factor *= 0.98
+        finer = replace(grid, spacing=(factor * coarsest, factor * coarsest))
+        if abs(finer.phase_velocity_error(frequency, s.velocity_range[0])) <= s.dispersion_limit:
+            break
+    return factor * coarsest
 
 
 def _true_velocity(s: FWISettings, base_dir: Path) -> Floats | None:

@@ -277,6 +277,51 @@ def test_bad_covariance(files, covariance, remedy, suffix):
     check(message(config), str(config), "prior.velocity.covariance_file", str(file), remedy)
 
 
+ROWS = 41
+"""Of the example's velocity; the first is at 47.0, southwards."""
+
+
+def bounds_file(files, rows, more=""):
+    np.savetxt(files / "bounds.txt", rows)
+    edit(files / "tomo2d.toml", PRIOR, f'[prior.velocity]\nkind = "uniform"\nbounds_file = "bounds.txt"\n{more}\n')
+    return files / "tomo2d.toml"
+
+
+def test_bounds_by_row(files):
+    rows = np.stack([1.5 + 0.01 * np.arange(ROWS), 4.0 + 0.02 * np.arange(ROWS)], axis=1)
+    prior = vip.load_problem(bounds_file(files, rows)).prior
+    np.testing.assert_array_equal(prior.lower.reshape(ROWS, -1), np.broadcast_to(rows[:, :1], (ROWS, 38)))
+    np.testing.assert_array_equal(prior.upper.reshape(ROWS, -1), np.broadcast_to(rows[:, 1:], (ROWS, 38)))
+
+
+def test_bounds_are_interpolated_where_their_spacing_is_given(files):
+    """Linear bounds stay linear at any row: at latitude y, 1 + y / 100 and 4 + y / 50."""
+    rows = np.array([[1.0, 4.0], [1.2, 4.4], [1.4, 4.8], [1.6, 5.2]])
+    problem = vip.load_problem(bounds_file(files, rows, "bounds_spacing = 20.0"))
+    latitude = problem.space.variables[0].coords["latitude"]
+    np.testing.assert_allclose(problem.prior.lower.reshape(ROWS, -1)[:, 5], 1 + latitude / 100)
+    np.testing.assert_allclose(problem.prior.upper.reshape(ROWS, -1)[:, 0], 4 + latitude / 50)
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "parts"),
+    [
+        (np.ones((ROWS - 1, 2)) * [1, 4], "", ["prior.velocity.bounds_file", "40 rows", "velocity has 41"]),
+        (np.ones((ROWS, 2)) * [4, 1], "", ["bounds_file", "bounds.txt", "larger upper"]),
+        (np.ones((ROWS, 3)), "", ["bounds_file", "bounds.txt", "larger upper"]),
+        (np.ones((3, 2)) * [1, 4], "bounds_spacing = 10.0", ["bounds_file", "0 to 20", "34 to 47"]),
+        (np.ones((ROWS, 2)) * [1, 4], "lower = 1.0", ["lower", "1.0", "either"]),
+    ],
+)
+def test_bad_bounds(files, rows, more, parts):
+    check(message(bounds_file(files, rows, more)), "tomo2d.toml", *parts)
+
+
+def test_data_blocks_of_a_forward_without_any(files):
+    edit(files / "tomo2d.toml", "^iterations", "data_blocks = 3\niterations")
+    check(message(files / "tomo2d.toml"), "tomo2d.toml", "algorithm.data_blocks", "3", "no data blocks")
+
+
 def test_true_model_of_the_wrong_size(files):
     pd.DataFrame(np.ones((3, 3))).to_csv(files / "true_velocity.txt", sep=" ", header=False, index=False)
     check(message(files / "tomo2d.toml"), "forward.true_model", "true_velocity.txt", "9", "1558")
