@@ -192,8 +192,10 @@ class FWI2D:
     def _shot(self, velocity: Floats, shot: int, log_scale: float) -> _Outcome:
         waves = propagate(velocity, self.shots[shot], self.wavelet)
         result = self.likelihood(waves.traces[:: self.substeps], self._observed[shot], log_scale)
-        by_trace = np.zeros_like(waves.traces)
-        by_trace[:: self.substeps] = result.by_trace
+        by_trace = result.by_trace
+        if self.substeps > 1:
+            by_trace = np.zeros_like(waves.traces)
+            by_trace[:: self.substeps] = result.by_trace
         return _Outcome(result.value + self._constants[shot], waves.gradient(by_trace), result.by_log_scale)
 
     def _predict(self, velocity: Floats, shot: Shot) -> NDArray[np.floating]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t
 
-from kernels_c.acoustic2d.geometry import points_between
+from kernels_c.acoustic2d.geometry import ON_NODE, points_between
 
 
 cdef extern from "acoustic2d.h":
@@ -90,7 +90,7 @@ cdef class Shot:
             raise ValueError(f"precision: {precision!r}: expected 'float32' or 'float64'")
         self.grid, self.precision, self._single = grid, precision, precision == "float32"
         sources, receivers = self._inside("sources", sources), self._inside("receivers", receivers)
-        if grid.free_surface and (sources[:, 0] == 0).any():
+        if grid.free_surface and (sources[:, 0] < ON_NODE * grid.spacing[0]).any():
             raise ValueError("sources: one is on the free surface, where pressure is zero; put it deeper")
         self.n_sources, self.n_receivers = len(sources), len(receivers)
         from_points, to_points = points_between(grid, sources), points_between(grid, receivers)
@@ -184,8 +184,9 @@ cdef class Waves:
     def __init__(self, velocity, Shot shot, wavelets, bint with_tape):
         self.shot = shot
         grid, dtype = shot.grid, np.dtype(shot.precision)
-        self.velocity = _velocity(velocity, grid)
-        self.wavelets = _series("wavelets", wavelets, (grid.n_steps, shot.n_sources), dtype)
+        # Copies: the gradient repeats these waves, whatever becomes of the arguments.
+        self.velocity = _velocity(velocity, grid).copy()
+        self.wavelets = _series("wavelets", wavelets, (grid.n_steps, shot.n_sources), dtype).copy()
         self.traces = np.empty((grid.n_steps, shot.n_receivers), dtype)
         cdef void *tape_ = NULL
         cdef unsigned char[::1] tape

@@ -9,7 +9,7 @@
 #define COLUMN_GROUP 16   /* columns are handled in groups: a multiple of all lanes */
 #define ROW_GROUP 4       /* and rows: a multiple of all ROWS */
 #define MARGIN 16         /* zeros before each row, and behind the one before */
-#define STAGGERED_REACH 2 /* of a first derivative of 4th order */
+#define STAGGERED_REACH 2 /* of a staggered first derivative, up to 4th order */
 #define ALIGNMENT 64
 
 enum { ADVANCE, RECORD, IMAGE };

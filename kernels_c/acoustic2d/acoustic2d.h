@@ -9,7 +9,7 @@
  *     (1 + Dx)(1 + Dz) u[n+1] = 2 (1 - Dx Dz) u[n] - (1 - Dx)(1 - Dz) u[n-1] + (v dt)^2 q[n],
  *     q = s_z X u + s_x Z u + source,       X u = d_xx u + d_x (1 / s_x - 1) d_x u,      Z likewise,
  *
- * d_xx the central stencil of the order chosen, d_x staggered of 4th order. Each 1 / s or s is a recursion with one memory
+ * d_xx the central stencil of the order chosen, d_x staggered of 2nd or 4th order. Each 1 / s or s is a recursion with one memory
  * variable that lives in the layers only (as in the convolutional PML of Roden & Gedney 2000); a frequency shift is left out.
  *
  * The operator of q is symmetric in space and made of convolutions in time, so its transpose is the same scheme run backward

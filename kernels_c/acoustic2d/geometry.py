@@ -19,8 +19,12 @@ STENCILS = {
     8: (-205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560),
 }
 """Second derivative at distances 0, 1, ... (Fornberg 1988, table 1)."""
-STAGGERED = (9 / 8, -1 / 24)
-"""First derivative half way between nodes, 4th order."""
+STAGGERED = {2: (1.0, 0.0), 4: (1.0, 0.0), 6: (9 / 8, -1 / 24), 8: (9 / 8, -1 / 24)}
+"""First derivative half way between nodes, in layers: of 2nd or 4th order.
+
+A layer takes from the stencil's second derivative up to the whole of that of two of these. At no wavenumber may the latter be
+the larger, or waves grow: the second derivatives of 2nd and 4th order are too small for a first derivative of 4th.
+"""
 
 THINNEST_LAYER = 4
 """Points between nodes are sums over nodes up to this far away, which must exist."""
@@ -79,9 +83,10 @@ class Grid:
     def __post_init__(self) -> None:
         if min(self.shape) < 2:
             raise ValueError(f"shape: {self.shape}: expected at least 2 rows and 2 columns")
-        for name, value in (("spacing", min(self.spacing)), ("dt", self.dt), ("layer_speed", self.layer_speed)):
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name}: {value}: expected a positive number")
+        for name, values in (("spacing", self.spacing), ("dt", (self.dt,)), ("layer_speed", (self.layer_speed,))):
+            for value in values:
+                if not (math.isfinite(value) and value > 0):
+                    raise ValueError(f"{name}: {value}: expected a positive number")
         if self.order not in ORDERS:
             raise ValueError(f"order: {self.order}: expected one of {ORDERS}")
         if self.layer < THINNEST_LAYER:
@@ -105,7 +110,7 @@ class Grid:
     @property
     def staggered(self) -> tuple[Floats, Floats]:
         """First derivative half way between nodes, in depth and across, 1/m."""
-        stencil = np.array(STAGGERED)
+        stencil = np.array(STAGGERED[self.order])
         return stencil / self.spacing[0], stencil / self.spacing[1]
 
     @property

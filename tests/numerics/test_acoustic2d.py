@@ -104,8 +104,8 @@ def test_agrees_with_the_twin(name, order, free_surface):
     sources = coordinates(grid, [(0.3 * last[0] + 0.2, 0.45 * last[1]), last])
     receivers = coordinates(grid, [(0, 0), (0.4 * last[0], last[1]), last / 2, (last[0], 0.3)])
     compare_with_twin(grid, sources, receivers, 1)
-    # Rounding: 47 steps of about 40 sums each; float32 has 6e-8 a sum. Measured 6e-7.
-    compare_with_twin(grid, sources, receivers, 2, "float32", 1e-5)
+    # Rounding: 47 steps of about 40 sums each; float32 has 6e-8 a sum. Measured 6e-6.
+    compare_with_twin(grid, sources, receivers, 2, "float32", 3e-5)
 
 
 @st.composite
@@ -230,7 +230,7 @@ def test_gradient_of_a_misfit_along_random_directions():
     misfit = [0.5 * ((traces(v, shot, wavelet) - observed) ** 2).sum() for v in (velocity, truth)]
     assert misfit[0] > 0.1 * 0.5 * (observed**2).sum()  # the models differ, and so do waves
     assert misfit[1] == 0
-    for precision, bound in (("float64", 1e-7), ("float32", 1e-3)):
+    for precision, bound in (("float64", 1e-9), ("float32", 1e-4)):
         waves = propagate(velocity, Shot(grid, *points, precision), wavelet)
         gradient = waves.gradient(waves.traces - observed)
         for _ in range(3):
@@ -239,6 +239,7 @@ def test_gradient_of_a_misfit_along_random_directions():
             # The difference of squares, factored; then extrapolated as above.
             slopes = [((b - a) * ((a + b) / 2 - observed)).sum() / (2 * s) for (a, b), s in zip(ends, (1, 0.5), strict=True)]
             difference = (4 * slopes[1] - slopes[0]) / 3
+            # Measured 7e-12 and 4e-6.
             assert abs((gradient * direction).sum() - difference) < bound * np.linalg.norm(gradient)
 
 
@@ -270,8 +271,8 @@ def test_reciprocity_and_the_dot_test(order, free_surface):
     there = traces(velocity, Shot(grid, one, other, "float64"), wavelets)
     back = traces(velocity, Shot(grid, other, one, "float64"), residuals[::-1])[::-1]
     scale = np.linalg.norm(there) * np.linalg.norm(residuals)
-    # Rounding: sums of 150 steps. Measured 3e-16.
-    assert abs((there * residuals).sum() - (wavelets * back).sum()) < 1e-13 * scale
+    # Rounding: sums of 150 steps. Measured 1e-16.
+    assert abs((there * residuals).sum() - (wavelets * back).sum()) < 1e-14 * scale
     wavelet = wavelets[:, :1]
     for a, b in product(one, other):
         pair = [traces(velocity, Shot(grid, [x], [y], "float64"), wavelet) for x, y in ((a, b), (b, a))]
@@ -331,7 +332,7 @@ def test_green_function_under_a_free_surface():
     for place, trace in zip(places, recorded.T, strict=True):
         direct, reflected = (np.linalg.norm(coordinates(grid, np.subtract(place, x))) for x in (source, image))
         exact = green(direct, WATER, wavelet, grid.dt) - green(reflected, WATER, wavelet, grid.dt)
-        assert relative_l2(trace, exact) < 2e-3  # measured XX
+        assert relative_l2(trace, exact) < 2e-3  # measured 1.2e-3
 
 
 LAYERED = 2000 + 30.0 * np.arange(30)[:, None] * np.ones((1, 60))
@@ -342,11 +343,11 @@ LAYERED = 2000 + 30.0 * np.arange(30)[:, None] * np.ones((1, 60))
 @pytest.mark.parametrize(
     ("source", "receivers", "bound"),
     [
-        ((15, 30), [(2, 50), (28, 58), (15, 1), (27.4, 30)], 2e-3),  # measured 7e-4
-        ((28, 30), [(2, 30), (10, 58), (15, 30), (20, 1)], 2e-3),  # one node from the layer; measured 9e-4
+        ((15, 30), [(2, 50), (28, 58), (15, 1), (27.4, 30)], 1e-3),  # measured 5e-4
+        ((28, 30), [(2, 30), (10, 58), (15, 30), (20, 1)], 1e-3),  # one node from the layer; measured 6e-4
         # Along the edge, where waves graze the layer for 30 to 57 nodes, two to three wavelengths.
         ((1, 1), [(2, 58), (10, 59), (28, 2), (29, 58)], 0.04),  # measured 2e-2
-        ((28, 1), [(28.5, 31.2), (29, 58)], 0.04),
+        ((28, 1), [(28.5, 31.2), (29, 58)], 0.04),  # measured 3e-2
     ],
     ids=["inside", "beside a layer", "grazing", "grazing below"],
 )
@@ -429,8 +430,8 @@ def test_phase_velocity_is_as_predicted(order, courant):
     k = 2 * np.pi * frequency / WATER
     lag = -np.angle(at_far / at_near * hankel2(0, k * near) / hankel2(0, k * far))
     measured = 1 / (1 + lag / (k * (far - near))) - 1
-    # 2e-4: what the layers reflect, and that a wave runs along all axes at once near its source.
-    assert_allclose(measured, grid.phase_velocity_error(frequency, WATER), rtol=0.02, atol=2e-4)
+    # 1e-4: what the layers reflect, and that a wave runs along all axes at once near its source.
+    assert_allclose(measured, grid.phase_velocity_error(frequency, WATER), rtol=0.02, atol=1e-4)
 
 
 def test_phase_velocity_error_is_that_of_the_worse_axis():
