@@ -68,9 +68,9 @@ class KnownSettings(Settings):
 
     def model_post_init(self, _context: object) -> None:
         """Check that there is one of both."""
-        by_depth, by_mask = (self.depth, self.velocity), (self.mask, self.model)
-        if not (None not in by_depth and by_mask == (None, None) or by_depth == (None, None) and None not in by_mask):
-            raise ConfigError("known", self.model_dump(exclude_none=True), "give depth and velocity, or mask and model")
+        given = self.model_dump(exclude_none=True)
+        if set(given) not in ({"depth", "velocity"}, {"mask", "model"}):
+            raise ConfigError("known", given, "give depth and velocity, or mask and model")
 
 
 class SyntheticSettings(Settings):

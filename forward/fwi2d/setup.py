@@ -184,7 +184,8 @@ def _check_dispersion(s: FWISettings, grid: Grid, wavelet: Floats) -> list[tuple
         )
         remedy = (
             f"too coarse: waves are {abs(error):.1%} off in speed, the limit is {s.dispersion_limit:.1%}; "
-            f"use spacing <= {_fine_enough(s, grid, frequency):.3g} m, a higher order, a lower frequency, or raise dispersion_limit"
+            f"use spacing <= {_fine_enough(s, grid, frequency):.3g} m, a higher order, a lower frequency, "
+            "or raise dispersion_limit"
         )
         raise ConfigError("grid.spacing", found, remedy)
     return [

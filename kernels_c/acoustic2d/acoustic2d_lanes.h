@@ -48,9 +48,18 @@ typedef struct {
     REAL *p_z, *sum_x;                      /* row zones: of 1 / s_z, and the time integral of X u */
 } NAME(state);
 
+/* Points as places in a wavefield. */
+typedef struct {
+    int n;
+    const int32_t *start;
+    int32_t *node;
+    REAL *weight;
+} NAME(points);
+
 typedef struct {
     const acoustic2d_plan *plan;
     NAME(layout) at;
+    NAME(points) sources, receivers;
     REAL stencil_z[HALO + 1], stencil_x[HALO + 1], staggered_z[2], staggered_x[2];
     REAL *courant2;                                   /* (v dt)^2 / ((1 + Dx)(1 + Dz)) by row and column, no halo */
     REAL *damping_x, *now_x, *old_x, *decay_x, *share_x; /* D, 1 / (1 + D), (1 - D) / (1 + D); of 1 / s half way: see flux_z */
@@ -103,8 +112,31 @@ static NAME(state) NAME(state_in)(const NAME(layout) *at, REAL *block)
     return state;
 }
 
+static int NAME(place)(const NAME(layout) *at, const acoustic2d_points *points, NAME(points) *placed)
+{
+    const int entries = points->start[points->n];
+    *placed = (NAME(points)){points->n, points->start, malloc(entries * sizeof(int32_t)), malloc(entries * sizeof(REAL))};
+    if (!placed->node || !placed->weight)
+        return ACOUSTIC2D_NO_MEMORY;
+    for (int e = 0; e < entries; e++) {
+        placed->node[e] = points->row[e] * at->stride + points->column[e];
+        placed->weight[e] = (REAL)points->weight[e];
+    }
+    return ACOUSTIC2D_OK;
+}
+
+static void NAME(close)(NAME(solver) *s)
+{
+    free(s->sources.node);
+    free(s->sources.weight);
+    free(s->receivers.node);
+    free(s->receivers.weight);
+    free(s->memory);
+}
+
 /* Everything that does not change from step to step. */
-static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double *velocity)
+static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double *velocity, const acoustic2d_points *sources,
+                      const acoustic2d_points *receivers)
 {
     const NAME(layout) at = NAME(lay_out)(plan);
     const size_t row = at.stride, rows = round_up(at.rows, COLUMN_GROUP); /* all parts are aligned */
@@ -115,7 +147,7 @@ static int NAME(open)(NAME(solver) *s, const acoustic2d_plan *plan, const double
     s->plan = plan;
     s->at = at;
     s->memory = allocate_zeros(size * sizeof(REAL));
-    if (!s->memory)
+    if (NAME(place)(&at, sources, &s->sources) || NAME(place)(&at, receivers, &s->receivers) || !s->memory)
         return ACOUSTIC2D_NO_MEMORY;
     REAL *free = s->memory;
     s->courant2 = free, free += at.rows * row;
@@ -352,13 +384,13 @@ static void NAME(step)(const NAME(solver) *s, NAME(state) *w, int now, int mode,
 }
 
 /* Add sources of one time to u, the waves after it; and what they add to the q kept, or to the image. */
-static void NAME(inject)(const NAME(solver) *s, const acoustic2d_points *points, const REAL *amplitude, REAL *u, int mode,
+static void NAME(inject)(const NAME(solver) *s, const NAME(points) *points, const REAL *amplitude, REAL *u, int mode,
                          REAL *source, REAL *image)
 {
     for (int k = 0; k < points->n; k++)
         for (int e = points->start[k]; e < points->start[k + 1]; e++) {
-            const long node = (long)points->row[e] * s->at.stride + points->column[e];
-            const REAL q = (REAL)points->weight[e] * amplitude[k], change = s->courant2[node] * q;
+            const int node = points->node[e];
+            const REAL q = points->weight[e] * amplitude[k], change = s->courant2[node] * q;
             u[node] += change;
             if (mode == RECORD)
                 source[node] += q;
@@ -367,12 +399,12 @@ static void NAME(inject)(const NAME(solver) *s, const acoustic2d_points *points,
         }
 }
 
-static void NAME(record)(const NAME(solver) *s, const acoustic2d_points *points, const REAL *u, REAL *trace)
+static void NAME(record)(const NAME(points) *points, const REAL *u, REAL *trace)
 {
     for (int k = 0; k < points->n; k++) {
         REAL sum = 0;
         for (int e = points->start[k]; e < points->start[k + 1]; e++)
-            sum += (REAL)points->weight[e] * u[(long)points->row[e] * s->at.stride + points->column[e]];
+            sum += points->weight[e] * u[points->node[e]];
         trace[k] = sum;
     }
 }
@@ -387,7 +419,7 @@ static void NAME(reflect)(const NAME(solver) *s, REAL *u)
 }
 
 /* From step n to n + 1: the waves, then their sources. */
-static void NAME(advance)(const NAME(solver) *s, NAME(state) *w, int now, const acoustic2d_points *points,
+static void NAME(advance)(const NAME(solver) *s, NAME(state) *w, int now, const NAME(points) *points,
                           const REAL *amplitude, int mode, REAL *source, REAL *image)
 {
     NAME(step)(s, w, now, mode, source, image);
@@ -400,11 +432,11 @@ static int NAME(forward)(const acoustic2d_plan *plan, const double *velocity, co
                          const REAL *wavelets, const acoustic2d_points *receivers, REAL *traces, int every, void *tape)
 {
     NAME(solver) s;
-    int status = NAME(open)(&s, plan, velocity);
+    const int status = NAME(open)(&s, plan, velocity, sources, receivers);
     const size_t size = NAME(state_size)(&s.at) * sizeof(REAL);
     REAL *block = status ? NULL : allocate_zeros(size);
     if (!block) {
-        free(s.memory);
+        NAME(close)(&s);
         return ACOUSTIC2D_NO_MEMORY;
     }
     NAME(state) w = NAME(state_in)(&s.at, block);
@@ -412,13 +444,13 @@ static int NAME(forward)(const acoustic2d_plan *plan, const double *velocity, co
     for (int n = 0; n < plan->n_steps; n++) {
         if (tape && n % every == 0)
             memcpy((char *)tape + n / every * size, w.block, size);
-        NAME(record)(&s, receivers, w.u[n % 2], traces + (size_t)n * receivers->n);
+        NAME(record)(&s.receivers, w.u[n % 2], traces + (size_t)n * receivers->n);
         if (n < plan->n_steps - 1)
-            NAME(advance)(&s, &w, n % 2, sources, wavelets + (size_t)n * sources->n, ADVANCE, NULL, NULL);
+            NAME(advance)(&s, &w, n % 2, &s.sources, wavelets + (size_t)n * sources->n, ADVANCE, NULL, NULL);
     }
     restore_denormals(mode);
     free(block);
-    free(s.memory);
+    NAME(close)(&s);
     return ACOUSTIC2D_OK;
 }
 
@@ -440,14 +472,14 @@ static int NAME(gradient)(const acoustic2d_plan *plan, const double *velocity, c
                           const void *tape, double *gradient)
 {
     NAME(solver) s;
-    int status = NAME(open)(&s, plan, velocity);
+    const int status = NAME(open)(&s, plan, velocity, sources, receivers);
     const size_t state = NAME(state_size)(&s.at), nodes = (size_t)s.at.rows * s.at.stride;
     REAL *memory = status ? NULL : allocate_zeros((2 * state + nodes) * sizeof(REAL));
     REAL *kept = status ? NULL : allocate(every * nodes * sizeof(REAL));
     if (!memory || !kept) {
         free(kept);
         free(memory);
-        free(s.memory);
+        NAME(close)(&s);
         return ACOUSTIC2D_NO_MEMORY;
     }
     NAME(state) waves = NAME(state_in)(&s.at, memory), residuals = NAME(state_in)(&s.at, memory + state);
@@ -458,17 +490,17 @@ static int NAME(gradient)(const acoustic2d_plan *plan, const double *velocity, c
         const int begin = part * every, end = begin + every < last ? begin + every : last;
         memcpy(waves.block, (const char *)tape + part * state * sizeof(REAL), state * sizeof(REAL));
         for (int n = begin; n < end; n++)
-            NAME(advance)(&s, &waves, n % 2, sources, wavelets + (size_t)n * sources->n, RECORD, kept + (n - begin) * nodes,
+            NAME(advance)(&s, &waves, n % 2, &s.sources, wavelets + (size_t)n * sources->n, RECORD, kept + (n - begin) * nodes,
                           NULL);
         for (int n = end; n > begin; n--)
-            NAME(advance)(&s, &residuals, n % 2, receivers, by_trace + (size_t)n * receivers->n, IMAGE,
+            NAME(advance)(&s, &residuals, n % 2, &s.receivers, by_trace + (size_t)n * receivers->n, IMAGE,
                           kept + (n - 1 - begin) * nodes, image);
     }
     restore_denormals(mode);
     NAME(fold)(&s, velocity, image, gradient);
     free(kept);
     free(memory);
-    free(s.memory);
+    NAME(close)(&s);
     return ACOUSTIC2D_OK;
 }
 

@@ -369,7 +369,7 @@ def test_particle_out_of_range_is_named(folder):
     forward = build(folder)
     x = models(forward, 3)
     x[1, 4] = 4000.0
-    with pytest.raises(ForwardError, match="particle 1: velocities from .* to 4000 m/s leave velocity_range"):
+    with pytest.raises(ForwardError, match=r"particle 1: velocities from .* to 4000 m/s leave velocity_range"):
         forward(x)
 
 
