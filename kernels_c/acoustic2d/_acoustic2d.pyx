@@ -181,7 +181,7 @@ cdef class Waves:
     cdef Shot shot
     cdef object velocity, wavelets, tape
 
-    def __init__(self, velocity, Shot shot, wavelets, bint with_tape):
+    def __init__(self, velocity, Shot shot not None, wavelets, bint with_tape):
         self.shot = shot
         grid, dtype = shot.grid, np.dtype(shot.precision)
         # Copies: the gradient repeats these waves, whatever becomes of the arguments.
@@ -255,7 +255,7 @@ cdef _check(int code):
         raise MemoryError("acoustic2d: not enough memory for the wavefields")
 
 
-def propagate(velocity, Shot shot, wavelets):
+def propagate(velocity, Shot shot not None, wavelets):
     """Propagate the waves of a shot, with a tape: traces, and any gradient of them.
 
     Parameters
@@ -278,6 +278,6 @@ def propagate(velocity, Shot shot, wavelets):
     return Waves(velocity, shot, wavelets, True)
 
 
-def traces(velocity, Shot shot, wavelets):
+def traces(velocity, Shot shot not None, wavelets):
     """Traces (n_steps, n_receivers) of a shot alone; arguments and errors are those of `propagate`."""
     return Waves(velocity, shot, wavelets, False).traces

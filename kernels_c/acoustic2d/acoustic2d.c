@@ -139,26 +139,30 @@ const char *acoustic2d_simd_level(void)
 #define DISPATCH(function, real, ...) function##_##real##_baseline(__VA_ARGS__)
 #endif
 
-/* The state has the same size for all lanes. */
-static size_t state_bytes(const acoustic2d_plan *plan, size_t real_size)
+/* Bytes of a state and of a field without halo; the same for all lanes. */
+typedef struct {
+    size_t state, field;
+} sizes;
+
+static sizes sizes_of(const acoustic2d_plan *plan, size_t real_size)
 {
     if (real_size == sizeof(double)) {
         const layout_double_baseline at = lay_out_double_baseline(plan);
-        return state_size_double_baseline(&at) * real_size;
+        return (sizes){state_size_double_baseline(&at) * real_size, (size_t)at.rows * at.stride * real_size};
     }
     const layout_float_baseline at = lay_out_float_baseline(plan);
-    return state_size_float_baseline(&at) * real_size;
+    return (sizes){state_size_float_baseline(&at) * real_size, (size_t)at.rows * at.stride * real_size};
 }
 
 size_t acoustic2d_tape_size(const acoustic2d_plan *plan, size_t real_size, int every)
 {
-    return state_bytes(plan, real_size) * ((plan->n_steps + every - 1) / every);
+    return sizes_of(plan, real_size).state * ((plan->n_steps + every - 1) / every);
 }
 
 size_t acoustic2d_working_size(const acoustic2d_plan *plan, size_t real_size, int every)
 {
-    const layout_float_baseline at = lay_out_float_baseline(plan);
-    return 2 * state_bytes(plan, real_size) + (size_t)(every + 2) * at.rows * at.stride * real_size;
+    const sizes size = sizes_of(plan, real_size);
+    return 2 * size.state + (every + 2) * size.field;
 }
 
 #define DEFINE(real)                                                                                                        \

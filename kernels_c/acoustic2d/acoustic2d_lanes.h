@@ -88,7 +88,7 @@ static NAME(layout) NAME(lay_out)(const acoustic2d_plan *plan)
     at.wanted = at.wanted < at.above.last || !plan->known_rows ? 0 : at.wanted > at.below.first ? at.below.first : at.wanted;
     at.zone_width = at.left.last + end - at.right.first;
     at.zone_rows = at.above.last + rows - at.below.first;
-    at.field = (size_t)round_up((rows + 2 * HALO) * at.stride + MARGIN, COLUMN_GROUP);
+    at.field = (size_t)(rows + 2 * HALO) * at.stride + COLUMN_GROUP;
     at.column_memory = (size_t)rows * at.zone_width;
     at.row_memory = (size_t)at.zone_rows * at.stride;
     return at;

@@ -81,6 +81,17 @@ class Grid:
     known_rows: int = 0
 
     def __post_init__(self) -> None:
+        integers = (
+            ("shape", self.shape),
+            ("layer", (self.layer,)),
+            ("n_steps", (self.n_steps,)),
+            ("known_rows", (self.known_rows,)),
+        )
+        for name, values in integers:
+            if not all(isinstance(value, (int, np.integer)) for value in values):
+                raise ValueError(f"{name}: {getattr(self, name)}: expected whole numbers")
+        if len(self.shape) != 2 or len(self.spacing) != 2:
+            raise ValueError(f"shape, spacing: {self.shape}, {self.spacing}: expected two numbers each")
         if min(self.shape) < 2:
             raise ValueError(f"shape: {self.shape}: expected at least 2 rows and 2 columns")
         for name, values in (("spacing", self.spacing), ("dt", (self.dt,)), ("layer_speed", (self.layer_speed,))):

@@ -104,7 +104,7 @@ def test_tomography_has_every_figure_in_one_page(tomography, tomography_page):
     assert tomography_page == tomography.path / "report" / "index.html"
     page = tomography_page.read_text()
     check_self_contained(page)
-    expected = {"velocity_mean_std", "velocity_samples", "velocity_profile", "coverage", "data_fit", "trace"}
+    expected = {"velocity_mean_std", "velocity_samples", "velocity_profile", "velocity_truth", "coverage", "data_fit", "trace"}
     assert pictures(tomography_page.parent) == expected
     assert page.count("<img") == len(expected)
 

@@ -1,15 +1,13 @@
-import re
+"""The report of a section with depth, wells and gathers: what is drawn is what it says it is."""
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
 from vip.report import gathers, maps, trace, wells, write_report
 from vip.report.agreement import agreement, correlation
-from vip.report.convergence import convergence
 from vip.report.findings import Findings
-from vip.report.fit import spread
 from vip.report.layout import panels
 
 SECTION = '''
@@ -92,3 +90,97 @@ def result(tmp_path_factory):
     (folder / "section.py").write_text(SECTION)
     (folder / "section.toml").write_text(CONFIG)
     return vip.run(vip.load_problem(folder / "section.toml"))
+
+
+@pytest.fixture(scope="module")
+def findings(result):
+    return Findings(result)
+
+
+@pytest.fixture(scope="module")
+def panel(findings):
+    return panels(findings.space, findings.space.variables[0])[0]
+
+
+def pictures(draw, findings):
+    return {picture.name: picture for picture in draw(findings)}
+
+
+def image_of(ax):
+    return np.ma.getdata(ax.collections[0].get_array()).reshape(ax.collections[0].get_array().shape)
+
+
+def test_page_has_all_sections(result, tmp_path):
+    page = write_report(result, tmp_path).read_text()
+    made = {file.stem for file in tmp_path.glob("*.png")}
+    assert made >= {"velocity_mean_std", "velocity_wells", "velocity_truth", "gathers", "traces", "trace", "data_fit"}
+    assert "90% interval covers" in page
+
+
+def test_depth_grows_downwards_and_known_nodes_are_masked(findings):
+    figure = pictures(maps.moments, findings)["velocity_mean_std"].figure
+    drawn = [ax for ax in figure.axes if ax.get_title() in ("truth", "start", "mean", "standard deviation")]
+    assert [ax.get_title() for ax in drawn] == ["truth", "start", "mean", "standard deviation"]
+    for ax in drawn:
+        assert ax.get_ylim()[0] > ax.get_ylim()[1]
+        known = np.ma.getmaskarray(ax.collections[0].get_array()).reshape(40, 80)
+        assert_array_equal(known, np.broadcast_to(np.arange(40)[:, None] < 4, (40, 80)))
+
+
+def test_start_is_a_particle_that_the_run_began_with(findings):
+    """With the seed of the configuration, and not one of the posterior."""
+    problem = findings.result.problem
+    assert findings.start.shape == (findings.space.size,)
+    assert np.all((findings.start >= problem.prior.lower) & (findings.start <= problem.prior.upper))
+    assert not np.isclose(findings.flat, findings.start).all(axis=1).any()
+
+
+def test_wells_are_the_columns_nearest_to_them(findings, panel):
+    """At 990 and 3010 m, columns 20 and 60; the mean that is drawn there is the mean's column."""
+    figure = pictures(wells.profiles, findings)["velocity_wells"].figure
+    drawn = [ax for ax in figure.axes if ax.get_title().startswith("x =")]
+    assert [ax.get_title() for ax in drawn] == ["x = 1000 m", "x = 3000 m"]
+    for ax, column in zip(drawn, (20, 60), strict=True):
+        lines = {line.get_label(): line for line in ax.lines}
+        for label, model in (("mean", findings.mean), ("truth", findings.truth)):
+            assert_allclose(lines[label].get_xdata()[4:], panel.of(model)[4:, column])
+            assert np.isnan(lines[label].get_xdata()[:4].astype(float)).all()
+        assert_allclose(lines["prior bounds"].get_xdata()[4:], 1400)
+
+
+def test_gathers_are_drawn_at_their_place(findings):
+    """Observed, predicted and residual of the first shot and the middle one, time downwards."""
+    figure = pictures(gathers.sections, findings)["gathers"].figure
+    drawn = [ax for ax in figure.axes if ax.get_title()]
+    assert [ax.get_title() for ax in drawn[::3]] == ["shot 1: observed", "shot 2: observed"]
+    for axes, gather in zip((drawn[:3], drawn[3:]), findings.gathers[:2], strict=True):
+        observed, predicted, residual = (image_of(ax) for ax in axes)
+        assert_allclose(observed.ravel(), findings.fit.observed[gather.data].reshape(40, 60).T.ravel())
+        assert_allclose(residual, observed - predicted, atol=1e-4)
+        assert axes[0].get_ylim()[0] > axes[0].get_ylim()[1]
+        scales = {ax.collections[0].get_clim() for ax in axes}
+        assert len(scales) == 1
+
+
+def test_agreement_counts_what_is_inside():
+    """Samples 0 to 100 have their 5-95 % range from 5 to 95; known nodes count for nothing."""
+    samples = np.broadcast_to(np.arange(101.0)[:, None, None], (101, 2, 4)).copy()
+    truth = np.array([[50.0, 4.0, 96.0, 94.0], [5.5, 200.0, -1.0, 7.0]])
+    free = np.array([[True, True, True, True], [True, False, True, True]])
+    found = agreement(truth, truth, -truth, samples, free)
+    assert_allclose(found.covered_by_row, [2 / 4, 2 / 3])
+    assert found.covered == pytest.approx(4 / 7)
+    assert found.correlation == 1
+    assert found.start_correlation == -1
+    assert_allclose(found.correlation_by_row, 1)
+
+
+def test_a_row_that_does_not_vary_has_no_correlation():
+    assert np.isnan(correlation(np.ones(4), np.arange(4.0)))
+
+
+def test_log_likelihood_is_drawn_as_it_was_recorded(findings):
+    figure = pictures(trace.trace, findings)["trace"].figure
+    recorded = [m["log_likelihood"] for m in findings.result.store.metrics()]
+    drawn = [line.get_ydata() for ax in figure.axes if "likelihood" in ax.get_ylabel() for line in ax.lines]
+    assert any(len(y) == len(recorded) and np.allclose(y, recorded) for y in drawn)
