@@ -174,10 +174,15 @@ class DispatchSettings(Settings):
 
 
 class RunSettings(Settings):
-    """Where and how often a run is saved. A relative `output` is beside the configuration file."""
+    """Where and how often a run is saved. A relative `output` is beside the configuration file.
+
+    `on_failure` says what becomes of a particle whose forward fails: the run stops, or the particle is held and goes on with
+    the others.
+    """
 
     output: Path | None = None
     checkpoint_seconds: Positive = 30.0
+    on_failure: Literal["raise", "hold"] = "raise"
 
 
 class ForwardSettings(Settings):

@@ -24,6 +24,8 @@ class Posterior:
         Evaluates log-likelihoods.
     includes_prior : bool
         Whether the forward already returns the log-posterior of the model.
+    on_failure : {"raise", "hold"}
+        What becomes of a particle whose forward fails. Held, its own gradient is zero: only the others move it on.
     blocks : sequence of int, optional
         Data blocks to estimate the likelihood from; all without it.
 
@@ -31,6 +33,8 @@ class Posterior:
     ----------
     log_likelihood : float
         Mean over the particles that were evaluated last.
+    failures : dict of int to str
+        Particles that were held then, and why.
     """
 
     def __init__(
@@ -39,15 +43,17 @@ class Posterior:
         transform: Transform,
         dispatcher: Dispatcher,
         includes_prior: bool = False,
+        on_failure: str = "raise",
         blocks: Sequence[int] | None = None,
     ) -> None:
         self.prior, self.transform, self.dispatcher = prior, transform, dispatcher
-        self.includes_prior, self.blocks = includes_prior, blocks
+        self.includes_prior, self.on_failure, self.blocks = includes_prior, on_failure, blocks
         self.log_likelihood = np.nan
+        self.failures: dict[int, str] = {}
 
     def on(self, blocks: Sequence[int]) -> Posterior:
         """The same log-posterior, estimated from these data blocks."""
-        return Posterior(self.prior, self.transform, self.dispatcher, self.includes_prior, blocks)
+        return Posterior(self.prior, self.transform, self.dispatcher, self.includes_prior, self.on_failure, blocks)
 
     def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
         """Values (n,) and gradients (n, d) at theta (n, d).
@@ -55,20 +61,24 @@ class Posterior:
         Raises
         ------
         ForwardError
-            If the forward fails for a particle or returns what is not finite.
+            If the forward fails for a particle or returns what is not finite, and particles are not to be held; or for all.
         """
         models = self.transform.to_model(theta)
         evaluation = self.dispatcher.evaluate(models, self.blocks)
-        failures = evaluation.failures or _not_finite(evaluation.log_likelihood, evaluation.gradient)
-        if failures:
-            raise ForwardError(failures)
         value, gradient = evaluation.log_likelihood, evaluation.gradient
-        self.log_likelihood = float(value.mean())
+        failures = evaluation.failures or _not_finite(value, gradient)
+        if failures and (self.on_failure == "raise" or len(failures) == len(models)):
+            raise ForwardError(failures)
+        self.failures, held = failures, list(failures)
+        self.log_likelihood = float(np.delete(value, held).mean())
         if not self.includes_prior:
             prior_value, prior_gradient = self.prior.log_density(models)
             value, gradient = value + prior_value, gradient + prior_gradient
         jacobian_value, jacobian_gradient = self.transform.log_jacobian(theta)
-        return value + jacobian_value, gradient * self.transform.slope(theta) + jacobian_gradient
+        value, gradient = value + jacobian_value, gradient * self.transform.slope(theta) + jacobian_gradient
+        if held:
+            value[held], gradient[held] = np.delete(value, held).mean(), 0.0
+        return value, gradient
 
 
 def _not_finite(log_likelihood: Floats, gradient: Floats) -> dict[int, str]:

@@ -20,7 +20,7 @@ from vip.config import (
     prepend,
     table,
 )
-from vip.data import data_dir
+from vip.data import DATASETS, data_dir
 from vip.dispatch.serial import Serial
 from vip.errors import ConfigError
 from vip.plugins import find, source_file
@@ -78,7 +78,8 @@ class Problem:
 
     def posterior(self, dispatcher: Dispatcher) -> Posterior:
         """The log-posterior with its likelihood evaluated by `dispatcher`."""
-        return Posterior(self.prior, self.transform, dispatcher, getattr(self.forward, "includes_prior", False))
+        includes_prior = getattr(self.forward, "includes_prior", False)
+        return Posterior(self.prior, self.transform, dispatcher, includes_prior, self.config.run.on_failure)
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) drawn from the prior."""
@@ -142,7 +143,9 @@ def _with_hint(error: ConfigError) -> ConfigError:
     """Say how to get a public data set that is not there."""
     if str(data_dir()) not in f"{error.file} {error.value}" or "cannot be read" not in error.remedy:
         return error
-    return ConfigError(error.key, error.value, f"{error.remedy}; get the data with `vip data british-isles`", error.file)
+    wanted = next((name for name in DATASETS if f"/{name.replace('-', '_')}/" in f"{error.file} {error.value}"), None)
+    hint = f"get the data with `vip data {wanted}`" if wanted else "VIP_DATA_DIR says where data sets are"
+    return ConfigError(error.key, error.value, f"{error.remedy}; {hint}", error.file)
 
 
 def _settings_model(error: ValidationError) -> type[BaseModel]:

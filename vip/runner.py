@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from threadpoolctl import threadpool_limits
@@ -11,6 +12,8 @@ from threadpoolctl import threadpool_limits
 from vip.errors import ForwardError, VIPError
 from vip.protocols import Algorithm, Floats, Info, LogDensity
 from vip.rng import Purpose, stream
+
+log = logging.getLogger(__name__)
 
 
 class Schedule(NamedTuple):
@@ -43,7 +46,7 @@ class Recorder(Protocol):
     def commit(self, iteration: int, status: str, state: Any) -> None:
         """Make all that was kept so far count, with the state to go on from."""
 
-    def log_metrics(self, iteration: int, info: Info, seconds: float, log_likelihood: float | None) -> None:
+    def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float]) -> None:
         """Record one iteration."""
 
     def save_failed(self, iteration: int, models: Floats) -> object:
@@ -103,7 +106,11 @@ def run(
             if algorithm.is_chain and done > schedule.burn_in and (done - schedule.burn_in) % schedule.thin == 0:
                 store.append(done, to_model(algorithm.draw(state, 0, stream(seed, iteration, Purpose.DRAW))))
             seconds = time.perf_counter() - start
-            store.log_metrics(done, info, seconds, getattr(log_density, "log_likelihood", None))
+            failures = getattr(log_density, "failures", {})
+            if failures:
+                kept = store.save_failed(iteration, to_model(evaluated[-1]))
+                log.warning("%s; held; iteration %d, its models are in %s", ForwardError(failures), iteration, kept)
+            store.log_metrics(done, info, seconds, _more(log_density))
             tell(Progress(done, schedule.iterations, info, seconds))
             if time.monotonic() - saved > schedule.checkpoint_seconds:
                 store.commit(done, "running", state)
@@ -114,6 +121,13 @@ def run(
         store.append(iteration, to_model(algorithm.draw(state, schedule.draws, stream(seed, iteration, Purpose.DRAW))))
     store.commit(iteration, status, state)
     return status
+
+
+def _more(log_density: LogDensity) -> dict[str, float]:
+    """What a log-posterior tells of the particles that it evaluated last."""
+    more = {"log_likelihood": log_density.log_likelihood} if hasattr(log_density, "log_likelihood") else {}
+    failures = getattr(log_density, "failures", {})
+    return more | ({"failures": len(failures)} if failures else {})
 
 
 def _remember(log_density: LogDensity, evaluated: list[Floats]) -> LogDensity:

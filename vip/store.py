@@ -155,11 +155,9 @@ class Store:
                 with _open_h5(path) as file:
                     yield file["iteration"][()], file["models"][()]
 
-    def log_metrics(self, iteration: int, info: Info, seconds: float, log_likelihood: float | None = None) -> None:
+    def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float] | None = None) -> None:
         """Add a line on one iteration."""
-        line = {"iteration": iteration, **info._asdict(), "seconds": round(seconds, 6)}
-        if log_likelihood is not None:
-            line["log_likelihood"] = log_likelihood
+        line = {"iteration": iteration, **info._asdict(), "seconds": round(seconds, 6), **(more or {})}
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 

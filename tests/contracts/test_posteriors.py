@@ -66,7 +66,7 @@ class Memory:
     def commit(self, iteration, status, state):
         self.status, self.state = status, state
 
-    def log_metrics(self, iteration, info, seconds, log_likelihood):
+    def log_metrics(self, iteration, info, seconds, more):
         pass
 
     def save_failed(self, iteration, models):

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import vip
-from vip.errors import ConfigError
+from vip.errors import ConfigError, ForwardError
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "marmousi"
 
@@ -102,6 +102,27 @@ def test_prior_that_waves_were_not_checked_for(config):
     config.write_text(config.read_text().replace("upper = 2500", "upper = 2700"))
     with pytest.raises(ConfigError, match=r"fwi\.toml: prior\.velocity\.upper: 2700\.0: leaves forward\.velocity_range"):
         vip.load_problem(config)
+
+
+GAUSSIAN = 'kind = "gaussian"\nmean = 2050\nsd = 180\n'
+
+
+def test_particle_that_is_unstable_does_not_end_the_run(config):
+    """A Gaussian prior reaches velocities that the waves cannot have: such particles are held, counted and kept."""
+    text = config.read_text().replace('kind = "uniform"\nlower = 1600\nupper = 2500\n', GAUSSIAN)
+    text = text.replace("particles = 5", "particles = 30").replace("warm_up = 2", "warm_up = 4")
+    config.write_text(text)
+    with pytest.raises(ForwardError, match=r"particle \d+: velocities from .* leave velocity_range"):
+        vip.run(vip.load_problem(config), config.parent / "raised")
+    config.write_text(text.replace("[run]", '[run]\non_failure = "hold"'))
+    result = vip.run(vip.load_problem(config), config.parent / "held")
+    assert result.status == "finished"
+    failures = [int(m.get("failures", 0)) for m in result.store.metrics()]
+    assert 0 < failures[0] < 30
+    assert np.isfinite([m["log_likelihood"] for m in result.store.metrics()]).all()
+    kept = np.load(config.parent / "held" / "failed_models_0.npy")
+    assert ((kept < 1500) | (kept > 2600)).any(axis=1).sum() == failures[0]
+    assert "leave velocity_range" in (config.parent / "held" / "run.log").read_text()
 
 
 def test_inversion_recovers_two_layers(config):

@@ -624,6 +624,11 @@ def test_shot_refuses_a_source_on_the_free_surface(depth):
     Shot(SMALL, [(depth, 40.0)], [(60.0, 60.0)])
 
 
+def test_no_shot():
+    with pytest.raises(TypeError, match="shot"):
+        propagate(np.full((7, 6), 2000.0), None, np.zeros((3, 1)))
+
+
 def test_shot_refuses_a_precision_and_pickling():
     with pytest.raises(ValueError, match="precision"):
         Shot(SMALL, [(40.0, 40.0)], [(60.0, 60.0)], "float16")
@@ -646,6 +651,10 @@ def test_shot_refuses_a_precision_and_pickling():
         ("order", 5),
         ("layer", 3),
         ("n_steps", 0),
+        ("n_steps", 3.5),
+        ("layer", 10.5),
+        ("shape", (12.0, 15)),
+        ("shape", (12,)),
         ("known_rows", -1),
         ("known_rows", 7),
     ],

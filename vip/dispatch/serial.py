@@ -37,14 +37,12 @@ class Serial:
     def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
         """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all."""
         start = time.perf_counter()
-        nothing = np.full(len(models), np.nan), np.full(models.shape, np.nan)
         try:
             log_likelihood, gradient = self._call(models, blocks)
-        except ForwardError as error:  # it says itself which particles
-            return Evaluation(*nothing, time.perf_counter() - start, error.reasons)
         except Exception as error:  # a user's forward may raise anything
-            return Evaluation(*nothing, time.perf_counter() - start, self._failures(models, error))
-        failures = _wrong_shape(np.shape(log_likelihood), np.shape(gradient), models.shape)
+            log_likelihood, gradient, failures = self._one_by_one(models, blocks, error)
+        else:
+            failures = _wrong_shape(np.shape(log_likelihood), np.shape(gradient), models.shape)
         return Evaluation(log_likelihood, gradient, time.perf_counter() - start, failures)
 
     def _call(self, models: Floats, blocks: Sequence[int] | None) -> tuple[Floats, Floats]:
@@ -52,15 +50,20 @@ class Serial:
             return self.forward(models, blocks)
         return self.forward(models)
 
-    def _failures(self, models: Floats, error: Exception) -> dict[int, str]:
-        """Which particles made the forward raise, found one by one."""
-        failures = {}
-        for particle in range(len(models)):
+    def _one_by_one(
+        self, models: Floats, blocks: Sequence[int] | None, error: Exception
+    ) -> tuple[Floats, Floats, dict[int, str]]:
+        """Values and gradients of the particles that can be evaluated, nan of the others, and what happened to these."""
+        values, gradients, failures = np.full(len(models), np.nan), np.full(models.shape, np.nan), {}
+        for i in range(len(models)):
             try:
-                self.forward(models[particle : particle + 1])
+                value, gradient = self._call(models[i : i + 1], blocks)
+                values[i], gradients[i] = value[0], gradient[0]
+            except ForwardError as alone:
+                failures[i] = alone.reasons[0]
             except Exception as alone:
-                failures[particle] = f"{type(alone).__name__}: {alone}"
-        return failures or {0: f"only together with the others: {type(error).__name__}: {error}"}
+                failures[i] = f"{type(alone).__name__}: {alone}"
+        return values, gradients, failures or {0: f"only together with the others: {type(error).__name__}: {error}"}
 
 
 def available_cores() -> int:

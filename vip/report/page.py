@@ -88,6 +88,9 @@ def summary(findings: Findings) -> dict[str, str]:
         "Model": f"{findings.space.size:,} parameters: {', '.join(v.name for v in findings.space.variables)}",
         "Evaluations": f"{len(seconds) * algorithm.n_evaluated:,} models, {algorithm.n_evaluated} an iteration",
     }
+    failures = sum(int(m.get("failures", 0)) for m in result.store.metrics())
+    if failures:
+        rows["Failures"] = f"{failures:,} evaluations failed; their particles were held, see run.log"
     if len(seconds):
         rows["Time"] = f"{_duration(seconds.sum())}; {np.median(seconds):.3g} s an iteration (median)"
     if findings.sampled:
