@@ -189,9 +189,9 @@ class RecordsGathers(Protocol):
 
 @runtime_checkable
 class HasWells(Protocol):
-    """A forward that says where marginals with depth are wanted: distances (n,) along the section, in its unit."""
+    """A forward that says where marginals with depth are wanted: distances (n,) along the section, or None for anywhere."""
 
-    wells: Floats
+    wells: Floats | None
 
 
 class Prior(Protocol):

@@ -52,7 +52,7 @@ class FWI2D:
     unknown_noise : bool
     precision : {"float32", "float64"}
     wells : sequence of float
-        Distances, m, where the report draws marginals with depth.
+        Distances, m, where the report draws marginals with depth; evenly spaced ones without.
     """
 
     threads = 1
@@ -84,7 +84,7 @@ class FWI2D:
         self.n_blocks = len(self.shots)
         self.fixed_nodes = np.zeros(self.ndim, dtype=bool)
         self.fixed_nodes[: known.free_mask.size] = ~known.free_mask.ravel()
-        self.wells = np.array(wells, dtype=float)
+        self.wells = np.array(wells, dtype=float) if len(wells) else None
         self.true_model: Floats | None = None
         self.inputs: list[Path] = []
         self.velocity_range = (0.0, np.inf)

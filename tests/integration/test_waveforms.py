@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 import vip
 from vip.errors import ConfigError, ForwardError
+from vip.report import write_report
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "marmousi"
 
@@ -141,6 +142,7 @@ def test_inversion_recovers_two_layers(config):
     assert chi2(result.flat[::25].astype(float)) < 2
     error = np.abs(result.mean_model - forward.true_model).mean()
     assert error < 0.5 * np.abs(prior.mean(axis=0) - forward.true_model).mean()
+    assert "90% interval covers" in write_report(result).read_text()  # without wells
 
 
 def test_simulate_check_and_report(tmp_path):

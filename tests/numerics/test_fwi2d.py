@@ -385,7 +385,7 @@ def test_prior_must_stay_in_range(folder):
 def test_section_from_segy_and_at_another_spacing(folder):
     segyio = pytest.importorskip("segyio", reason="segyio is not installed")
     truth = np.load(folder / "true.npy")
-    segyio.tools.from_array(str(folder / "true.sgy"), truth.T.astype(np.float32))
+    segyio.tools.from_array(str(folder / "true.sgy"), np.ascontiguousarray(truth.T, np.float32))
     assert_allclose(build(folder, synthetic__model="true.sgy").true_model, truth.ravel(), rtol=1e-6)
     plane = 1600 + 2 * 5.0 * np.arange(27)[:, None] + 3 * 5.0 * np.arange(35)
     np.savetxt(folder / "fine.txt", plane)

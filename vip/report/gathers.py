@@ -51,6 +51,8 @@ def traces(findings: Findings) -> Iterator[Picture]:
     for ax, trace in zip(axes, chosen, strict=True):
         _draw_trace(ax, fit, gather, int(trace))
     axes[-1].set_xlabel("time (s)")
+    axes[-1].spines["bottom"].set_visible(True)
+    axes[-1].tick_params(bottom=True)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     figure.suptitle(gather.label, x=0.01, ha="left", size=10, weight="bold")
     caption = f"Each on its own scale. Predicted: smallest to largest of {len(fit.after)} samples."
@@ -72,7 +74,9 @@ def _draw_gather(figure: Figure, axes: list[Axes], fit: Fit, gather: Gather) -> 
         x, scale = gather.distance[order], Normalize(-reach, reach)
         mesh = ax.pcolormesh(x, gather.time, image, norm=scale, cmap=cm.vik, shading="nearest")
         ax.set(title=f"{gather.label}: {title}" if ax is axes[0] else title, xlabel="x (m)", ylabel="time (s)")
-        ax.label_outer()
+        if ax is not axes[0]:
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
         ax.spines[["top", "right"]].set_visible(True)
     axes[0].invert_yaxis()
     figure.colorbar(mesh, ax=axes, label=fit.label or "amplitude", extend="both", pad=0.01)
@@ -90,4 +94,5 @@ def _draw_trace(ax: Axes, fit: Fit, gather: Gather, trace: int) -> None:
     ax.fill_between(gather.time, low, high, color=BLUE, alpha=0.5, lw=0.8, label="predicted")
     ax.set(yticks=[], xlim=(gather.time[0], gather.time[-1]))
     ax.set_ylabel(f"{gather.distance[trace]:g} m", rotation=0, ha="right", va="center")
-    ax.spines["left"].set_visible(False)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(bottom=False)

@@ -44,19 +44,23 @@ PAIR = 2
 
 
 def moments(findings: Findings) -> Iterator[Picture]:
-    """Mean and standard deviation of each map, after the truth and a model of the start where the truth is known."""
-    models = {"mean": findings.mean}
-    if findings.truth is not None:
-        models = {"truth": findings.truth, "start": findings.start, **models}
+    """Mean and standard deviation of each map, after the truth where it is known; a model of the start makes two pairs."""
     for variable in maps_of(findings.space):
+        models = {"mean": findings.mean}
+        if findings.truth is not None:
+            models = {"truth": findings.truth, **({"start": findings.start} if _in_pairs(variable) else {}), **models}
         every = panels(findings.space, variable)
         figure, axes = _grid(variable, len(every), len(models) + 1)
         for block, panel in zip(axes, every, strict=True):
             shown = {titled(title, panel): findings.shown(panel, model) for title, model in models.items()}
-            _draw_block(figure, block[:-1], variable, shown, findings.stations)
+            # A rough start would leave truth and mean only the middle of the colours.
+            found = [findings.shown(panel, model) for title, model in models.items() if title != "start"]
+            _draw_block(figure, block[:-1], variable, shown, colour_scale(variable, *found), findings.stations)
             _draw_std(figure, block[-1], findings, variable, panel)
         title = f"{', '.join(models)} and standard deviation of {name_of(variable)}"
-        yield Picture(f"{variable.name}_mean_std", title[0].upper() + title[1:], _moments_caption(findings, variable), figure)
+        yield Picture(
+            f"{variable.name}_mean_std", title[0].upper() + title[1:], _moments_caption(findings, variable, models), figure
+        )
 
 
 def samples(findings: Findings) -> Iterator[Picture]:
@@ -67,7 +71,7 @@ def samples(findings: Findings) -> Iterator[Picture]:
         figure, axes = _grid(variable, len(every), N_SHOWN)
         for block, panel in zip(axes, every, strict=True):
             shown = {titled(f"sample {i + 1}", panel): values for i, values in enumerate(findings.shown(panel, chosen))}
-            _draw_block(figure, block, variable, shown, None)
+            _draw_block(figure, block, variable, shown, colour_scale(variable, *shown.values()), None)
         caption = "Features that all of them share are constrained; the rest is uncertainty."
         yield Picture(f"{variable.name}_samples", f"Samples of {name_of(variable)}", caption, figure)
 
@@ -106,7 +110,8 @@ def draw_map(
     row_units, column_units = (variable.coord_units.get(dim, "") for dim in (rows, columns))
     format_ticks(ax.yaxis, row_units)
     format_ticks(ax.xaxis, column_units)
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_aspect(_aspect(variable))
     ax.set_facecolor(MASKED)
     ax.spines[["top", "right"]].set_visible(True)
@@ -121,11 +126,11 @@ def colour_scale(variable: Variable, *maps: Any) -> tuple[Normalize, Any]:
     return Normalize(low, high), cm.roma if variable.units.endswith("/s") else cm.batlow
 
 
-def _moments_caption(findings: Findings, variable: Variable) -> str:
+def _moments_caption(findings: Findings, variable: Variable, models: dict[str, Floats]) -> str:
     every = panels(findings.space, variable)
     prior = f"{_prior_std(findings, every):.3g} {variable.units}".removesuffix(" 1")
     parts = [
-        "Start: one of the models that the run began with." if findings.truth is not None else "",
+        "Start: one of the models that the run began with." if "start" in models else "",
         "Triangles: stations." if findings.stations is not None else "",
         "Grey: known beforehand." if not all(findings.free(panel).all() for panel in every) else "",
         f"Black line on the colour bar of the standard deviation, if in its range: the prior's, {prior}.",
@@ -133,9 +138,11 @@ def _moments_caption(findings: Findings, variable: Variable) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _draw_block(figure: Figure, axes: Any, variable: Variable, maps: dict[str, Any], stations: Floats | None) -> None:
-    """Maps by title with one colour bar: below the last one where they are laid out in pairs."""
-    norm, colours = colour_scale(variable, *maps.values())
+def _draw_block(
+    figure: Figure, axes: Any, variable: Variable, maps: dict[str, Any], scale: tuple[Normalize, Any], stations: Floats | None
+) -> None:
+    """Maps by title with one colour bar: below the last one where another map completes its pair."""
+    norm, colours = scale
     for ax, (title, values) in zip(axes, maps.items(), strict=True):
         mesh = draw_map(ax, variable, values, norm, colours, stations, title)
         ax.label_outer()
@@ -163,7 +170,9 @@ def _prior_std(findings: Findings, every: list[Panel]) -> float:
 def _draw_colour_bar(figure: Figure, mesh: Any, axes: Any, variable: Variable, label: str, extend: str) -> Any:
     """At the right, or below where maps are too wide to leave it a height."""
     if _in_pairs(variable):
-        return figure.colorbar(mesh, ax=axes, label=label, extend=extend, location="bottom", shrink=0.7)
+        return figure.colorbar(
+            mesh, ax=axes, label=label, extend=extend, location="bottom", shrink=0.7, aspect=25 * np.size(axes)
+        )
     return figure.colorbar(mesh, ax=axes, label=label, extend=extend, pad=0.02)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, SymmetricalLogLocator
 
 from vip.protocols import Floats
 from vip.report.findings import Findings
@@ -67,6 +67,7 @@ def _make_logarithmic(ax: Axes, values: Floats) -> None:
     known = values[np.isfinite(values)]
     if known.max() < 0 and known.min() < SPAN * known.max():
         ax.set_yscale("symlog", linthresh=-known.max())
+        ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=-known.max(), subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
 
 

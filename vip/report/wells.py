@@ -9,6 +9,7 @@ import numpy as np
 from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from vip.report.findings import Findings
 from vip.report.layout import (
     BLACK,
     ORANGE,
+    SPACING,
     WIDTH,
     Panel,
     Picture,
@@ -45,7 +47,7 @@ def profiles(findings: Findings) -> Iterator[Picture]:
             continue
         every = panels(findings.space, variable)
         chosen = columns(variable.coords[space_dims(variable)[1]], findings.wells)
-        figure = Figure(figsize=(WIDTH + 0.6, 4.0 * len(every)), layout="constrained")
+        figure = Figure(figsize=(WIDTH + 0.6, 4.0 * len(every)), layout=ConstrainedLayoutEngine(w_pad=SPACING))
         parts: Any = figure.subfigures(len(every), squeeze=False)
         for part, panel in zip(parts[:, 0], every, strict=True):
             _draw_panel(part, findings, variable, panel, chosen)
@@ -79,12 +81,12 @@ def _draw_panel(part: Any, findings: Findings, variable: Variable, panel: Panel,
         ax.label_outer()
     axes[0].invert_yaxis()
     units = "" if variable.units == "1" else f" (per {variable.units})"
-    part.colorbar(mesh, ax=axes, label=f"probability density{units}", extend="max", pad=0.01)
+    part.colorbar(mesh, ax=axes, label=f"probability density{units}", extend="max", pad=0.02)
     mean = findings.shown(panel, findings.mean)
     draw_map(where, variable, mean, *colour_scale(variable, mean), None, titled("mean", panel))
     for place in variable.coords[space_dims(variable)[1]][chosen]:
         where.axvline(float(place), color=BLACK, lw=2)
-    part.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
+    part.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
 
 
 def _scale(findings: Findings, panel: Panel, chosen: NDArray[np.intp]) -> tuple[Floats, float]:
@@ -105,10 +107,12 @@ def _draw_profile(
     rows, dim = space_dims(variable)
     depth, known = variable.coords[rows], ~findings.free(panel)[:, column]
     image = density(panel.of(findings.flat)[..., column], edges).T
-    image = np.where(known[:, None], np.nan, image)
+    image = np.ma.masked_array(image, np.broadcast_to(known[:, None], image.shape))
     lower, upper, label = findings.prior_range(panel)
     middles = (edges[1:] + edges[:-1]) / 2
-    mesh = ax.pcolormesh(middles, depth, image, cmap=cm.oslo_r, vmin=0, vmax=brightest, shading="nearest")
+    mesh = ax.pcolormesh(
+        middles, depth, image, cmap=cm.oslo_r.with_extremes(bad=MASKED), vmin=0, vmax=brightest, shading="nearest"
+    )
     curves: list[tuple[Floats, dict[str, Any]]] = [
         (lower, {"color": BLACK, "lw": 1, "ls": ":", "label": label}),
         (upper, {"color": BLACK, "lw": 1, "ls": ":"}),
@@ -119,10 +123,9 @@ def _draw_profile(
         curves.append((panel.of(findings.truth), dashed))
     for values, how in curves:
         ax.plot(np.where(known, np.nan, values[:, column]), depth, **how)
-    ax.set_facecolor(MASKED)
     margin = 0.04 * (edges[-1] - edges[0])
     ax.set(xlim=(edges[0] - margin, edges[-1] + margin), xlabel=value_label(variable), ylabel=axis_label(variable, rows))
     units = variable.coord_units.get(dim, "")
     ax.set_title(f"{dim} = {variable.coords[dim][column]:g} {units}".strip())
-    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     return mesh
