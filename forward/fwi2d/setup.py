@@ -182,8 +182,9 @@ def _check_dispersion(s: FWISettings, grid: Grid, wavelet: Floats) -> list[tuple
         found = (
             f"{per_wavelength:.3g} nodes per wavelength of {slowest / frequency:.3g} m ({frequency:.3g} Hz at {slowest:g} m/s)"
         )
+        how_far = f"waves are {abs(error):.1%} off in speed" if math.isfinite(error) else "there are no such waves on this grid"
         remedy = (
-            f"too coarse: waves are {abs(error):.1%} off in speed, the limit is {s.dispersion_limit:.1%}; "
+            f"too coarse: {how_far}, the limit is {s.dispersion_limit:.1%}; "
             f"use spacing <= {_fine_enough(s, grid, frequency):.3g} m, a higher order, a lower frequency, "
             "or raise dispersion_limit"
         )

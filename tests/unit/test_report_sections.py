@@ -7,7 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 import vip
 from vip.report import gathers, maps, trace, wells, write_report
 from vip.report.agreement import agreement, correlation
+from vip.report.convergence import convergence
 from vip.report.findings import Findings
+from vip.report.fit import spread
 from vip.report.layout import panels
 
 SECTION = '''
@@ -184,3 +186,117 @@ def test_log_likelihood_is_drawn_as_it_was_recorded(findings):
     recorded = [m["log_likelihood"] for m in findings.result.store.metrics()]
     drawn = [line.get_ydata() for ax in figure.axes if "likelihood" in ax.get_ylabel() for line in ax.lines]
     assert any(len(y) == len(recorded) and np.allclose(y, recorded) for y in drawn)
+
+
+def test_colours_of_the_maps_leave_out_fixed_nodes_and_the_start(result):
+    findings = Findings(result)
+    expected = pictures(maps.moments, findings)["velocity_mean_std"].figure.axes[0].collections[0].get_clim()
+    findings.start = np.full_like(findings.start, 1e6)
+    result.problem.forward.true_model[findings.fixed] = -1e6
+    try:
+        assert pictures(maps.moments, findings)["velocity_mean_std"].figure.axes[0].collections[0].get_clim() == expected
+    finally:
+        result.problem.forward.true_model[findings.fixed] = 1500.0
+
+
+def test_start_is_a_model_that_the_run_began_with(result, findings):
+    problem = result.problem
+    algorithm = vip.inversion.build_algorithm(problem.config.algorithm, problem.transform.project)
+    theta = algorithm.draw(vip.inversion._first_state(problem, algorithm), 0, np.random.default_rng(0))
+    assert_allclose(findings.start, problem.transform.to_model(theta)[0])
+
+
+def test_agreement_of_a_run_leaves_fixed_nodes_out(result, panel):
+    expected, other = Findings(result), Findings(result)
+    other.flat = other.flat.copy()
+    other.flat[:, other.fixed] = 1e6
+    first, second = (f.agreement(panel) for f in (expected, other))
+    np.testing.assert_equal(first, second)
+    assert np.isnan(first.covered_by_row[:4]).all()
+    assert np.isfinite(first.covered_by_row[4:]).all()
+
+
+def test_convergence_leaves_fixed_entries_out():
+    chains = np.random.default_rng(0).standard_normal((4, 200, 6))
+    chains[..., 2:4] += 5 * np.arange(4)[:, None, None]
+    fixed = np.isin(np.arange(6), [2, 3])
+    assert convergence(chains).r_hat.max() > 1.5
+    assert convergence(chains, fixed).r_hat.max() < 1.05
+    assert len(convergence(chains, fixed).ess) == 4
+
+
+def test_columns_without_wells_are_evenly_spaced_and_too_many_are_thinned():
+    place = np.arange(0.0, 4001, 20)
+    assert place[wells.columns(place, None)].tolist() == [1000, 2000, 3000]
+    chosen = wells.columns(place, place[::10])
+    assert len(chosen) == wells.MAX_WELLS
+    assert (chosen[0], chosen[-1]) == (0, 200)
+    assert wells.columns(place, np.array([101.0, 99.0])).tolist() == [5]
+
+
+def test_traces_show_observed_and_the_range_of_predictions(result, findings):
+    forward, fit = result.problem.forward, findings.fit
+    axes = pictures(gathers.traces, findings)["traces"].figure.axes
+    chosen = [0, 8, 16, 23, 31, 39]
+    shot = slice(2400, 4800)
+    for ax, trace_number in zip(axes, chosen, strict=True):
+        expected = forward.observed[shot].reshape(40, 60)[trace_number]
+        assert_array_equal(ax.lines[0].get_ydata(), expected)
+        band = fit.after[:, shot].reshape(-1, 40, 60)[:, trace_number]
+        low, high = ax.collections[0].get_datalim(ax.transData).intervaly
+        assert (low, high) == pytest.approx((band.min(), band.max()))
+        assert ax.get_ylabel() == f"{100 * trace_number} m"
+
+
+def test_data_are_predicted_once_for_all_figures(result, tmp_path, monkeypatch):
+    forward, asked = result.problem.forward, []
+    simulate = forward.simulate
+    monkeypatch.setattr(forward, "simulate", lambda models: asked.append(len(models)) or simulate(models))
+    write_report(result, tmp_path)
+    assert asked == [50, 50]  # prior models and samples
+
+
+def test_fewer_models_are_predicted_where_data_are_many(result, monkeypatch):
+    monkeypatch.setattr("vip.report.findings.MAX_PREDICTED", 3 * 7200 + 1)
+    fit = Findings(result).fit
+    assert fit.before.shape == fit.after.shape == (3, 7200)
+    assert fit.after.dtype == np.float32
+    residuals = (fit.observed - fit.after) / fit.sigma
+    assert fit.chi2_after == pytest.approx(np.mean(residuals**2))
+    assert_array_equal(fit.residuals(fit.after, np.array([5, 7000])), residuals[:, [5, 7000]])
+
+
+def test_spread_is_in_step_with_no_period_of_the_data():
+    n, period = 5_000_000, 2500  # samples of a trace: evenly spaced data would be of five times only
+    chosen = spread(n, 5000)
+    assert len(np.unique(chosen % period)) > 0.8 * period
+    share = np.histogram(chosen, 10, (0, n))[0] / len(chosen)
+    assert_allclose(share, 0.1, atol=0.01)
+    assert 0 <= chosen.min() < chosen.max() < n
+
+
+def test_log_likelihood_of_a_run_that_an_earlier_version_began(result, monkeypatch):
+    metrics = [{**m} for m in result.store.metrics()]
+    for m in metrics:
+        m.pop("log_likelihood", None)
+    monkeypatch.setattr(result.store, "metrics", lambda: metrics)
+    labels = {ax.get_ylabel() for ax in pictures(trace.trace, Findings(result))["trace"].figure.axes}
+    assert "mean log-likelihood" not in labels
+    for i, m in enumerate(metrics[60:]):  # resumed by a later version
+        m["log_likelihood"] = -1e6 * (1 + 99 * np.exp(-i))
+    (ax,) = (
+        ax for ax in pictures(trace.trace, Findings(result))["trace"].figure.axes if ax.get_ylabel() == "mean log-likelihood"
+    )
+    values = ax.lines[0].get_ydata()
+    assert np.isnan(values[:60]).all()
+    assert values[60] == -1e8
+    assert ax.get_yscale() == "symlog"
+
+
+def test_predicted_gathers_are_the_mean_of_what_samples_predict(result, findings):
+    forward, flat = result.problem.forward, findings.flat
+    chosen = flat[np.linspace(0, len(flat) - 1, 50).astype(int)].astype(float)
+    predicted = forward.simulate(chosen).mean(axis=0)
+    axes = pictures(gathers.sections, findings)["gathers"].figure.axes
+    for ax, shot in ((axes[1], slice(0, 2400)), (axes[4], slice(2400, 4800))):
+        assert_allclose(image_of(ax), predicted[shot].reshape(40, 60).T, atol=1e-3)

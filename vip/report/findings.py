@@ -21,8 +21,8 @@ N_PRIOR = 100
 """Models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
 N_FIT = 50
 """Models whose data are predicted, before and after."""
-MAX_PREDICTED = 10_000_000
-"""Predicted data of all these models together: waveforms are many, and memory is not."""
+MAX_PREDICTED = 20_000_000
+"""Predicted data of all these models together, in single precision: waveforms are many, and memory is not."""
 
 
 class Fit(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vip.protocols import Floats
 from vip.report.findings import Findings
-from vip.report.layout import BLACK, BLUE, GREY, ORANGE, SPACING, WIDTH, Picture, rounded
+from vip.report.layout import BLACK, BLUE, GREY, ORANGE, SPACING, WIDTH, Picture, counted, rounded
 
 ZOOM = 4.5
 """Standard deviations shown around zero."""
@@ -36,8 +36,8 @@ def residuals(findings: Findings) -> Iterator[Picture]:
     some = spread(len(data), MAX_POINTS)
     _draw_against(against, fit.observed[data[some]], after[:, some], fit.label)
     caption = (
-        f"χ² per datum, with σ as given: {rounded(fit.chi2_before)} for {len(fit.before)} prior models, "
-        f"{rounded(fit.chi2_after)} for {len(fit.after)} samples. 1 is expected if noise and physics are right."
+        f"χ² per datum, with σ as given: {rounded(fit.chi2_before)} for {counted(len(fit.before), 'prior model')}, "
+        f"{rounded(fit.chi2_after)} for {counted(len(fit.after), 'sample')}. 1 is expected if noise and physics are right."
     )
     if len(data) < len(fit.observed):
         caption += f" Drawn: {len(data):,} of {len(fit.observed):,} data."

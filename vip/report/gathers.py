@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vip.protocols import Gather
 from vip.report.findings import Findings, Fit
-from vip.report.layout import BLACK, BLUE, WIDTH, Picture
+from vip.report.layout import BLACK, ORANGE, WIDTH, Picture, counted
 
 CLIP = 0.98
 """Quantile of observed amplitudes at the end of the colour scale."""
@@ -32,8 +32,8 @@ def sections(findings: Findings) -> Iterator[Picture]:
     for row, gather in zip(axes, chosen, strict=True):
         _draw_gather(figure, row, fit, gather)
     caption = (
-        f"Predicted: {_mean_of(fit)}. Residual: observed − predicted. One colour scale for the three, "
-        f"which ends at the {CLIP:.0%} quantile of the observed amplitudes."
+        f"Predicted: mean of {counted(len(fit.after), 'sample')}. Residual: observed − predicted. "
+        f"One colour scale for the three, which ends at the {CLIP:.0%} quantile of the observed amplitudes."
     )
     yield Picture("gathers", "Waveforms, observed and predicted", caption, figure)
 
@@ -55,13 +55,8 @@ def traces(findings: Findings) -> Iterator[Picture]:
     axes[-1].tick_params(bottom=True)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     figure.suptitle(gather.label, x=0.01, ha="left", size=10, weight="bold")
-    caption = f"Each on its own scale. Predicted: smallest to largest of {len(fit.after)} samples."
+    caption = f"Each on its own scale. Predicted: smallest to largest of {counted(len(fit.after), 'sample')}."
     yield Picture("traces", "Traces, observed and predicted", caption, figure)
-
-
-def _mean_of(fit: Fit) -> str:
-    n = len(fit.after)
-    return "of one sample" if n == 1 else f"mean of what {n} samples predict"
 
 
 def _draw_gather(figure: Figure, axes: list[Axes], fit: Fit, gather: Gather) -> None:
@@ -90,8 +85,8 @@ def _draw_trace(ax: Axes, fit: Fit, gather: Gather, trace: int) -> None:
 
     predicted = part(fit.after)
     low, high = predicted.min(axis=0), predicted.max(axis=0)
-    ax.plot(gather.time, part(fit.observed), color=BLACK, lw=1.2, label="observed")
-    ax.fill_between(gather.time, low, high, color=BLUE, alpha=0.5, lw=0.8, label="predicted")
+    ax.plot(gather.time, part(fit.observed), color=BLACK, lw=0.9, label="observed")
+    ax.fill_between(gather.time, low, high, color=ORANGE, alpha=0.8, lw=0.9, label="predicted", zorder=3)
     ax.set(yticks=[], xlim=(gather.time[0], gather.time[-1]))
     ax.set_ylabel(f"{gather.distance[trace]:g} m", rotation=0, ha="right", va="center")
     ax.spines[["left", "bottom"]].set_visible(False)

@@ -166,6 +166,17 @@ def rounded(value: float) -> str:
     return f"{value:,.0f}" if 100 <= value < 1e9 else f"{value:.3g}"
 
 
+def counted(n: int, what: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "sample"), counted(20, "sample")
+    ('1 sample', '20 samples')
+    """
+    return f"{n:,} {what}" + "s" * (n != 1)
+
+
 def points_down(dim: str) -> bool:
     """Whether a coordinate grows downwards."""
     return dim in ("z", "depth")
