@@ -166,11 +166,15 @@ def _run_from(problem: Problem, store: Store, checkpoint: Checkpoint | None, tel
     return Result(store, problem)
 
 
-def _first_state(problem: Problem, algorithm: Algorithm) -> Any:
-    """The algorithm's state at particles drawn from the prior."""
+def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
+    """Models (n_particles, d) drawn from the prior, that a run starts from."""
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
-        start = problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
-    return algorithm.init(problem.transform.to_theta(start))
+        return problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
+
+
+def _first_state(problem: Problem, algorithm: Algorithm) -> Any:
+    """The algorithm's state at the models that a run starts from."""
+    return algorithm.init(problem.transform.to_theta(starting_models(problem, algorithm)))
 
 
 @contextmanager

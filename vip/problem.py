@@ -206,10 +206,7 @@ def _bounds(settings: UniformSettings, variable: Variable, base_dir: Path) -> tu
     if settings.bounds_file is None or settings.lower is not None:
         return np.full(variable.size, settings.lower, dtype=float), np.full(variable.size, settings.upper, dtype=float)
     file = base_dir / settings.bounds_file
-    try:
-        rows = np.load(file) if file.suffix == ".npy" else np.loadtxt(file, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise ConfigError("bounds_file", file, f"cannot be read: {error}") from error
+    rows = _read(file, "bounds_file")
     if rows.ndim != 2 or rows.shape[1] != 2 or not (np.isfinite(rows).all() and (rows[:, 0] < rows[:, 1]).all()):
         raise ConfigError("bounds_file", file, "expected rows of a lower and a larger upper bound")
     if settings.bounds_spacing is not None:
@@ -219,6 +216,15 @@ def _bounds(settings: UniformSettings, variable: Variable, base_dir: Path) -> tu
         raise ConfigError("bounds_file", f"{file} has {len(rows)} rows", f"{variable.name} has {n}; or give bounds_spacing")
     lower, upper = np.repeat(rows.T, variable.size // n, axis=1)
     return lower, upper
+
+
+def _read(file: Path, key: str) -> Floats:
+    """A table of numbers from .npy or text."""
+    try:
+        numbers: Floats = np.load(file) if file.suffix == ".npy" else np.loadtxt(file, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise ConfigError(key, file, f"cannot be read: {error}") from error
+    return numbers
 
 
 def _at_rows(rows: Floats, spacing: float, variable: Variable, file: Path) -> Floats:
@@ -236,10 +242,7 @@ def _gaussian(settings: GaussianSettings, mean: Floats, base_dir: Path) -> Gauss
     if settings.covariance_file is None:
         return Gaussian.diagonal(mean, np.full(len(mean), settings.sd))
     file = base_dir / settings.covariance_file
-    try:
-        covariance = np.load(file) if file.suffix == ".npy" else np.loadtxt(file)
-    except (OSError, ValueError) as error:
-        raise ConfigError("covariance_file", file, f"cannot be read: {error}") from error
+    covariance = _read(file, "covariance_file")
     if covariance.shape != (len(mean), len(mean)):
         raise ConfigError("covariance_file", file, f"has shape {covariance.shape}, expected {(len(mean), len(mean))}")
     if not np.allclose(covariance, covariance.T):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ def read_section(file: Path, shape: tuple[int, int], spacing: tuple[float, float
     if file.suffix.lower() in SEGY:
         values = values.T
     if own_spacing is None:
-        if values.size != shape[0] * shape[1] or (values.ndim == 2 and values.shape != shape):
+        if values.size != math.prod(shape) or (values.ndim == 2 and values.shape != shape):
             raise ConfigError("shape", values.shape, f"expected {shape}; or give the file's own spacing", file)
         section = values.reshape(shape)
     else:

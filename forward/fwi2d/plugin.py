@@ -36,9 +36,10 @@ class FWI2D:
 
     Parameters
     ----------
-    grid : Grid
-        In space, and in time with its substeps.
+    shots : list of Shot
+        On one grid, whose time steps are the substeps.
     survey : Survey
+        Where they are.
     wavelet : (n_steps,) float
         Of all shots, at the grid's time steps.
     known : Known
@@ -50,7 +51,6 @@ class FWI2D:
         Time steps from sample to sample.
     likelihood : Gaussian or StudentT
     unknown_noise : bool
-    precision : {"float32", "float64"}
     wells : sequence of float
         Distances, m, where the report draws marginals with depth; evenly spaced ones without.
     """
@@ -60,7 +60,7 @@ class FWI2D:
 
     def __init__(
         self,
-        grid: Grid,
+        shots: list[Shot],
         survey: Survey,
         wavelet: Floats,
         known: Known,
@@ -69,13 +69,12 @@ class FWI2D:
         substeps: int = 1,
         likelihood: Likelihood | None = None,
         unknown_noise: bool = False,
-        precision: str = "float32",
         wells: Sequence[float] = (),
     ) -> None:
-        self.grid, self.survey, self.known, self.substeps = grid, survey, known, substeps
+        grid, precision = shots[0].grid, shots[0].precision
+        self.shots, self.grid, self.survey, self.known, self.substeps = shots, grid, survey, known, substeps
         self.unknown_noise, self.likelihood = unknown_noise, likelihood or Gaussian()
         self.wavelet = np.asarray(wavelet, precision)[:, None]
-        self.shots = [Shot(grid, s[None], r, precision) for s, r in zip(survey.sources, survey.receivers, strict=True)]
         self._sigma = np.broadcast_to(sigma, data.shape)
         self._observed = _by_shot(survey, np.nan_to_num(data), sigma, precision)
         self._constants = [self.likelihood.constant(observed) for observed in self._observed]
@@ -97,7 +96,7 @@ class FWI2D:
         made = setup.prepare(s, base_dir)
         likelihood = StudentT(s.degrees_of_freedom) if s.likelihood == "student-t" else Gaussian()
         plugin = cls(
-            made.grid,
+            made.shots,
             made.survey,
             made.wavelet,
             made.known,
@@ -106,7 +105,6 @@ class FWI2D:
             made.substeps,
             likelihood,
             s.unknown_noise,
-            s.precision,
             s.wells,
         )
         plugin.inputs, plugin.velocity_range, plugin._facts = made.inputs, s.velocity_range, made.facts
@@ -230,12 +228,11 @@ class FWI2D:
 def _by_shot(survey: Survey, data: Floats, sigma: Floats, precision: str) -> list[Observed]:
     """Data and weights of each shot, (samples, traces) as the kernel has them."""
     ends = np.cumsum([len(receivers) for receivers in survey.receivers])
-    sigma = np.broadcast_to(sigma, (len(data) if len(sigma) > 1 else 1, sigma.shape[1]))
+    sigma = np.broadcast_to(sigma, (len(data), sigma.shape[1]))
     observed = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
-        own = sigma[start:end] if len(sigma) > 1 else sigma
-        traces_first = np.ascontiguousarray(data[start:end].T, dtype=precision)
-        observed.append(observe(traces_first, np.ascontiguousarray(1 / own.T, dtype=precision)))
+        samples_first = np.ascontiguousarray(data[start:end].T, dtype=precision)
+        observed.append(observe(samples_first, np.ascontiguousarray(1 / sigma[start:end].T, dtype=precision)))
     return observed
 
 

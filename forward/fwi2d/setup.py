@@ -50,7 +50,7 @@ class Known(NamedTuple):
 class Prepared(NamedTuple):
     """What `prepare` makes of settings."""
 
-    grid: Grid
+    shots: list[Shot]
     substeps: int
     survey: Survey
     wavelet: Floats
@@ -72,8 +72,7 @@ def prepare(s: FWISettings, base_dir: Path) -> Prepared:
     """
     shape, spacing = s.grid.shape, s.grid.steps
     recording = _recording(s, base_dir)
-    survey = recording.survey if recording and s.shots is None else _survey(s, base_dir)
-    check_inside(survey, shape, spacing)
+    survey = recording.survey if s.shots is None else read_survey(s.shots, s.receivers, base_dir)
     known = _known(s.known, shape, spacing, base_dir)
     wavelet = _wavelet(s, base_dir)
     substeps = _substeps(s)
@@ -88,14 +87,16 @@ def prepare(s: FWISettings, base_dir: Path) -> Prepared:
         layer_speed=s.velocity_range[1],
         known_rows=known.first_row,
     )
+    check_inside(survey, grid)
     facts = _check_dispersion(s, grid, wavelet)
+    shots = [Shot(grid, p[None], r, s.precision) for p, r in zip(survey.sources, survey.receivers, strict=True)]
     fine = refined(wavelet, substeps)
     truth = _true_velocity(s, base_dir)
-    if s.synthetic is not None and truth is not None:
-        data, sigma = _synthetic(s, grid, substeps, survey, fine, truth, base_dir)
+    if s.synthetic:
+        data, sigma = _synthetic(s, shots, substeps, fine, truth, base_dir)
     else:
         data, sigma = _observed(s, survey, recording, base_dir)
-    return Prepared(grid, substeps, survey, fine, known, data, sigma, truth, _inputs(s, base_dir), facts)
+    return Prepared(shots, substeps, survey, fine, known, data, sigma, truth, _inputs(s, base_dir), facts)
 
 
 def check_bounds(lower: Floats, upper: Floats, velocity_range: tuple[float, float]) -> None:
@@ -118,12 +119,6 @@ def _recording(s: FWISettings, base_dir: Path) -> Recording | None:
     return recording
 
 
-def _survey(s: FWISettings, base_dir: Path) -> Survey:
-    if s.shots is None or s.receivers is None:
-        raise ConfigError("shots", s.shots, "only SEG-Y data bring their own shots and receivers")
-    return read_survey(s.shots, s.receivers, base_dir)
-
-
 def _known(known: KnownSettings | None, shape: tuple[int, int], spacing: tuple[float, float], base_dir: Path) -> Known:
     if known is None:
         return Known(np.zeros(shape), np.ones(shape, dtype=bool), 0)
@@ -133,18 +128,13 @@ def _known(known: KnownSettings | None, shape: tuple[int, int], spacing: tuple[f
     else:
         mask_file, model_file = base_dir / str(known.mask), base_dir / str(known.model)
         values = read_array(mask_file)
-        if values.size != mask_size(shape) or not np.isin(values, (0, 1)).all():
+        if values.size != math.prod(shape) or not np.isin(values, (0, 1)).all():
             raise ConfigError("known.mask", values.shape, f"expected {shape} of 0 and 1 (known)", mask_file)
         mask, velocity = values.reshape(shape) == 1, read_section(model_file, shape, spacing)
     if mask.all():
         raise ConfigError("known", "all nodes", "nothing is left to invert for")
     first_row = int(np.flatnonzero(~mask.all(axis=1))[0])
     return Known(velocity, ~mask[first_row:], first_row)
-
-
-def mask_size(shape: tuple[int, int]) -> int:
-    """Number of nodes."""
-    return shape[0] * shape[1]
 
 
 def _wavelet(s: FWISettings, base_dir: Path) -> Floats:
@@ -215,16 +205,13 @@ def _true_velocity(s: FWISettings, base_dir: Path) -> Floats | None:
 
 
 def _synthetic(
-    s: FWISettings, grid: Grid, substeps: int, survey: Survey, wavelet: Floats, truth: Floats, base_dir: Path
+    s: FWISettings, shots: list[Shot], substeps: int, wavelet: Floats, truth: Floats, base_dir: Path
 ) -> tuple[Floats, Floats]:
     """Noisy traces of the true model and their standard deviations."""
-    if s.synthetic is None:
-        raise ConfigError("synthetic", None, "is needed to make data")
     slowest, fastest = s.velocity_range
     if truth.min() < slowest or truth.max() > fastest:
         found = f"velocities from {truth.min():g} to {truth.max():g} m/s"
         raise ConfigError("synthetic.model", found, f"leave velocity_range, {slowest:g} to {fastest:g}", s.synthetic.model)
-    shots = [Shot(grid, p[None], r, s.precision) for p, r in zip(survey.sources, survey.receivers, strict=True)]
     clean = np.concatenate([traces(truth, shot, wavelet[:, None])[::substeps].T for shot in shots]).astype(float)
     sigma = standard_deviations(s.sigma, s.relative_sigma, clean, base_dir)
     return clean + sigma * np.random.default_rng(s.synthetic.seed).standard_normal(clean.shape), sigma

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from forward.fwi2d.settings import LineSettings
 from forward.tables import numbers, place, read_table
+from kernels_c.acoustic2d import Grid
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -60,12 +61,12 @@ def read_survey(shots: LineSettings | Path, receivers: LineSettings | Path, base
     return Survey(sources, [points[shot == i + 1] for i in range(len(sources))])
 
 
-def check_inside(survey: Survey, shape: tuple[int, int], spacing: tuple[float, float]) -> None:
+def check_inside(survey: Survey, grid: Grid) -> None:
     """Raise `ConfigError` if a shot or receiver lies outside the model."""
-    last = (np.array(shape) - 1) * spacing
+    last = (np.array(grid.shape) - 1) * grid.spacing
     for i, (source, receivers) in enumerate(zip(survey.sources, survey.receivers, strict=True)):
         for name, points in (("shot", source[None]), ("receiver", receivers)):
-            outside = np.flatnonzero(np.any((points < 0) | (points > last * (1 + 1e-9)), axis=1))
+            outside = np.flatnonzero(~grid.contains(points))
             if len(outside):
                 depth, x = points[outside[0]]
                 label = f"shot {i + 1}" if name == "shot" else f"shot {i + 1}, receiver {outside[0] + 1}"

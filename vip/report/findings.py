@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.errors import StoreError
-from vip.inversion import build_algorithm
+from vip.inversion import build_algorithm, starting_models
 from vip.protocols import Floats, Gather
 from vip.report.agreement import Agreement, agreement
 from vip.report.layout import Panel
@@ -108,8 +108,7 @@ class Findings:
     def start(self) -> Floats:
         """One of the models (d,) that the run started from."""
         problem = self.result.problem
-        n_particles = build_algorithm(problem.config.algorithm).n_particles
-        first: Floats = problem.sample_prior(n_particles, stream(problem.config.seed, 0, Purpose.START))[0]
+        first: Floats = starting_models(problem, build_algorithm(problem.config.algorithm))[0]
         return first
 
     @cached_property
