@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from vip.data import data_dir
@@ -166,23 +166,51 @@ class SSVGDSettings(KernelSettings):
 AlgorithmSettings = Annotated[ADVISettings | SVGDSettings | SSVGDSettings, Field(discriminator="name")]
 
 
-class DispatchSettings(Settings):
-    """Who evaluates the particles; `threads` 0 means one for each core that this process may use."""
+ENGINES = ("auto", "serial", "local", "slurm", "sge", "mpi")
 
-    kind: Literal["serial"] = "serial"
+
+class DispatchSettings(Settings):
+    """Who evaluates the particles.
+
+    `kind` is one of `ENGINES` or the address of a Dask scheduler, ``tls://host:port``; "auto" decides by the weight of the
+    forward. `threads` are those of each worker, 0 for as many as it may use. `timeout` is in seconds a particle. The keys from
+    `cores` on describe the jobs of a scheduler; what is left out is the site's default, see `jobs.site`.
+    """
+
+    kind: str = "auto"
     threads: Annotated[int, Field(ge=0)] = 0
+    workers: Count | None = None
+    minimum_workers: Count = 1
+    timeout: Positive | None = None
+    dashboard: str | None = "127.0.0.1:0"
+    certificates: Path | None = None
+    insecure: bool = False
+    site: Path | None = None
+    cores: Count | None = None
+    memory: str | None = None
+    walltime: str | None = None
+    queue: str | None = None
+    account: str | None = None
+    project: str | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in ENGINES and not kind.startswith(("tls://", "tcp://")):
+            raise ConfigError("", kind, f"expected one of {', '.join(ENGINES)}, or tls://host:port")
+        return kind
 
 
 class RunSettings(Settings):
     """Where and how often a run is saved. A relative `output` is beside the configuration file.
 
-    `on_failure` says what becomes of a particle whose forward fails: the run stops, or the particle is held and goes on with
-    the others.
+    `on_failure` says what becomes of a particle whose forward fails: the run stops, the particle is held where only the others
+    move it, or it takes the place of another, see `vip.protocols.Resamples`.
     """
 
     output: Path | None = None
     checkpoint_seconds: Positive = 30.0
-    on_failure: Literal["raise", "hold"] = "raise"
+    on_failure: Literal["raise", "hold", "resample"] = "raise"
 
 
 class ForwardSettings(Settings):
@@ -201,6 +229,12 @@ class Config(Settings):
     algorithm: AlgorithmSettings
     dispatch: DispatchSettings = DispatchSettings()
     run: RunSettings = RunSettings()
+
+    @model_validator(mode="after")
+    def _resampled(self) -> Config:
+        if self.run.on_failure == "resample" and self.algorithm.name == "advi":
+            raise ConfigError("run.on_failure", "resample", "advi draws its models anew at each iteration: use 'hold'")
+        return self
 
 
 def load_config(path: Path) -> Config:

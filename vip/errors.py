@@ -71,6 +71,9 @@ class ForwardError(VIPError):
     ----------
     reasons : dict of int to str
         What happened to each failed particle.
+    others : tuple of arrays, optional
+        Log-likelihoods (n,) and gradients (n, d) of the particles that did not fail, nan in the rows of those that did: for a
+        forward that evaluates them one by one, so that none need be evaluated again.
 
     Attributes
     ----------
@@ -78,8 +81,8 @@ class ForwardError(VIPError):
         Where the models were saved, added by the runner.
     """
 
-    def __init__(self, reasons: dict[int, str]) -> None:
-        self.reasons = reasons
+    def __init__(self, reasons: dict[int, str], others: tuple[Any, Any] | None = None) -> None:
+        self.reasons, self.others = reasons, others
         self.saved = ""
         super().__init__(reasons)
 
@@ -92,3 +95,15 @@ class ForwardError(VIPError):
 
 class AlgorithmError(VIPError):
     """An algorithm cannot go on, for instance because its step is too large."""
+
+
+class DispatchError(VIPError):
+    """Particles cannot be evaluated, because workers are missing or keep dying. The run can be resumed."""
+
+
+class Interrupted(VIPError):
+    """The run was told to end at once, while particles were being evaluated."""
+
+
+class SchedulerError(VIPError):
+    """A job scheduler refused, or cannot be reached."""

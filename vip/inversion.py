@@ -10,12 +10,19 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from vip import runner
+from vip import engines, runner
 from vip.algorithms import ADVI, SSVGD, SVGD
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
 from vip.algorithms.stein_kernels import METRICS, RBF, Metric
-from vip.config import ADVISettings, AlgorithmSettings, KernelSettings, StepSettings, SVGDSettings, load_config
-from vip.dispatch.serial import Serial
+from vip.config import (
+    ADVISettings,
+    AlgorithmSettings,
+    DispatchSettings,
+    KernelSettings,
+    StepSettings,
+    SVGDSettings,
+    load_config,
+)
 from vip.errors import StoreError
 from vip.posterior import Posterior
 from vip.problem import Problem, build_problem
@@ -37,6 +44,7 @@ def run(
     overwrite: bool = False,
     tell: Tell = lambda progress: None,
     stop: Stop = lambda: False,
+    dispatch: DispatchSettings | None = None,
 ) -> Result:
     """Run the algorithm of a problem's configuration.
 
@@ -50,7 +58,11 @@ def run(
     tell : callable
         Called with a `Progress` after each iteration.
     stop : callable
-        Asked before each iteration; the run is saved and ends when it returns true.
+        Asked before each iteration; the run is saved and ends when it returns true. If it has an attribute `at_once` that is
+        true, particles that are being evaluated by workers are given up.
+    dispatch : DispatchSettings, optional
+        Who evaluates the particles, instead of what the configuration says. Where that is "auto" it is this process: worker
+        processes need a script that can be imported, with its work under ``if __name__ == "__main__"``.
 
     Returns
     -------
@@ -66,11 +78,18 @@ def run(
     seed, text = problem.config.seed, problem.path.read_text(encoding="utf-8")
     store = Store.create(output_directory(problem, output), text, provenance(seed, problem.path, problem.inputs), overwrite)
     with store.lock():
-        return _run_from(problem, store, None, tell, stop)
+        return _run_from(problem, store, None, tell, stop, dispatch)
 
 
-def resume(run_dir: str | Path, tell: Tell = lambda progress: None, stop: Stop = lambda: False) -> Result:
+def resume(
+    run_dir: str | Path,
+    tell: Tell = lambda progress: None,
+    stop: Stop = lambda: False,
+    dispatch: DispatchSettings | None = None,
+) -> Result:
     """Continue an interrupted or killed run; it ends with the samples it would have had without the interruption.
+
+    Who evaluates the particles may be another than before, see `run`.
 
     Raises
     ------
@@ -83,7 +102,7 @@ def resume(run_dir: str | Path, tell: Tell = lambda progress: None, stop: Stop =
         checkpoint = store.checkpoint()
         if checkpoint is not None and checkpoint.status == "finished":
             return Result(store, problem)
-        return _run_from(problem, store, checkpoint, tell, stop)
+        return _run_from(problem, store, checkpoint, tell, stop, dispatch)
 
 
 def load_run(store: Store) -> Problem:
@@ -148,20 +167,27 @@ def density_at(problem: Problem, posterior: Posterior) -> Callable[[int], LogDen
     return at
 
 
-def _run_from(problem: Problem, store: Store, checkpoint: Checkpoint | None, tell: Tell, stop: Stop) -> Result:
+def _run_from(
+    problem: Problem, store: Store, checkpoint: Checkpoint | None, tell: Tell, stop: Stop, dispatch: DispatchSettings | None
+) -> Result:
     """From a checkpoint to the end; without one from the beginning, which loses nothing that was ever saved."""
     settings, seed = problem.config.algorithm, problem.config.seed
     algorithm = build_algorithm(settings, problem.transform.project)
     first = checkpoint.iteration if checkpoint else 0
-    with _log_file(store.path), Serial(problem.forward, problem.config.dispatch.threads) as dispatcher:
+    settings_of_dispatch = dispatch or problem.config.dispatch
+
+    def leave() -> bool:
+        return bool(getattr(stop, "at_once", False))
+
+    with _log_file(store.path), engines.dispatcher(problem, settings_of_dispatch, store.path, leave) as dispatcher:
         store.rewind(first)
         state = _first_state(problem, algorithm)
         if checkpoint is not None:
             state = unflatten(state, checkpoint.arrays)
         log.info("%s: from iteration %d of %d", store.path, first, settings.iterations)
         density, to_model = density_at(problem, problem.posterior(dispatcher)), problem.transform.to_model
-        schedule = loop_schedule(problem)
-        status = runner.run(algorithm, density, to_model, state, first, schedule, seed, store, tell, stop)
+        schedule, resample = loop_schedule(problem), problem.config.run.on_failure == "resample"
+        status = runner.run(algorithm, density, to_model, state, first, schedule, seed, store, tell, stop, resample)
         log.info("%s: %s", store.path, status)
     return Result(store, problem)
 

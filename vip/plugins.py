@@ -76,15 +76,15 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def starter(name: str) -> Any:
-    """The plugin of this name, if it can write a starter configuration and an example.
+def starter(name: str, ability: str) -> Any:
+    """The function of a plugin with which it helps to start: "starter_config" or "write_example".
 
     Raises
     ------
     ConfigError
-        If there is no such plugin or it has no example.
+        If there is no such plugin or it has no such function.
     """
     plugin = find(name, Path(), "plugin")
-    if not (hasattr(plugin, "starter_config") and hasattr(plugin, "write_example")):
-        raise ConfigError("plugin", name, "has no starter configuration; see its own documentation")
-    return plugin
+    if not hasattr(plugin, ability):
+        raise ConfigError("plugin", name, f"has no {ability.replace('_', ' ')}; see its own documentation or examples/")
+    return getattr(plugin, ability)

@@ -24,8 +24,8 @@ class Posterior:
         Evaluates log-likelihoods.
     includes_prior : bool
         Whether the forward already returns the log-posterior of the model.
-    on_failure : {"raise", "hold"}
-        What becomes of a particle whose forward fails. Held, its own gradient is zero: only the others move it on.
+    hold : bool
+        Whether a particle whose forward fails goes on with a gradient of zero, moved by the others only; else it is an error.
     blocks : sequence of int, optional
         Data blocks to estimate the likelihood from; all without it.
 
@@ -43,17 +43,17 @@ class Posterior:
         transform: Transform,
         dispatcher: Dispatcher,
         includes_prior: bool = False,
-        on_failure: str = "raise",
+        hold: bool = False,
         blocks: Sequence[int] | None = None,
     ) -> None:
         self.prior, self.transform, self.dispatcher = prior, transform, dispatcher
-        self.includes_prior, self.on_failure, self.blocks = includes_prior, on_failure, blocks
+        self.includes_prior, self.hold, self.blocks = includes_prior, hold, blocks
         self.log_likelihood = np.nan
         self.failures: dict[int, str] = {}
 
     def on(self, blocks: Sequence[int]) -> Posterior:
         """The same log-posterior, estimated from these data blocks."""
-        return Posterior(self.prior, self.transform, self.dispatcher, self.includes_prior, self.on_failure, blocks)
+        return Posterior(self.prior, self.transform, self.dispatcher, self.includes_prior, self.hold, blocks)
 
     def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
         """Values (n,) and gradients (n, d) at theta (n, d).
@@ -67,7 +67,7 @@ class Posterior:
         evaluation = self.dispatcher.evaluate(models, self.blocks)
         value, gradient = evaluation.log_likelihood, evaluation.gradient
         failures = evaluation.failures or _not_finite(value, gradient)
-        if failures and (self.on_failure == "raise" or len(failures) == len(models)):
+        if failures and (not self.hold or len(failures) == len(models)):
             raise ForwardError(failures)
         self.failures, held = failures, list(failures)
         self.log_likelihood = float(np.delete(value, held).mean())

@@ -79,7 +79,7 @@ class Problem:
     def posterior(self, dispatcher: Dispatcher) -> Posterior:
         """The log-posterior with its likelihood evaluated by `dispatcher`."""
         includes_prior = getattr(self.forward, "includes_prior", False)
-        return Posterior(self.prior, self.transform, dispatcher, includes_prior, self.config.run.on_failure)
+        return Posterior(self.prior, self.transform, dispatcher, includes_prior, self.config.run.on_failure != "raise")
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) drawn from the prior."""
@@ -100,13 +100,20 @@ def load_problem(path: str | Path) -> Problem:
 
 def build_problem(config: Config, path: Path) -> Problem:
     """Build a problem from a checked configuration; `path` says where relative paths start and what errors name."""
-    forward = _forward(config, path)
+    forward = build_forward(config, path)
     prior, transform = _prior(config, forward.space, path)
     _check_together(config, forward, prior, path)
     return Problem(forward, prior, transform, config, path)
 
 
-def _forward(config: Config, path: Path) -> Forward:
+def build_forward(config: Config, path: Path) -> Forward:
+    """The forward of a configuration, with its data; workers build it too.
+
+    Raises
+    ------
+    ConfigError
+        For any fault in its settings or data.
+    """
     try:
         plugin = find(config.forward.plugin, path.parent, "forward.plugin")
         forward: Forward = plugin.from_settings(table(config.forward), path.parent)

@@ -129,6 +129,13 @@ class UsesThreads(Protocol):
 
 
 @runtime_checkable
+class Batches(Protocol):
+    """A forward that evaluates `batch` models at the price of one, such as those in the lanes of a SIMD register."""
+
+    batch: int
+
+
+@runtime_checkable
 class DataBlocks(Protocol):
     """A forward whose data are blocks, such as shots, that it can use a few of: ``forward(models, blocks)``.
 
@@ -240,6 +247,14 @@ class Algorithm(Protocol):
 
     def draw(self, state: Any, n: int, rng: np.random.Generator) -> Floats:
         """Samples of the current approximation (m, d): n draws, or the particles where these are all there is."""
+
+
+@runtime_checkable
+class Resamples(Protocol):
+    """An algorithm whose particles persist, so that one that failed can take the place of another, with a small jitter."""
+
+    def resample(self, state: Any, failed: Sequence[int], rng: np.random.Generator) -> Any:
+        """The state with the failed particles near others, chosen at random."""
 
 
 class Evaluation(NamedTuple):

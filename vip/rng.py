@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     SIMULATE = 3
     CHECK = 4
     BLOCKS = 5
+    RESAMPLE = 6
 
 
 def stream(seed: int, iteration: int, purpose: Purpose) -> np.random.Generator:

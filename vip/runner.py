@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from vip.errors import ForwardError, VIPError
-from vip.protocols import Algorithm, Floats, Info, LogDensity
+from vip.errors import ForwardError, Interrupted, VIPError
+from vip.protocols import Algorithm, Floats, Info, LogDensity, Resamples
 from vip.rng import Purpose, stream
 
 log = logging.getLogger(__name__)
@@ -64,10 +64,12 @@ def run(
     store: Recorder,
     tell: Callable[[Progress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
+    resample: bool = False,
 ) -> str:
     """Step from iteration `first` to the end, or until `stop` says so.
 
-    `density_at` gives the log-density of an iteration: it may be another one each time, estimated from a few data.
+    `density_at` gives the log-density of an iteration: it may be another one each time, estimated from a few data. With
+    `resample`, particles whose forward failed take the places of others.
 
     Every random number comes from (seed, iteration), and linear algebra runs on one thread, so that a run that was
     interrupted and resumed has the same samples to the last bit.
@@ -96,20 +98,25 @@ def run(
                 state_after, info = algorithm.step(
                     state, _remember(log_density, evaluated), stream(seed, iteration, Purpose.STEP)
                 )
+            except Interrupted:
+                status = "interrupted"
+                break
             except VIPError as error:
                 if isinstance(error, ForwardError):
                     kept = store.save_failed(iteration, to_model(evaluated[-1]))
                     error.saved = f"; iteration {iteration}, its models are in {kept}"
                 store.commit(iteration, "interrupted", state)
                 raise
+            failures = getattr(log_density, "failures", {})
+            if failures:
+                kept = store.save_failed(iteration, to_model(evaluated[-1]))
+                log.warning("%s; iteration %d, its models are in %s", ForwardError(failures), iteration, kept)
+                if resample and isinstance(algorithm, Resamples):
+                    state_after = algorithm.resample(state_after, sorted(failures), stream(seed, iteration, Purpose.RESAMPLE))
             state, done = state_after, iteration + 1
             if algorithm.is_chain and done > schedule.burn_in and (done - schedule.burn_in) % schedule.thin == 0:
                 store.append(done, to_model(algorithm.draw(state, 0, stream(seed, iteration, Purpose.DRAW))))
             seconds = time.perf_counter() - start
-            failures = getattr(log_density, "failures", {})
-            if failures:
-                kept = store.save_failed(iteration, to_model(evaluated[-1]))
-                log.warning("%s; held; iteration %d, its models are in %s", ForwardError(failures), iteration, kept)
             store.log_metrics(done, info, seconds, _more(log_density))
             tell(Progress(done, schedule.iterations, info, seconds))
             if time.monotonic() - saved > schedule.checkpoint_seconds:

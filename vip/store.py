@@ -8,6 +8,8 @@ Layout::
     checkpoint.h5      state of the algorithm and the number of iterations done
     metrics.jsonl      one line for each iteration
     run.log
+    job.json, job.sh, job.log, workers/    of a run that was submitted to a job scheduler
+    tls/               certificates of its workers, while it runs
 
 The checkpoint is the commit marker: it is written after the samples that precede it, to a temporary file that then takes the
 old one's place. Samples beyond it do not count and are made again. So a run killed at any moment continues from a state that
@@ -75,7 +77,8 @@ class Store:
             If there is one already and not `overwrite`, it is running, or the folder holds anything else.
         """
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)  # what is in it is the user's alone, unless the user opens it to others
         except OSError as error:
             raise StoreError(f"{path}: cannot be a run directory: {error.strerror}; choose another output") from error
         _check_free(path, overwrite)
@@ -158,7 +161,8 @@ class Store:
     def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float] | None = None) -> None:
         """Add a line on one iteration."""
         line = {"iteration": iteration, **info._asdict(), "seconds": round(seconds, 6), **(more or {})}
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        path = self.path / "metrics.jsonl"
+        with _explained(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, float]]:
@@ -169,17 +173,26 @@ class Store:
         lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a text file of the run directory, whole or not at all."""
+        with _explained(self.path / name):
+            _replace(self.path / name, text.encode())
+
     def save_failed(self, iteration: int, models: Floats) -> Path:
         """Keep the models (n, d) of an iteration whose forward failed, for the user to look at."""
         path = self.path / f"failed_models_{iteration}.npy"
-        np.save(path, models)
+        with _explained(path):
+            np.save(path, models)
         return path
 
     def _segments(self) -> list[Path]:
         return sorted((self.path / "samples").glob("*.h5"))
 
 
-OWN = ("provenance.json", "config.toml", "samples", "report", "metrics.jsonl", "run.log", "failed_models_*.npy", "*.part")
+OWN = (
+    *("provenance.json", "config.toml", "samples", "report", "metrics.jsonl", "run.log", "failed_models_*.npy", "*.part"),
+    *("job.json", "job.sh", "job.log", "workers", "tls"),
+)
 """What a run makes, beside its checkpoint and lock; nothing else is ever removed."""
 
 LOCK_TRIES = 10
@@ -283,12 +296,19 @@ def checksum(path: Path) -> str:
 def _new_h5(path: Path) -> Iterator[Any]:
     """An HDF5 file that appears under its name only when it is complete and on disk."""
     part = path.with_name(path.name + ".part")
-    try:
+    with _explained(path):
         with h5py.File(part, "w") as file:
             yield file
         _sync(part)
         part.replace(path)
         _sync(path.parent)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """A file that cannot be written is an error that says what to do."""
+    try:
+        yield
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error}; free some space and `vip resume` the run") from error
 

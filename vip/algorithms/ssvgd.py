@@ -7,13 +7,14 @@ is block-diagonal with blocks ``K / (n Q_kk)``, so that one Cholesky factor of K
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 
 from vip.algorithms.optimizers import Adam, Optimizer, OptimizerState, Schedule
+from vip.algorithms.resampling import take_places
 from vip.algorithms.stein_kernels import RBF, Metric, drift, inverse_variance, stein_direction
 from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
@@ -113,6 +114,10 @@ class SSVGD:
         noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng) / np.sqrt(metric)
         moved = x + epsilon * drift(x, gradient, K, bandwidth, metric) + noise
         return state._replace(particles=self.project(moved), iteration=state.iteration + 1, bandwidth=bandwidth, metric=metric)
+
+    def resample(self, state: SSVGDState, failed: Sequence[int], rng: np.random.Generator) -> SSVGDState:
+        """The state with the failed particles near others."""
+        return state._replace(particles=self.project(take_places(state.particles, failed, rng)))
 
     def draw(self, state: SSVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are n_particles samples, whatever n."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from vip.algorithms.optimizers import Optimizer, OptimizerState
+from vip.algorithms.resampling import take_places
 from vip.algorithms.stein_kernels import RBF, Metric, drift
 from vip.protocols import Floats, Info, LogDensity
 
@@ -61,6 +62,10 @@ class SVGD:
         optimizer, increment = self.optimizer.step(state.optimizer, direction)
         moved = self.project(x + increment)
         return SVGDState(moved, optimizer), Info(float(value.mean()), float(np.sqrt(np.mean((moved - x) ** 2))))
+
+    def resample(self, state: SVGDState, failed: Sequence[int], rng: np.random.Generator) -> SVGDState:
+        """The state with the failed particles near others."""
+        return state._replace(particles=self.project(take_places(state.particles, failed, rng)))
 
     def draw(self, state: SVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are all there is, whatever n."""

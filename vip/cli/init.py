@@ -21,5 +21,5 @@ def init(
     file = file or Path(f"{plugin}.toml")
     if file.exists() and not overwrite:
         raise StoreError(f"{file}: exists; name another file or use --overwrite")
-    file.write_text(starter(plugin).starter_config(), encoding="utf-8")
+    file.write_text(starter(plugin, "starter_config")(), encoding="utf-8")
     print(file)

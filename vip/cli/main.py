@@ -1,4 +1,4 @@
-"""The `vip` command and its exit codes: 0 done, 1 failed, 2 wrong input, 130 and 143 stopped by a signal and saved."""
+"""The `vip` command and its exit codes: 0 done, 1 failed, 2 wrong input, 75, 130 and 143 stopped by a signal and saved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vip.cli.cancel import cancel
 from vip.cli.check import check
 from vip.cli.data import data
 from vip.cli.doctor import doctor
@@ -19,6 +20,8 @@ from vip.cli.resume import resume
 from vip.cli.run import run
 from vip.cli.simulate import simulate
 from vip.cli.status import status
+from vip.cli.submit import submit
+from vip.dispatch.mpi import fail
 from vip.errors import VIPError
 
 app = typer.Typer(
@@ -40,7 +43,7 @@ def options(
         raise typer.Exit
 
 
-for command in (init, simulate, check, run, resume, status, report, export, data, plugins, doctor):
+for command in (init, simulate, check, run, resume, submit, status, cancel, report, export, data, plugins, doctor):
     app.command()(command)
 
 
@@ -49,8 +52,7 @@ def main() -> None:
     try:
         app()
     except VIPError as error:
-        print(f"vip: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        fail(f"vip: {error}", error.exit_code)
     except OSError as error:  # a path that cannot be read or written
         print(f"vip: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)

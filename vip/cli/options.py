@@ -10,4 +10,13 @@ import typer
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Configuration file.")]
 RunDirectory = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder that `vip run` made.")]
 PluginName = Annotated[str, typer.Argument(metavar="PLUGIN", help="Name of a forward plugin, see `vip plugins`.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Run directory.")]
+Dispatch = Annotated[
+    str | None,
+    typer.Option("--dispatch", help="Who evaluates the particles: auto, serial, local, slurm, sge, mpi or tls://host:port."),
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Worker processes, jobs or MPI ranks.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Use a tcp:// scheduler: anyone who reaches it can run code as you.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import vip
-from vip.cli.options import RunDirectory
+from vip import engines
+from vip.cli.messages import told
+from vip.cli.options import Dispatch, Insecure, RunDirectory, Workers
 from vip.cli.outcome import tell_outcome
 from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
+from vip.inversion import load_run
+from vip.store import Store
+from vip.submission import resumed_dispatch, with_options
 
 
-def resume(run_dir: RunDirectory) -> None:
-    """Continue a run that was stopped or killed; its samples will be those of a run that never was."""
-    with stop_on_signal() as stop, shown() as tell:
-        result = vip.resume(run_dir, tell, stop)
+def resume(run_dir: RunDirectory, dispatch: Dispatch = None, workers: Workers = None, insecure: Insecure = False) -> None:
+    """Continue a run that was stopped or killed, with the same engine or another; its samples will be the same."""
+    with stop_on_signal() as stop, told(), shown() as tell:
+        store = Store(run_dir)
+        problem = load_run(store)
+        settings = with_options(resumed_dispatch(store, dispatch), workers=workers, insecure=insecure or None)
+        settings = engines.choose(problem, settings)
+        if engines.serves_only(problem, settings):
+            return
+        result = vip.resume(run_dir, tell, stop, settings)
     tell_outcome(result, stop)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 import vip
-from vip.cli.options import ConfigFile, Overwrite
+from vip import engines
+from vip.cli.messages import told
+from vip.cli.options import ConfigFile, Dispatch, Insecure, Output, Overwrite, Workers
 from vip.cli.outcome import tell_outcome
 from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
+from vip.submission import with_options
 
 
 def run(
     config: ConfigFile,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run directory.")] = None,
+    output: Output = None,
     overwrite: Overwrite = False,
+    dispatch: Dispatch = None,
+    workers: Workers = None,
+    insecure: Insecure = False,
 ) -> None:
     """Run an inversion; Ctrl-C saves it, `vip resume` goes on."""
     problem = vip.load_problem(config)
-    with stop_on_signal() as stop, shown() as tell:
-        result = vip.run(problem, output, overwrite, tell, stop)
+    settings = with_options(problem.config.dispatch, kind=dispatch, workers=workers, insecure=insecure or None)
+    settings = engines.choose(problem, settings)
+    if engines.serves_only(problem, settings):
+        return
+    with stop_on_signal() as stop, told(), shown() as tell:
+        result = vip.run(problem, output, overwrite, tell, stop, settings)
     tell_outcome(result, stop)

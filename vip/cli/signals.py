@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to stop; the run saves itself and ends."""
+"""Ctrl-C, SIGTERM and a job scheduler's warning ask a run to stop; the run saves itself and ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+CONTINUE = 75
+"""Tells the job's script that the run is saved and not complete (EX_TEMPFAIL)."""
 
 
 class StopRequest:
@@ -19,22 +22,30 @@ class StopRequest:
         return self.signal is not None
 
     @property
+    def at_once(self) -> bool:
+        """Whether there is no time to finish an iteration: who sends SIGTERM sends SIGKILL next."""
+        return self.signal == signal.SIGTERM
+
+    @property
     def exit_code(self) -> int:
-        """128 plus the signal, as shells do; 0 without one."""
+        """128 plus the signal, as shells do; 0 without one; `CONTINUE` after the warning before a job's walltime."""
+        if self.signal == signal.SIGUSR1:
+            return CONTINUE
         return 128 + self.signal if self.signal else 0
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a request; a second one acts as usual, for those who cannot wait."""
+    """Turn SIGINT, SIGTERM and SIGUSR1 into a request; a second one acts as usual, for those who cannot wait."""
     request = StopRequest()
-    handled = (signal.SIGINT, signal.SIGTERM)
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     usual = {number: signal.getsignal(number) for number in handled}
 
     def ask(number: int, _frame: FrameType | None) -> None:
         request.signal = number
         for each in handled:
             signal.signal(each, usual[each])
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a scheduler may warn twice, and its usual effect is death
 
     for number in handled:
         signal.signal(number, ask)

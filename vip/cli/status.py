@@ -5,9 +5,11 @@ from __future__ import annotations
 from vip.cli.options import RunDirectory
 from vip.progress import run_status
 from vip.store import Store
+from vip.submission import queue_status
 
 
 def status(run_dir: RunDirectory) -> None:
-    """Say how far a run is and when it will be done."""
-    for name, value in run_status(Store(run_dir)).items():
+    """Say how far a run is and when it will be done, and of a submitted one, what its scheduler says."""
+    store = Store(run_dir)
+    for name, value in (run_status(store) | queue_status(store)).items():
         print(f"{name:>22}  {value}")

@@ -37,18 +37,25 @@ class Serial:
     def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
         """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all."""
         start = time.perf_counter()
+        failures: dict[int, str] = {}
         try:
-            log_likelihood, gradient = self._call(models, blocks)
+            values, gradients = self._call(models, blocks)
         except Exception as error:  # a user's forward may raise anything
-            log_likelihood, gradient, failures = self._one_by_one(models, blocks, error)
-        else:
-            failures = _wrong_shape(np.shape(log_likelihood), np.shape(gradient), models.shape)
-        return Evaluation(log_likelihood, gradient, time.perf_counter() - start, failures)
+            if isinstance(error, ForwardError) and error.others is not None:
+                (values, gradients), failures = error.others, error.reasons
+            else:
+                values, gradients, failures = self._one_by_one(models, blocks, error)
+        return Evaluation(values, gradients, time.perf_counter() - start, failures)
 
     def _call(self, models: Floats, blocks: Sequence[int] | None) -> tuple[Floats, Floats]:
         if blocks is not None and isinstance(self.forward, DataBlocks):
-            return self.forward(models, blocks)
-        return self.forward(models)
+            values, gradients = self.forward(models, blocks)
+        else:
+            values, gradients = self.forward(models)
+        if np.shape(values) != models.shape[:1] or np.shape(gradients) != models.shape:
+            shapes = f"{np.shape(values)} and {np.shape(gradients)}, expected {models.shape[:1]} and {models.shape}"
+            raise ValueError(f"returned shapes {shapes}")
+        return values, gradients
 
     def _one_by_one(
         self, models: Floats, blocks: Sequence[int] | None, error: Exception
@@ -69,9 +76,3 @@ class Serial:
 def available_cores() -> int:
     """Cores that this process may use, at least 1."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _wrong_shape(value: tuple[int, ...], gradient: tuple[int, ...], models: tuple[int, ...]) -> dict[int, str]:
-    if value == models[:1] and gradient == models:
-        return {}
-    return {0: f"returned shapes {value} and {gradient}, expected {models[:1]} and {models}"}

@@ -90,7 +90,9 @@ def summary(findings: Findings) -> dict[str, str]:
     }
     failures = sum(int(m.get("failures", 0)) for m in result.store.metrics())
     if failures:
-        rows["Failures"] = f"{failures:,} evaluations failed; their particles were held, see run.log"
+        rows["Failures"] = (
+            f"{failures:,} evaluations failed, on_failure = {result.problem.config.run.on_failure!r}; see run.log"
+        )
     if len(seconds):
         rows["Time"] = f"{_duration(seconds.sum())}; {np.median(seconds):.3g} s an iteration (median)"
     if findings.sampled:

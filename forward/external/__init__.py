@@ -1,0 +1,5 @@
+"""Forward + adjoint programs in any language: each particle is one run of the program."""
+
+from forward.external.plugin import External
+
+__all__ = ["External"]

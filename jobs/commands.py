@@ -1,0 +1,99 @@
+"""The schedulers' own programs: called without a shell, and what they refuse said in their words."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from jobs.contract import QueuedJob
+from vip.errors import SchedulerError
+
+PATIENCE = 120
+"""How long a scheduler may take to answer (s)."""
+
+
+def call(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """What a program prints.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    environment : mapping, optional
+        Laid over this process's.
+
+    Raises
+    ------
+    SchedulerError
+        It is missing, fails, or does not answer.
+    """
+    program = command[0]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+        )
+    except FileNotFoundError as error:
+        raise SchedulerError(f"{program}: not found on this machine; is this a node from which jobs are submitted?") from error
+    except OSError as error:
+        raise SchedulerError(f"{program}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise SchedulerError(f"{program}: no answer in {PATIENCE} s") from error
+    if done.returncode:
+        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        raise SchedulerError(f"{program}: {said or f'failed with code {done.returncode}'}")
+    return done.stdout
+
+
+def end(command: Sequence[str], ids: Sequence[str], queued: Callable[[], Iterable[QueuedJob]]) -> None:
+    """Call a program that ends jobs, and pass over what it says of those that have just ended by themselves.
+
+    Raises
+    ------
+    SchedulerError
+        It fails, and one of the jobs is still queued.
+    """
+    if not ids:
+        return
+    try:
+        call([*command, *ids])
+    except SchedulerError:
+        if any(job.id in ids and job.state != "ending" for job in queued()):
+            raise
+
+
+def user_name() -> str:
+    """Of whoever this process runs as, whatever $USER says.
+
+    Raises
+    ------
+    SchedulerError
+        The system has no name for that user.
+    """
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError as error:
+        raise SchedulerError(f"user {os.getuid()} has no name on this machine") from error
+
+
+def write_script(script: str, run_dir: Path) -> Path:
+    """RUN_DIR/job.sh, for its owner only."""
+    file = run_dir.resolve() / "job.sh"
+    try:
+        with open(file, "w", encoding="utf-8", errors="surrogateescape", opener=_private) as stream:
+            stream.write(script)
+        file.chmod(0o700)
+    except OSError as error:
+        raise SchedulerError(f"{file}: cannot be written: {error.strerror}") from error
+    return file
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o700)

@@ -1,0 +1,116 @@
+"""Grid Engine: qsub, qstat, qdel."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jobs.commands import call, end, user_name, write_script
+from jobs.contract import QueuedJob
+from jobs.resources import Resources, parse_memory
+from jobs.script import Dialect, checked_name, driver_body, opening
+from jobs.site import Site
+from jobs.workers import WorkerJobs
+from vip.errors import ConfigError, SchedulerError
+
+DIALECT = Dialect(job_id="JOB_ID", requeue="exit 99")
+"""A job that exits with 99 goes back into the queue (qsub(1), -r)."""
+
+
+def driver_script(name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0) -> str:
+    """See `jobs.contract.Scheduler`. The ranks are on one node, if the site's parallel environment is of that kind."""
+    slots = ranks * resources.cores if ranks else site.driver_cores
+    memory = ranks * resources.memory if ranks else parse_memory(site.driver_memory)
+    warned = ["-notify", "-r y", f"-l s_rt={resources.walltime - site.warning}"]
+    header = _header(checked_name(name), slots, memory, warned, resources, site)
+    body = driver_body(command, resources.walltime, site, ranks, DIALECT)
+    return "\n".join(["#!/bin/bash", header, "", opening(run_dir, "job.log", site), "", body])
+
+
+def _header(name: str, slots: int, memory: int, options: list[str], resources: Resources, site: Site) -> str:
+    """Lines of directives.
+
+    -S, since a queue's own shell may be any; -V as SLURM does it, since a driver has to find qsub, and mpirun.
+    """
+    if site.qos:
+        raise ConfigError("qos", site.qos, "Grid Engine has none")
+    who = {"-q": resources.queue, "-A": resources.account, "-P": resources.project}
+    lines = [f"-N {name}", "-S /bin/bash", "-V", "-j y", "-o /dev/null", f"-l h_rt={resources.walltime}", *options]
+    lines += [f"{option} {_directive(value, option)}" for option, value in who.items() if value is not None]
+    if slots > 1:
+        lines += [f"-pe {_directive(site.parallel_environment, 'parallel_environment')} {slots}"]
+    if site.memory_resource:  # of each slot
+        lines += [f"-l {_directive(site.memory_resource, 'memory_resource')}={math.ceil(memory / slots / 1024**2)}M"]
+    return "\n".join(f"#$ {line}" for line in [*lines, *site.directives])
+
+
+def _directive(value: str, key: str) -> str:
+    """What qsub reads verbatim: it strips quotes in a directive and cuts it at #, and names with spaces are not accepted."""
+    if not re.fullmatch(r"[^\s\"'\\#/]+", value) or value.startswith("-"):
+        raise ConfigError(key, value, "Grid Engine has no names with spaces, quotes, \\, # or /")
+    return value
+
+
+def submit(script: str, run_dir: Path) -> str:
+    """See `jobs.contract.Scheduler`."""
+    file = write_script(script, run_dir)
+    said = call(["qsub", "-terse", str(file)]).split()
+    if not said or not said[-1].isdigit():
+        raise SchedulerError(f"qsub: no job id in its answer: {' '.join(said)}")
+    return said[-1]
+
+
+def queued(name: str) -> list[QueuedJob]:
+    """See `jobs.contract.Scheduler`."""
+    out = call(["qstat", "-xml", "-u", user_name()])
+    try:
+        listed = [_queued(job) for job in ElementTree.fromstring(out).iter("job_list")]
+    except (ElementTree.ParseError, KeyError) as error:
+        raise SchedulerError(f"qstat: its answer cannot be read: {error}") from error
+    found = [job for job in listed if job.name in (name, f"{name}-worker")]
+    return sorted(found, key=lambda job: (job.name, int(job.id)))
+
+
+def _queued(job: ElementTree.Element) -> QueuedJob:
+    """A waiting job has a time of submission, a running one a time of start."""
+    fields = {field.tag: field.text or "" for field in job}
+    time = fields.get("JAT_start_time") or fields.get("JB_submission_time")
+    since = datetime.fromisoformat(time) if time else None
+    return QueuedJob(fields["JB_job_number"], fields["JB_name"], _state(fields["state"]), since)
+
+
+def _state(letters: str) -> str:
+    """Ours for Grid Engine's letters (qstat(1)), of which a job has several; R is of one that was requeued."""
+    words = {"E": "error", "d": "ending", "h": "held", "s": "suspended", "S": "suspended", "T": "suspended"}
+    words |= {"q": "pending", "w": "pending", "r": "running", "t": "running"}
+    return next((word for letter, word in words.items() if letter in letters), letters)
+
+
+def cancel(name: str) -> list[str]:
+    """See `jobs.contract.Scheduler`. A running driver has as long as its queue's ``notify`` says, 60 s by default."""
+    ids = [job.id for job in queued(name) if job.state != "ending"]
+    end(["qdel"], ids, lambda: queued(name))
+    return ids
+
+
+def worker_cluster(
+    name: str, run_dir: Path, resources: Resources, site: Site, security: Any, processes: int, **options: Any
+) -> Any:
+    """See `jobs.contract.Scheduler`."""
+    return _workers(name, run_dir, resources, site, processes).cluster(security, queued, **options)
+
+
+def worker_script(name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None) -> str:
+    """See `jobs.contract.Scheduler`."""
+    return _workers(name, run_dir, resources, site, processes).script(security)
+
+
+def _workers(name: str, run_dir: Path, resources: Resources, site: Site, processes: int) -> WorkerJobs:
+    """A worker that died is replaced by its cluster, so Grid Engine need not run it again."""
+    header = _header(f"{checked_name(name)}-worker", resources.cores, resources.memory, ["-r n"], resources, site)
+    return WorkerJobs("SGE", header, DIALECT.job_id, name, run_dir, resources, site, processes)

@@ -1,0 +1,139 @@
+"""SLURM: sbatch, squeue, scancel, scontrol."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jobs.commands import call, end, write_script
+from jobs.contract import QueuedJob
+from jobs.resources import Resources, parse_memory
+from jobs.script import Dialect, checked_name, driver_body, opening
+from jobs.site import Site
+from jobs.workers import WorkerJobs
+from vip.errors import ConfigError
+
+DIALECT = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
+
+STATES = {
+    "PENDING": "pending",
+    "CONFIGURING": "pending",
+    "RUNNING": "running",
+    "COMPLETING": "ending",
+    "SUSPENDED": "suspended",
+}
+"""Ours for SLURM's; others are SLURM's own word."""
+
+HOLDS = {"JobHeldUser", "JobHeldAdmin"}
+"""Reasons for which a pending job is held."""
+
+FIELDS = "%i|%j|%T|%r|%S|%V"
+"""Of squeue: id, name, state, reason, time of start, time of submission. None of them can hold a bar: names are ours."""
+
+
+def driver_script(name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0) -> str:
+    """See `jobs.contract.Scheduler`."""
+    minutes = math.ceil(resources.walltime / 60)  # SLURM's own resolution
+    if ranks:
+        share = math.ceil(resources.memory / resources.cores)  # --mem is of a node, and SLURM chooses how many there are
+        size = _size(ranks, resources.cores, "mem-per-cpu", share)
+    else:
+        size = [*_size(1, site.driver_cores, "mem", parse_memory(site.driver_memory)), "--nodes=1"]
+    options = [f"--signal=B:USR1@{site.warning}", "--requeue"]
+    parts = ["#!/bin/bash", _header(checked_name(name), [*size, f"--time={minutes}", *options], resources, site), ""]
+    parts += [opening(run_dir, "job.log", site)]
+    if ranks:  # srun does not take it from the allocation since SLURM 22.05
+        parts += [f"export SRUN_CPUS_PER_TASK={resources.cores}"]
+    return "\n".join([*parts, "", driver_body(command, minutes * 60, site, ranks, DIALECT)])
+
+
+def _size(tasks: int, cores: int, memory_option: str, memory: int) -> list[str]:
+    return [f"--ntasks={tasks}", f"--cpus-per-task={cores}", f"--{memory_option}={math.ceil(memory / 1024**2)}M"]
+
+
+def _header(name: str, options: list[str], resources: Resources, site: Site) -> str:
+    """Lines of directives."""
+    if resources.project:
+        raise ConfigError("project", resources.project, "SLURM has accounts, not projects: set account")
+    who = {"partition": resources.queue, "account": resources.account, "qos": site.qos}
+    options = [f"--job-name={name}", "--output=/dev/null", *options]
+    options += [f"--{key}={_directive(value)}" for key, value in who.items() if value is not None]
+    return "\n".join(f"#SBATCH {option}" for option in [*options, *site.directives])
+
+
+def _directive(value: str) -> str:
+    """Quoted as sbatch reads it: a backslash takes the next character literally (src/sbatch/opt.c, _get_argument)."""
+    if re.fullmatch(r"[\w@%+=:,./-]+", value, re.ASCII):
+        return value
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def submit(script: str, run_dir: Path) -> str:
+    """See `jobs.contract.Scheduler`."""
+    file = write_script(script, run_dir)
+    return call(["sbatch", "--parsable", str(file)]).strip().split(";")[0]  # "id;cluster" where there are several
+
+
+def queued(name: str) -> list[QueuedJob]:
+    """See `jobs.contract.Scheduler`."""
+    names = f"--name={name},{name}-worker"
+    out = call(
+        ["squeue", "--noheader", f"--user={os.getuid()}", names, f"--format={FIELDS}"], {"SLURM_TIME_FORMAT": "standard"}
+    )
+    found = [_queued(line.split("|")) for line in out.splitlines() if line.count("|") == FIELDS.count("|")]
+    return sorted(found, key=lambda job: (job.name, int(job.id)))
+
+
+def _queued(fields: list[str]) -> QueuedJob:
+    number, name, state, reason, start, submitted = (field.strip() for field in fields)
+    ours = STATES.get(state, state.lower())
+    waiting = ours == "pending"
+    if waiting and reason in HOLDS:
+        ours = "held"
+    return QueuedJob(number, name, ours, _time(submitted if waiting else start))
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # "N/A"
+        return None
+
+
+def cancel(name: str) -> list[str]:
+    """See `jobs.contract.Scheduler`.
+
+    A running driver's script alone is signalled, and gives the driver the site's warning time. A plain scancel signals every
+    process at once, mpirun and its ranks too, and kills them after the cluster's KillWait, which is often 30 s.
+    """
+    found = [job for job in queued(name) if job.state != "ending"]
+    saving = [job.id for job in found if job.name == name and job.state == "running"]
+    others = [job.id for job in found if job.id not in saving]
+    end(["scancel", "--batch", "--signal=TERM"], saving, lambda: queued(name))
+    end(["scancel"], others, lambda: queued(name))
+    return saving + others
+
+
+def worker_cluster(
+    name: str, run_dir: Path, resources: Resources, site: Site, security: Any, processes: int, **options: Any
+) -> Any:
+    """See `jobs.contract.Scheduler`."""
+    return _workers(name, run_dir, resources, site, processes).cluster(security, queued, **options)
+
+
+def worker_script(name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None) -> str:
+    """See `jobs.contract.Scheduler`."""
+    return _workers(name, run_dir, resources, site, processes).script(security)
+
+
+def _workers(name: str, run_dir: Path, resources: Resources, site: Site, processes: int) -> WorkerJobs:
+    """A worker that died is replaced by its cluster, so SLURM need not requeue it."""
+    size = [*_size(1, resources.cores, "mem", resources.memory), "--nodes=1"]
+    options = [*size, f"--time={math.ceil(resources.walltime / 60)}", "--no-requeue"]
+    header = _header(f"{checked_name(name)}-worker", options, resources, site)
+    return WorkerJobs("SLURM", header, DIALECT.job_id, name, run_dir, resources, site, processes)

@@ -1,0 +1,25 @@
+"""What a run has to say besides its progress: warnings, and where its workers and dashboard are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TELL = ("vip.dispatch.clusters", "vip.dispatch.mpi")
+"""Whose plain messages are for the user too; all others are for the log file of the run."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show messages on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("vip: %(message)s"))
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in TELL)
+    root = logging.getLogger("vip")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)

@@ -1,0 +1,98 @@
+"""Dask clusters that a run starts or finds, each with a client that reaches its workers directly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vip.dispatch import certificates
+from vip.errors import DispatchError
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.security import Security
+
+log = logging.getLogger(__name__)
+
+DASK_SETTINGS: Mapping[str, object] = {
+    # A worker whose forward holds the interpreter's lock cannot say that it lives; `timeout` is for those that hang.
+    "distributed.scheduler.worker-ttl": "15 minutes",
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.admin.low-level-log-length": 100,
+}
+
+
+@contextmanager
+def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[Client]:
+    """Worker processes on this machine, which other users of it cannot reach: their connections ask for a certificate.
+
+    Parameters
+    ----------
+    workers : int
+    memory : int, optional
+        Bytes that a worker may use before it is restarted; without it an equal share of the machine's.
+    dashboard : str, optional
+        Address of Dask's dashboard.
+    """
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({**DASK_SETTINGS, "distributed.worker.preload": ["vip.dispatch.preload"]}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=memory or "auto",
+            protocol="tls://",
+            security=certificates.in_memory(),
+            dashboard_address=dashboard_address(dashboard),
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        _client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def queued(cluster: Any, workers: int) -> Iterator[Client]:
+    """Workers that are jobs of a dask-jobqueue cluster; `workers` of them are wanted."""
+    with cluster, _client(cluster) as client:
+        cluster.scale(jobs=workers)
+        yield client
+
+
+@contextmanager
+def remote(address: str, security: Security | None) -> Iterator[Client]:
+    """A scheduler that runs elsewhere, with whatever workers it has."""
+    import dask
+
+    with dask.config.set(DASK_SETTINGS):
+        try:
+            client = _client(address, security=security, timeout="20s")
+        except (OSError, ValueError, TypeError) as error:
+            raise DispatchError(f"dispatch: {address}: cannot be reached: {error}") from error
+        with client:
+            yield client
+
+
+def run_security(run_dir: Path) -> Security:
+    """The certificate of a run whose workers are on other machines; see `certificates.made_for_run`."""
+    return certificates.made_for_run(run_dir / "tls")
+
+
+def dashboard_address(wanted: str | None) -> str | None:
+    """Where Dask's dashboard is to listen; nowhere if bokeh, which draws it, is not installed."""
+    return wanted if find_spec("bokeh") else None
+
+
+def _client(place: Any, **options: Any) -> Client:
+    from distributed import Client
+
+    client = Client(place, direct_to_workers=True, **options)
+    if find_spec("bokeh") and client.dashboard_link:
+        log.info("Dask's dashboard: %s", client.dashboard_link)
+    return client

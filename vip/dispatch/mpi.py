@@ -1,0 +1,262 @@
+"""Particles on MPI ranks: rank 0 runs the algorithm and evaluates too, the others only evaluate."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from vip.dispatch.serial import Serial
+from vip.dispatch.shares import Indices, Shares, as_slice
+from vip.errors import DispatchError, Interrupted
+from vip.protocols import Evaluation, Floats, Forward
+
+log = logging.getLogger(__name__)
+
+LAUNCHED = (
+    ("PMI_RANK", "PMI_SIZE"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMIX_RANK", "PMIX_SIZE"),
+    ("MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+)
+"""Where launchers tell a process its rank and their number."""
+
+HEAD, BODY = 1, 2
+"""Tags: a task or answer, and the array that follows it."""
+
+SPIN_SECONDS, NAP_SECONDS = 1e-3, 1e-4
+"""How long to look for a message without sleeping, and then how long to sleep between two looks: a core that waits is free."""
+
+
+FIRST_RANK_SECONDS = 2.0
+"""What rank 0 gets to tell an error that the others met too."""
+
+
+class Task(NamedTuple):
+    """What rank 0 sends ahead of the models (n, d)."""
+
+    shape: tuple[int, int]
+    blocks: Sequence[int] | None
+
+
+def fail(message: str, exit_code: int) -> None:
+    """Say what went wrong and end the process; of several ranks, which mostly meet the same error, the first one says it.
+
+    All ranks end, also those that met no error and would wait for this one for ever.
+    """
+    comm = None
+    if launched_as()[1] > 1:
+        with contextlib.suppress(DispatchError):
+            comm = world()
+    if comm is not None and comm.rank > 0:
+        time.sleep(FIRST_RANK_SECONDS)
+    if comm is not None or launched_as()[0] == 0:
+        print(message, file=sys.stderr, flush=True)
+    if comm is not None:
+        comm.Abort(exit_code)
+    sys.exit(exit_code)
+
+
+def launched_as() -> tuple[int, int]:
+    """Rank and number of ranks that a launcher, such as mpirun, gave to this process; (0, 1) without one."""
+    for rank, size in LAUNCHED:
+        if rank in os.environ:
+            return int(os.environ[rank]), int(os.environ.get(size, 1))
+    return 0, 1
+
+
+def world() -> Any:
+    """MPI's communicator of all ranks.
+
+    Raises
+    ------
+    DispatchError
+        If there is no MPI, or each process of several is alone in a world of its own.
+    """
+    try:
+        import mpi4py
+
+        mpi4py.rc.thread_level = "funneled"  # only the main thread communicates
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise DispatchError(
+            f"dispatch: mpi: {str(error).splitlines()[0]}; install it with pip install 'vip-inversion[mpi]', and load"
+            " your site's MPI or pip install mpich"
+        ) from error
+    _, launched = launched_as()
+    if launched > 1 and MPI.COMM_WORLD.size == 1:
+        library = MPI.Get_library_version().splitlines()[0].strip("\x00 ")
+        raise DispatchError(
+            f"dispatch: mpi: {launched} processes were launched, but each is alone: mpirun is not of the MPI that mpi4py uses"
+            f" ({library}); launch with that one's mpirun, see `vip doctor`"
+        )
+    return MPI.COMM_WORLD
+
+
+class MPIRanks:
+    """Hands groups of particles to whichever rank is free; rank 0 evaluates in a thread beside.
+
+    Parameters
+    ----------
+    forward : Forward
+        Rank 0's own; the other ranks have theirs, see `serve`.
+    threads : int
+        Of rank 0, for a forward that runs its own; 0 means as many as it may use.
+    batch : int
+        Particles that the forward evaluates at the price of one.
+    timeout : float, optional
+        Seconds that the evaluation of one particle may take.
+    leave : callable
+        Asked while waiting; when it says so the evaluation is given up. Some launchers send SIGTERM when a rank was lost, and
+        SIGKILL a second later: that is the time to save the run.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        threads: int = 0,
+        batch: int = 1,
+        timeout: float | None = None,
+        leave: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.comm, self.timeout, self._leave = world(), timeout, leave
+        self._serial, self._shares = Serial(forward, threads), Shares(batch)
+        self._running: dict[int, tuple[Indices, Call]] = {}
+        self._own = ThreadPoolExecutor(1, thread_name_prefix="rank-0")
+
+    def __enter__(self) -> Self:
+        log.info("MPI: %d ranks; if one is lost, mpirun ends the run and `vip resume` goes on", self.comm.size)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._own.shutdown(wait=not self._running, cancel_futures=True)
+        if self._running:  # a rank that does not answer cannot be told to end, and would keep the others from ending
+            atexit.register(self.comm.Abort, 1)
+            return
+        for rank in range(1, self.comm.size):
+            self.comm.send(None, rank, HEAD)
+
+    @property
+    def workers(self) -> int:
+        """Ranks that evaluate."""
+        return int(self.comm.size)
+
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all.
+
+        Raises
+        ------
+        DispatchError
+            If a rank does not answer in time.
+        Interrupted
+            If `leave` says so.
+        """
+        start = time.perf_counter()
+        result = Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
+        todo = deque(self._shares.groups(len(models), self.comm.size))
+        running = self._running
+        while todo or running:
+            for rank in reversed(range(self.comm.size)):  # rank 0 last: it is busy with the others
+                if todo and rank not in running:
+                    group = todo.popleft()
+                    running[rank] = group, self._call(rank, models[as_slice(group)], blocks)
+            _wait(lambda: any(call.done() for _, call in running.values()) or self._hopeless())
+            for rank in [rank for rank, (_, call) in running.items() if call.done()]:
+                group, call = running.pop(rank)
+                self._take(group, call.result(), result)
+        return result._replace(seconds=time.perf_counter() - start)
+
+    def _call(self, rank: int, models: Floats, blocks: Sequence[int] | None) -> Call:
+        if rank == 0:
+            return Call(None, 0, models.shape, self._own.submit(self._serial.evaluate, models, blocks))
+        models = np.ascontiguousarray(models)
+        self.comm.send(Task(models.shape, blocks), rank, HEAD)
+        self.comm.Send(models, rank, BODY)
+        return Call(self.comm, rank, models.shape)
+
+    def _take(self, group: Indices, evaluation: Evaluation, result: Evaluation) -> None:
+        where = as_slice(group)
+        result.log_likelihood[where], result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
+        result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
+        self._shares.learn(group, evaluation.seconds)
+
+    def _hopeless(self) -> bool:
+        """Raise if the run is to end now, or a rank takes too long."""
+        if self._leave():
+            raise Interrupted("dispatch: mpi: told to end")
+        now = time.monotonic()
+        for rank, (group, call) in self._running.items():
+            if self.timeout and now - call.since > self.timeout * len(group):
+                raise DispatchError(
+                    f"dispatch: mpi: rank {rank} gave no answer within {self.timeout:g} s a particle; MPI cannot go on without"
+                    " it: `vip resume` the run with fresh ranks"
+                )
+        return False
+
+
+class Call:
+    """A group that a rank is evaluating."""
+
+    def __init__(self, comm: Any, rank: int, shape: tuple[int, ...], own: Future[Evaluation] | None = None) -> None:
+        self.comm, self.rank, self.shape, self.own, self.since = comm, rank, shape, own, time.monotonic()
+
+    def done(self) -> bool:
+        """Whether its answer is here."""
+        return self.own.done() if self.own else bool(self.comm.Iprobe(self.rank, HEAD))
+
+    def result(self) -> Evaluation:
+        """The answer."""
+        if self.own:
+            return self.own.result()
+        evaluation: Evaluation = self.comm.recv(source=self.rank, tag=HEAD)
+        gradient = np.empty(self.shape)
+        self.comm.Recv(gradient, self.rank, BODY)
+        return evaluation._replace(gradient=gradient)
+
+
+def serve(forward: Forward, threads: int = 0) -> None:
+    """What a rank other than 0 does: evaluate what comes, until rank 0 says that is all."""
+    comm = world()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # mpirun sends them to all ranks; rank 0 heeds them
+        signal.signal(number, signal.SIG_IGN)
+    serial = Serial(forward, threads)
+    try:
+        with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+            while (task := _receive(comm)) is not None:
+                _answer(comm, serial, task)
+    except BaseException:
+        log.exception("rank %d", comm.rank)
+        comm.Abort(1)
+
+
+def _receive(comm: Any) -> Any:
+    _wait(lambda: comm.Iprobe(0, HEAD))
+    return comm.recv(source=0, tag=HEAD)
+
+
+def _answer(comm: Any, serial: Serial, task: Task) -> None:
+    models = np.empty(task.shape)
+    comm.Recv(models, 0, BODY)
+    evaluation = serial.evaluate(models, task.blocks)
+    comm.send(evaluation._replace(gradient=np.zeros((0, 0))), 0, HEAD)
+    comm.Send(np.ascontiguousarray(evaluation.gradient, dtype=np.float64), 0, BODY)
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    """Wait without keeping a core busy."""
+    start = time.perf_counter()
+    while not until():
+        if time.perf_counter() - start > SPIN_SECONDS:
+            time.sleep(NAP_SECONDS)

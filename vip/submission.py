@@ -1,0 +1,185 @@
+"""Runs as jobs of a scheduler: submitted, looked at, cancelled.
+
+A run directory that was submitted has a ``job.json``: its scheduler, the job's id and name, and the dispatch settings with
+which the job resumes the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+import jobs
+from jobs.contract import QueuedJob
+from vip.config import DispatchSettings, load_config
+from vip.dispatch import certificates
+from vip.engines import asked_of_scheduler, job_name, processes_of_job
+from vip.errors import ConfigError, SchedulerError, StoreError
+from vip.inversion import output_directory
+from vip.problem import Problem
+from vip.store import Store, provenance
+
+PATIENCE = 5
+"""Allocations that may end, one after another, before an iteration is done."""
+
+
+class Submitted(NamedTuple):
+    """What `submit` made."""
+
+    job_id: str
+    run_dir: Path
+
+
+def new_run(problem: Problem, output: Path | None, overwrite: bool = False) -> Store:
+    """A run directory in which nothing has been done yet; a job resumes it from there.
+
+    Raises
+    ------
+    StoreError
+        If the directory cannot be used.
+    """
+    text = problem.path.read_text(encoding="utf-8")
+    made_from = provenance(problem.config.seed, problem.path, problem.inputs)
+    return Store.create(output_directory(problem, output), text, made_from, overwrite)
+
+
+def submit(store: Store, scheduler: str, dispatch: DispatchSettings) -> Submitted:
+    """Submit a job that resumes a run until it is complete, with workers as `dispatch` says.
+
+    Raises
+    ------
+    SchedulerError
+        If there is no such scheduler, it refuses, or it already has a job of this run.
+    """
+    module, name = jobs.scheduler(scheduler), job_name(store.path)
+    if module.queued(name):
+        raise SchedulerError(f"{store.path}: {scheduler} has a job of it already; see `vip status`, or `vip cancel` it")
+    script = driver_script(store.path, scheduler, dispatch)
+    job: dict[str, Any] = {"scheduler": scheduler, "name": name, "id": None, "starts": []}
+    job["dispatch"] = dispatch.model_dump(mode="json", exclude_defaults=True)
+    _write(store, job)
+    job["id"] = module.submit(script, store.path.resolve())
+    _write(store, job)
+    return Submitted(job["id"], store.path)
+
+
+def driver_script(run_dir: Path, scheduler: str, dispatch: DispatchSettings) -> str:
+    """The script of a run's job."""
+    site, asked = asked_of_scheduler(dispatch)
+    run_dir = run_dir.resolve()
+    command = [sys.executable, "-m", "vip", "resume", str(run_dir), "--dispatch", dispatch.kind]
+    ranks = asked.workers if dispatch.kind == "mpi" else 0
+    return jobs.scheduler(scheduler).driver_script(job_name(run_dir), command, run_dir, asked, site, ranks)
+
+
+def worker_script(problem: Problem, run_dir: Path, dispatch: DispatchSettings) -> str:
+    """The script of a worker's job, but for the address of the driver."""
+    site, asked = asked_of_scheduler(dispatch)
+    run_dir, processes = run_dir.resolve(), processes_of_job(problem, asked)
+    security = certificates.expected_in(run_dir / "tls")
+    return jobs.scheduler(dispatch.kind).worker_script(job_name(run_dir), run_dir, asked, site, processes, security)
+
+
+def cancel(store: Store) -> list[str]:
+    """Cancel a run's job and its workers; ids of those that there were.
+
+    Raises
+    ------
+    StoreError
+        If the run was not submitted.
+    SchedulerError
+        If its scheduler cannot be reached.
+    """
+    job = _job(store)
+    if job is None:
+        raise StoreError(f"{store.path}: was not submitted to a scheduler; stop it with Ctrl-C or kill where it runs")
+    return jobs.scheduler(job["scheduler"]).cancel(job["name"])
+
+
+def queue_status(store: Store) -> dict[str, str]:
+    """Queue state of a submitted run's job and workers, as text by name; nothing for another run."""
+    job = _job(store)
+    if job is None:
+        return {}
+    queued = jobs.scheduler(job["scheduler"]).queued(job["name"])
+    drivers = [entry for entry in queued if entry.name == job["name"]]
+    workers = Counter(entry.state for entry in queued if entry.name != job["name"])
+    rows = {"job": f"{job['scheduler']} {job['id']}: {_state(drivers)}"}
+    if job["dispatch"].get("kind") != "mpi":
+        rows["workers"] = ", ".join(f"{number} {state}" for state, number in sorted(workers.items())) or "none"
+    return rows
+
+
+def resumed_dispatch(store: Store, kind: str | None) -> DispatchSettings:
+    """Dispatch settings of a run that goes on: those of its configuration, or of its job where that resumes it.
+
+    Raises
+    ------
+    SchedulerError
+        If the job was started anew several times and has not come further: it would do so for ever.
+    """
+    job, configured = _job(store), load_config(store.path / "config.toml").dispatch
+    if kind is None:
+        return configured
+    if job is None or job["dispatch"].get("kind") != kind:
+        return with_options(configured, kind=kind)
+    _note_start(store, job)
+    return DispatchSettings(**job["dispatch"])
+
+
+def with_options(settings: DispatchSettings, **options: Any) -> DispatchSettings:
+    """The settings with the options that were given (not None) in their place; paths among them are made absolute.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is wrong.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    given |= {key: value.resolve() for key, value in given.items() if isinstance(value, Path)}
+    try:
+        return DispatchSettings(**(settings.model_dump() | given))
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key, cause = str(detail["loc"][0]), detail.get("ctx", {}).get("error")
+        remedy = cause.remedy if isinstance(cause, ConfigError) else detail["msg"]
+        raise ConfigError("--dispatch" if key == "kind" else f"--{key}", detail["input"], remedy) from error
+
+
+def _note_start(store: Store, job: dict[str, Any]) -> None:
+    """Remember at which iteration a job's command starts, each time that its scheduler starts it."""
+    if not {"SLURM_JOB_ID", "JOB_ID"} & set(os.environ):
+        return
+    checkpoint = store.checkpoint()
+    at = checkpoint.iteration if checkpoint else 0
+    starts = [*job["starts"], at][-PATIENCE:]
+    if starts == [at] * PATIENCE:
+        raise SchedulerError(
+            f"{store.path}: {PATIENCE} allocations ended without a single iteration: give it a longer walltime or more workers"
+        )
+    _write(store, {**job, "starts": starts})
+
+
+def _state(drivers: list[QueuedJob]) -> str:
+    if not drivers:
+        return "no longer known to the scheduler"
+    since = drivers[0].since
+    return drivers[0].state + (f" since {since:%Y-%m-%d %H:%M:%S}" if since else "")
+
+
+def _job(store: Store) -> dict[str, Any] | None:
+    path = store.path / "job.json"
+    if not path.is_file():
+        return None
+    job: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return job
+
+
+def _write(store: Store, job: dict[str, Any]) -> None:
+    store.write_text("job.json", json.dumps(job, indent=2))
