@@ -36,16 +36,21 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Turn SIGINT, SIGTERM and SIGUSR1 into a request; a second one acts as usual, for those who cannot wait."""
+    """Turn SIGINT, SIGTERM and SIGUSR1 into a request.
+
+    A second Ctrl-C acts as usual, for those who cannot wait. The others may come twice, from a scheduler and from the script
+    of its job, and their usual effect would be the end of a process that is saving itself.
+    """
     request = StopRequest()
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     usual = {number: signal.getsignal(number) for number in handled}
 
     def ask(number: int, _frame: FrameType | None) -> None:
         request.signal = number
-        for each in handled:
-            signal.signal(each, usual[each])
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a scheduler may warn twice, and its usual effect is death
+        signal.signal(signal.SIGINT, usual[signal.SIGINT])
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        if number == signal.SIGTERM:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     for number in handled:
         signal.signal(number, ask)

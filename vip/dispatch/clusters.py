@@ -84,9 +84,9 @@ def run_security(run_dir: Path) -> Security:
     return certificates.made_for_run(run_dir / "tls")
 
 
-def dashboard_address(wanted: str | None) -> str | None:
-    """Where Dask's dashboard is to listen; nowhere if bokeh, which draws it, is not installed."""
-    return wanted if find_spec("bokeh") else None
+def dashboard_address(wanted: str | None) -> str:
+    """Where Dask's pages are to be seen: if nowhere is wanted, on this machine alone, since no address means all networks."""
+    return wanted or "127.0.0.1:0"
 
 
 def _client(place: Any, **options: Any) -> Client:

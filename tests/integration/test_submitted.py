@@ -1,0 +1,159 @@
+"""The published British Isles set-up, shortened, as jobs of the real schedulers that end it once on the way by their walltime."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import jobs
+import vip
+from vip.config import DispatchSettings
+from vip.data import data_dir
+from vip.errors import SchedulerError
+from vip.store import Store
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "british_isles" / "ssvgd.toml"
+SITE = 'warning = 20\nwalltime = "85s"\nmemory = "800MB"\ndriver_memory = "800MB"\nworkers = 2\n'
+SERIAL_SECONDS = 50
+"""What the run takes alone on this machine. With others beside it, it takes longer than the walltime."""
+
+PATIENCE = 900
+
+
+@pytest.fixture
+def schedulers(monkeypatch):
+    """Those that answer; all that there are must."""
+    if Path("/var/lib/gridengine").is_dir():
+        monkeypatch.setenv("SGE_ROOT", os.environ.get("SGE_ROOT", "/var/lib/gridengine"))
+        monkeypatch.setenv("SGE_CELL", os.environ.get("SGE_CELL", "default"))
+    running = []
+    for name in jobs.SCHEDULERS:
+        try:
+            jobs.scheduler(name).queued("nothing")
+            running.append(name)
+        except SchedulerError:
+            continue
+    if not running:
+        pytest.skip("neither SLURM nor Grid Engine is running here")
+    return running
+
+
+@pytest.fixture
+def config(tmp_path):
+    """The example with as many iterations as take `SERIAL_SECONDS` here."""
+    if not (data_dir() / "british_isles" / "ttimes.txt").is_file():
+        pytest.skip("VIP_DATA_DIR does not hold british_isles; get it with `vip data british-isles`")
+    text = EXAMPLE.read_text().replace("burn_in = 2000", "burn_in = 100").replace("warm_up = 400", "warm_up = 50")
+    trial = tmp_path / "trial.toml"
+    trial.write_text(re.sub("iterations = .*", "iterations = 150", text))
+    result = vip.run(vip.load_problem(trial), tmp_path / "trial", dispatch=DispatchSettings(kind="serial"))
+    seconds = np.median([line["seconds"] for line in result.store.metrics()])
+    file = tmp_path / "british_isles.toml"
+    file.write_text(re.sub("iterations = .*", f"iterations = {int(SERIAL_SECONDS / seconds)}", text))
+    (tmp_path / "site.toml").write_text(SITE)
+    return file
+
+
+def test_runs_that_their_walltime_ended_once_have_the_samples_of_a_serial_run(schedulers, config, command):
+    folder = config.parent
+    submit = ("submit", config, "--site", folder / "site.toml")
+    try:
+        for name in schedulers:
+            assert "#" in command(*submit, "--scheduler", name, "-o", folder / name, "--dry-run").stdout
+            done = command(*submit, "--scheduler", name, "-o", folder / name)
+            assert done.returncode == 0, done.stderr
+            assert f"{name} {json.loads((folder / name / 'job.json').read_text())['id']}: {folder / name}" in done.stdout
+        again = command(*submit, "--scheduler", schedulers[0], "-o", folder / schedulers[0])
+        assert again.returncode == 1
+        assert "holds a run" in again.stderr
+        line = [sys.executable, "-m", "vip", "run", config, "-o", folder / "serial", "--dispatch", "serial"]
+        subprocess.run(line, check=True, capture_output=True)
+        seen = {name: _watched(folder / name, name, command) for name in schedulers}
+    finally:
+        for name in schedulers:
+            command("cancel", folder / name)
+    expected = _samples(folder / "serial")
+    for name in schedulers:
+        assert_array_equal(_samples(folder / name), expected)
+        assert {"running", "workers"} <= seen[name]
+        _check_stops(folder / name)
+
+
+def test_a_cancelled_run_is_saved_and_can_be_submitted_again(schedulers, troubled, command):
+    """Cancelling ends driver and workers; an hour-long iteration does not stand in its way."""
+    name = schedulers[-1]
+    (troubled.folder / "site.toml").write_text(SITE)
+    config, run_dir = troubled.config(iterations=200, seconds=0.05), troubled.folder / "run"
+    submit = ("--scheduler", name, "--site", troubled.folder / "site.toml")
+    assert command("submit", config, *submit, "-o", run_dir).returncode == 0
+    _wait(lambda: len(Store(run_dir).metrics()) > 3)
+    assert command("cancel", run_dir).stdout.startswith("cancelled: ")
+    _wait(lambda: "no longer known" in command("status", run_dir).stdout)
+    assert "143" in (run_dir / "job.log").read_text()
+    checkpoint = Store(run_dir).checkpoint()
+    assert checkpoint.status == "interrupted"
+    assert 3 < checkpoint.iteration < 200
+    assert not (run_dir / "tls").exists()
+    done = command("submit", run_dir, *submit)
+    assert done.returncode == 0, done.stderr
+    _wait(lambda: len(Store(run_dir).metrics()) > checkpoint.iteration)
+    assert command("cancel", run_dir).returncode == 0
+    _wait(lambda: "no longer known" in command("status", run_dir).stdout)
+    assert "nothing to cancel" in command("cancel", run_dir).stdout
+
+
+def _watched(run_dir, name, command):
+    """Words that `vip status` said until the run was finished and its jobs were gone."""
+    seen = set()
+
+    def finished():
+        done = command("status", run_dir)
+        assert done.returncode == 0, done.stderr
+        seen.update(re.findall(r"[a-z]+", done.stdout))
+        _hasten(name, json.loads((run_dir / "job.json").read_text())["name"])
+        return "finished" in done.stdout and "no longer known" in done.stdout
+
+    _wait(finished)
+    return seen
+
+
+def _hasten(scheduler, name):
+    """SLURM leaves two minutes before a requeued job starts again; here a few seconds."""
+    for job in jobs.scheduler(scheduler).queued(name):
+        if scheduler == "slurm" and job.state == "pending" and datetime.now() - job.since > timedelta(seconds=5):
+            subprocess.run(["scontrol", "update", f"JobId={job.id}", "StartTime=now"], capture_output=True, check=False)
+
+
+def _check_stops(run_dir):
+    """Each start goes on from where the one before was saved, no iteration is missing or made twice, nothing is left over."""
+    starts = [int(at) for at in re.findall(r"from iteration (\d+) of", (run_dir / "run.log").read_text())]
+    requeued = (run_dir / "job.log").read_text().count("goes back into the queue")
+    assert len(starts) == requeued + 1 >= 2
+    assert starts == sorted(set(starts))
+    store = Store(run_dir)
+    assert [line["iteration"] for line in store.metrics()] == list(range(1, store.checkpoint().iteration + 1))
+    assert not (run_dir / "tls").exists()
+    assert stat.S_IMODE(run_dir.stat().st_mode) == 0o700
+
+
+def _samples(run_dir):
+    store = Store(run_dir)
+    assert store.checkpoint().status == "finished"
+    return np.concatenate([models for _, models in store.samples()])
+
+
+def _wait(until):
+    end = time.monotonic() + PATIENCE
+    while not until():
+        if time.monotonic() > end:
+            pytest.fail(f"nothing in {PATIENCE} s")
+        time.sleep(1)
