@@ -70,7 +70,8 @@ class Site(BaseModel):
     driver_cores, driver_memory : int, str
         What the driver's job asks for.
     warning : int
-        How long before the walltime a driver is told to save itself (s).
+        How long before the walltime a driver is told to save itself (s). Not below 60 for Grid Engine, whose own clock may be
+        20 s ahead of a job's that was requeued.
     mpirun : tuple of str
         Program, and arguments if any, that starts MPI ranks; the number of them is added as ``-n``.
     """

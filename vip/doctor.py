@@ -6,11 +6,15 @@ import importlib
 import platform
 import shutil
 import subprocess
+import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import NamedTuple
 
+import jobs
 from vip.data import data_dir
 from vip.dispatch.serial import available_cores
+from vip.errors import SchedulerError
 from vip.plugins import GROUP
 
 
@@ -32,12 +36,11 @@ def diagnose() -> list[Finding]:
         *_plugins(),
         _openmp(),
         _blas(),
-        _package("MPI", "mpi4py", "nothing to do: dispatch to MPI ranks is yet to come"),
-        _program("mpirun", "mpirun", ["--version"], "nothing to do: dispatch to MPI ranks is yet to come"),
-        _program("SLURM", "sbatch", ["--version"], "nothing to do: submitting jobs is yet to come"),
-        _program("Grid Engine", "qsub", ["-help"], "nothing to do: submitting jobs is yet to come"),
-        _package("dask", "distributed", "nothing to do: dispatch to Dask workers is yet to come"),
-        _package("job queues", "dask_jobqueue", "nothing to do: submitting jobs is yet to come"),
+        _package("dask", "distributed", "pip install again: it is part of the core", needed=True),
+        _mpi(),
+        _scheduler("SLURM", "slurm"),
+        _scheduler("Grid Engine", "sge"),
+        _package("job queues", "dask_jobqueue", "for vip submit: pip install 'vip-inversion[cluster]'"),
         _torch(),
         _gpu(),
         _data(),
@@ -76,6 +79,37 @@ def _blas() -> Finding:
     np.ones((2, 2)) @ np.ones((2, 2))
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return Finding("BLAS", bool(pools), ", ".join(sorted({f"{p['internal_api']} {p['version']}" for p in pools})) or "unknown")
+
+
+def _mpi() -> Finding:
+    """Whether mpirun starts ranks that know of each other."""
+    remedy = "for --dispatch mpi: pip install 'vip-inversion[mpi]', and load your site's MPI or pip install mpich"
+    library = _package("MPI", "mpi4py", remedy)
+    if not library.works:
+        return library
+    path = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil.which("mpirun")
+    if path is None:
+        return Finding("MPI", False, f"{library.found}, no mpirun", remedy)
+    script = "from mpi4py import MPI; print(MPI.COMM_WORLD.size, MPI.Get_library_version().splitlines()[0])"
+    try:
+        done = subprocess.run(
+            [path, "-n", "2", sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        return Finding("MPI", False, f"{path} -n 2 gave no answer", "launch a trivial program with it; ask your administrator")
+    if not done.stdout.startswith("2 "):
+        alone = "its ranks do not know of each other" if done.stdout.startswith("1 ") else done.stderr.strip()[-100:]
+        return Finding("MPI", False, f"{path}: {alone}", "use the mpirun of the MPI that mpi4py was made for")
+    return Finding("MPI", True, f"{library.found}, {path}, {done.stdout.splitlines()[0][2:].strip()}")
+
+
+def _scheduler(what: str, name: str) -> Finding:
+    """Whether a job scheduler answers here."""
+    try:
+        jobs.scheduler(name).queued("vip-doctor")
+    except SchedulerError as error:
+        return Finding(what, False, str(error)[:100], "for vip submit: run it where jobs are submitted, on a login node")
+    return Finding(what, True, "it answers")
 
 
 def _package(what: str, module: str, remedy: str, needed: bool = False) -> Finding:

@@ -105,7 +105,8 @@ def _queue_cluster(problem: Problem, settings: DispatchSettings, run_dir: Path, 
     security = clusters.run_security(run_dir)
     stack.callback(certificates.remove, run_dir / "tls")
     processes = processes_of_job(problem, asked)
-    options = {"scheduler_options": {"dashboard_address": clusters.dashboard_address(settings.dashboard)}}
+    dashboard = {"dashboard_address": clusters.dashboard_address(settings.dashboard)}
+    options = {"scheduler_options": dashboard, "silence_logs": clusters.QUIET}
     scheduler = jobs.scheduler(settings.kind)
     cluster = scheduler.worker_cluster(job_name(run_dir), run_dir, asked, site, security, processes, **options)
     return cluster, asked._replace(cores=asked.cores // processes)

@@ -44,6 +44,7 @@ class Tomo2D:
     """
 
     threads = 1
+    batch = 16  # lanes of the widest registers
     data_label = "travel time (s)"
 
     def __init__(

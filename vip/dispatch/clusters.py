@@ -26,6 +26,10 @@ DASK_SETTINGS: Mapping[str, object] = {
 }
 
 
+QUIET = logging.CRITICAL
+"""What Dask's own loggers may say: what a user needs to know of lost workers we say ourselves, in one line."""
+
+
 @contextmanager
 def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[Client]:
     """Worker processes on this machine, which other users of it cannot reach: their connections ask for a certificate.
@@ -50,7 +54,7 @@ def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[C
             protocol="tls://",
             security=certificates.in_memory(),
             dashboard_address=dashboard_address(dashboard),
-            silence_logs=logging.ERROR,
+            silence_logs=QUIET,
         ) as cluster,
         _client(cluster) as client,
     ):
@@ -93,6 +97,6 @@ def _client(place: Any, **options: Any) -> Client:
     from distributed import Client
 
     client = Client(place, direct_to_workers=True, **options)
-    if find_spec("bokeh") and client.dashboard_link:
+    if find_spec("bokeh") and client.dashboard_link:  # bokeh draws it
         log.info("Dask's dashboard: %s", client.dashboard_link)
     return client
