@@ -108,7 +108,7 @@ def load_site(path: Path | None = None) -> Site:
     ConfigError
         A file that was named cannot be read, or a file has a fault.
     """
-    file = path or _usual_place()
+    file = site_file(path)
     if file is None:
         return Site()
     try:
@@ -124,7 +124,10 @@ def load_site(path: Path | None = None) -> Site:
         raise ConfigErrors([_explain(detail, file) for detail in error.errors()]) from error
 
 
-def _usual_place() -> Path | None:
+def site_file(path: Path | None = None) -> Path | None:
+    """Where `load_site` finds the site; None if nowhere."""
+    if path is not None:
+        return path
     if named := os.environ.get("VIP_SITE"):
         return Path(named)
     places = [Path.home() / ".config" / "vip" / "site.toml", Path("/etc/vip/site.toml")]

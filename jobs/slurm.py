@@ -111,7 +111,7 @@ def cancel(name: str) -> list[str]:
     A running driver's script alone is signalled, and gives the driver the site's warning time. A plain scancel signals every
     process at once, mpirun and its ranks too, and kills them after the cluster's KillWait, which is often 30 s.
     """
-    found = [job for job in queued(name) if job.state != "ending"]
+    found = [job for job in queued(name) if job.state != "ending" or job.name == name]  # a driver that ends may be requeued
     saving = [job.id for job in found if job.name == name and job.state == "running"]
     others = [job.id for job in found if job.id not in saving]
     end(["scancel", "--batch", "--signal=TERM"], saving, lambda: queued(name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -25,8 +24,6 @@ from vip.rng import Purpose, stream
 
 if TYPE_CHECKING:
     from distributed.security import Security
-
-log = logging.getLogger(__name__)
 
 HEAVY_SECONDS = 0.1
 """A particle that takes longer is worth sending to another process."""
@@ -55,7 +52,7 @@ def serves_only(problem: Problem, settings: DispatchSettings) -> bool:
 
 @contextmanager
 def dispatcher(
-    problem: Problem, settings: DispatchSettings, run_dir: Path, leave: Callable[[], bool] = lambda: False
+    problem: Problem, settings: DispatchSettings, run_dir: Path, leave: Callable[[bool], bool] = lambda idle: False
 ) -> Iterator[Dispatcher]:
     """The dispatcher that the settings describe, with its workers; they end with it.
 
@@ -67,14 +64,15 @@ def dispatcher(
     run_dir : Path
         For the certificates and logs of workers on other machines.
     leave : callable
-        Asked while particles are evaluated; when it says so they are given up and `Interrupted` is raised.
+        Asked while particles are evaluated, or (with True) while there is nobody to evaluate them; when it says so they are
+        given up and `Interrupted` is raised.
     """
     with ExitStack() as stack:
         yield stack.enter_context(_dispatcher(problem, settings, run_dir, leave, stack))
 
 
 def _dispatcher(
-    problem: Problem, settings: DispatchSettings, run_dir: Path, leave: Callable[[], bool], stack: ExitStack
+    problem: Problem, settings: DispatchSettings, run_dir: Path, leave: Callable[[bool], bool], stack: ExitStack
 ) -> AbstractContextManager[Dispatcher]:
     batch = problem.forward.batch if isinstance(problem.forward, Batches) else 1
     if settings.kind in ("auto", "serial"):
@@ -90,26 +88,26 @@ def _dispatcher(
         threads = settings.threads or max(1, available_cores() // number)
         return workers(client, build, threads, minimum=number, shared=True)
     if settings.kind in jobs.SCHEDULERS:
-        cluster, asked = _queue_cluster(problem, settings, run_dir, stack)
-        client = stack.enter_context(clusters.queued(cluster, asked.workers))
-        grow = functools.partial(cluster.scale, jobs=asked.workers)
-        return workers(client, build, settings.threads or asked.cores, minimum=settings.minimum_workers, replace_lost=grow)
+        _, asked = asked_of_scheduler(settings)
+        processes = processes_of_job(problem, asked)
+        make = functools.partial(_queue_cluster, settings, asked, processes, run_dir.resolve(), stack)
+        client = stack.enter_context(clusters.queued(make, asked.workers))
+        grow = functools.partial(client.cluster.scale, jobs=asked.workers)  # type: ignore[union-attr]
+        minimum = min(settings.minimum_workers, asked.workers * processes)
+        return workers(client, build, settings.threads or asked.cores // processes, minimum=minimum, replace_lost=grow)
     client = stack.enter_context(clusters.remote(settings.kind, _remote_security(settings)))
     return workers(client, build, settings.threads, minimum=settings.minimum_workers)
 
 
-def _queue_cluster(problem: Problem, settings: DispatchSettings, run_dir: Path, stack: ExitStack) -> tuple[Any, Resources]:
-    """A cluster of a job scheduler, and what its jobs ask for; its certificates end with `stack`."""
-    site, asked = asked_of_scheduler(settings)
-    run_dir = run_dir.resolve()
+def _queue_cluster(settings: DispatchSettings, asked: Resources, processes: int, run_dir: Path, stack: ExitStack) -> Any:
+    """A cluster of a job scheduler; its certificates end with `stack`."""
+    site = load_site(settings.site)
     security = clusters.run_security(run_dir)
     stack.callback(certificates.remove, run_dir / "tls")
-    processes = processes_of_job(problem, asked)
     dashboard = {"dashboard_address": clusters.dashboard_address(settings.dashboard)}
     options = {"scheduler_options": dashboard, "silence_logs": clusters.QUIET}
     scheduler = jobs.scheduler(settings.kind)
-    cluster = scheduler.worker_cluster(job_name(run_dir), run_dir, asked, site, security, processes, **options)
-    return cluster, asked._replace(cores=asked.cores // processes)
+    return scheduler.worker_cluster(job_name(run_dir), run_dir, asked, site, security, processes, **options)
 
 
 def asked_of_scheduler(settings: DispatchSettings) -> tuple[Site, Resources]:

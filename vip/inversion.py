@@ -75,8 +75,7 @@ def run(
     ForwardError, AlgorithmError
         If the run cannot go on; what was done is saved.
     """
-    seed, text = problem.config.seed, problem.path.read_text(encoding="utf-8")
-    store = Store.create(output_directory(problem, output), text, provenance(seed, problem.path, problem.inputs), overwrite)
+    store = new_store(problem, output, overwrite)
     with store.lock():
         return _run_from(problem, store, None, tell, stop, dispatch)
 
@@ -120,6 +119,19 @@ def load_run(store: Store) -> Problem:
         if checksum(path) != expected:
             raise StoreError(f"{file}: has changed since {store.path} was begun; restore it or start a new run")
     return build_problem(load_config(store.path / "config.toml"), Path(store.provenance["config"]))
+
+
+def new_store(problem: Problem, output: str | Path | None = None, overwrite: bool = False) -> Store:
+    """A run directory in which nothing has been done yet.
+
+    Raises
+    ------
+    StoreError
+        If the directory cannot be used.
+    """
+    text = problem.path.read_text(encoding="utf-8")
+    made_from = provenance(problem.config.seed, problem.path, problem.inputs)
+    return Store.create(output_directory(problem, output), text, made_from, overwrite)
 
 
 def output_directory(problem: Problem, output: str | Path | None = None) -> Path:
@@ -174,12 +186,11 @@ def _run_from(
     settings, seed = problem.config.algorithm, problem.config.seed
     algorithm = build_algorithm(settings, problem.transform.project)
     first = checkpoint.iteration if checkpoint else 0
-    settings_of_dispatch = dispatch or problem.config.dispatch
 
-    def leave() -> bool:
-        return bool(getattr(stop, "at_once", False))
+    def leave(idle: bool) -> bool:
+        return stop() if idle else bool(getattr(stop, "at_once", False))
 
-    with _log_file(store.path), engines.dispatcher(problem, settings_of_dispatch, store.path, leave) as dispatcher:
+    with _log_file(store.path), engines.dispatcher(problem, dispatch or problem.dispatch, store.path, leave) as dispatcher:
         store.rewind(first)
         state = _first_state(problem, algorithm)
         if checkpoint is not None:

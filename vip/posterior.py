@@ -66,7 +66,7 @@ class Posterior:
         models = self.transform.to_model(theta)
         evaluation = self.dispatcher.evaluate(models, self.blocks)
         value, gradient = evaluation.log_likelihood, evaluation.gradient
-        failures = evaluation.failures or _not_finite(value, gradient)
+        failures = _not_finite(value, gradient) | evaluation.failures
         if failures and (not self.hold or len(failures) == len(models)):
             raise ForwardError(failures)
         self.failures, held = failures, list(failures)

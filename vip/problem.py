@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from vip.config import (
     Config,
     CustomPriorSettings,
+    DispatchSettings,
     GaussianSettings,
     PriorSettings,
     SmoothSettings,
@@ -70,6 +71,13 @@ class Problem:
         tables = [getattr(prior, key, None) for prior in config.prior.values() for key in keys]
         own = [*plugins, *(base_dir / file for file in tables if file)]
         return [*own, *getattr(self.forward, "inputs", [])]
+
+    @property
+    def dispatch(self) -> DispatchSettings:
+        """The configuration's dispatch settings; relative paths in them start at the configuration's folder."""
+        settings, folder = self.config.dispatch, self.path.parent.absolute()
+        paths = {key: folder / path for key in ("site", "certificates") if (path := getattr(settings, key)) is not None}
+        return settings.model_copy(update=paths)
 
     @cached_property
     def log_density(self) -> Posterior:

@@ -11,69 +11,86 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
 import jobs
 from jobs.contract import QueuedJob
-from vip.config import DispatchSettings, load_config
+from jobs.site import site_file
+from vip.config import DispatchSettings
+from vip.data import data_dir
 from vip.dispatch import certificates
+from vip.dispatch.mpi import launched_as
 from vip.engines import asked_of_scheduler, job_name, processes_of_job
 from vip.errors import ConfigError, SchedulerError, StoreError
-from vip.inversion import output_directory
+from vip.inversion import new_store, output_directory
 from vip.problem import Problem
-from vip.store import Store, provenance
+from vip.store import Store
 
 PATIENCE = 5
 """Allocations that may end, one after another, before an iteration is done."""
 
 
-class Submitted(NamedTuple):
-    """What `submit` made."""
-
-    job_id: str
-    run_dir: Path
-
-
-def new_run(problem: Problem, output: Path | None, overwrite: bool = False) -> Store:
-    """A run directory in which nothing has been done yet; a job resumes it from there.
-
-    Raises
-    ------
-    StoreError
-        If the directory cannot be used.
-    """
-    text = problem.path.read_text(encoding="utf-8")
-    made_from = provenance(problem.config.seed, problem.path, problem.inputs)
-    return Store.create(output_directory(problem, output), text, made_from, overwrite)
-
-
-def submit(store: Store, scheduler: str, dispatch: DispatchSettings) -> Submitted:
+def submit(
+    problem: Problem,
+    store: Store | None,
+    scheduler: str,
+    dispatch: DispatchSettings,
+    output: Path | None = None,
+    overwrite: bool = False,
+) -> tuple[str, Path]:
     """Submit a job that resumes a run until it is complete, with workers as `dispatch` says.
+
+    Parameters
+    ----------
+    problem : Problem
+    store : Store, optional
+        The run to go on with; without it a new one is made, after all else that can be refused has not been.
+    scheduler : {"slurm", "sge"}
+    dispatch : DispatchSettings
+    output, overwrite
+        As for `vip.run`.
+
+    Returns
+    -------
+    str, Path
+        The job's id, and the run directory.
 
     Raises
     ------
     SchedulerError
         If there is no such scheduler, it refuses, or it already has a job of this run.
+    StoreError
+        If the directory cannot be used.
     """
-    module, name = jobs.scheduler(scheduler), job_name(store.path)
+    run_dir = store.path if store else output_directory(problem, output)
+    module, name = jobs.scheduler(scheduler), job_name(run_dir)
     if module.queued(name):
-        raise SchedulerError(f"{store.path}: {scheduler} has a job of it already; see `vip status`, or `vip cancel` it")
-    script = driver_script(store.path, scheduler, dispatch)
+        raise SchedulerError(f"{run_dir}: {scheduler} has a job of it already; see `vip status`, or `vip cancel` it")
+    site = site_file(dispatch.site)
+    dispatch = dispatch.model_copy(update={"site": site.resolve() if site else None})
+    script = driver_script(run_dir, scheduler, dispatch)
+    store = store or new_store(problem, output, overwrite)
     job: dict[str, Any] = {"scheduler": scheduler, "name": name, "id": None, "starts": []}
     job["dispatch"] = dispatch.model_dump(mode="json", exclude_defaults=True)
     _write(store, job)
-    job["id"] = module.submit(script, store.path.resolve())
+    try:
+        job["id"] = module.submit(script, store.path.resolve())
+    except SchedulerError as error:
+        raise SchedulerError(f"{error}; the run is ready: `vip submit {store.path}` tries again") from error
     _write(store, job)
-    return Submitted(job["id"], store.path)
+    return job["id"], store.path
 
 
 def driver_script(run_dir: Path, scheduler: str, dispatch: DispatchSettings) -> str:
     """The script of a run's job."""
     site, asked = asked_of_scheduler(dispatch)
     run_dir = run_dir.resolve()
-    command = [sys.executable, "-m", "vip", "resume", str(run_dir), "--dispatch", dispatch.kind]
+    environment = ["env", f"VIP_DATA_DIR={data_dir().absolute()}"]  # which a site may keep from its jobs
+    command = [*environment, sys.executable, "-m", "vip", "resume", str(run_dir), "--dispatch", dispatch.kind]
+    if dispatch.kind in ("local", "serial"):  # then the driver itself needs what workers would
+        site = site.model_copy(update={"driver_cores": asked.cores, "driver_memory": asked.memory})
     ranks = asked.workers if dispatch.kind == "mpi" else 0
     return jobs.scheduler(scheduler).driver_script(job_name(run_dir), command, run_dir, asked, site, ranks)
 
@@ -107,16 +124,21 @@ def queue_status(store: Store) -> dict[str, str]:
     job = _job(store)
     if job is None:
         return {}
-    queued = jobs.scheduler(job["scheduler"]).queued(job["name"])
+    try:
+        queued = jobs.scheduler(job["scheduler"]).queued(job["name"])
+    except SchedulerError as error:
+        return {"job": f"{job['scheduler']} {job['id']}: {error}"}
     drivers = [entry for entry in queued if entry.name == job["name"]]
     workers = Counter(entry.state for entry in queued if entry.name != job["name"])
     rows = {"job": f"{job['scheduler']} {job['id']}: {_state(drivers)}"}
+    if drivers:  # what looks killed from here may wait in the queue, or run on a node whose locks are not seen here
+        rows["status"] = "running" if drivers[0].state == "running" else f"in the queue, {drivers[0].state}"
     if job["dispatch"].get("kind") != "mpi":
         rows["workers"] = ", ".join(f"{number} {state}" for state, number in sorted(workers.items())) or "none"
     return rows
 
 
-def resumed_dispatch(store: Store, kind: str | None) -> DispatchSettings:
+def resumed_dispatch(store: Store, configured: DispatchSettings, kind: str | None) -> DispatchSettings:
     """Dispatch settings of a run that goes on: those of its configuration, or of its job where that resumes it.
 
     Raises
@@ -124,13 +146,17 @@ def resumed_dispatch(store: Store, kind: str | None) -> DispatchSettings:
     SchedulerError
         If the job was started anew several times and has not come further: it would do so for ever.
     """
-    job, configured = _job(store), load_config(store.path / "config.toml").dispatch
+    job = _job(store)
     if kind is None:
         return configured
     if job is None or job["dispatch"].get("kind") != kind:
         return with_options(configured, kind=kind)
-    _note_start(store, job)
-    return DispatchSettings(**job["dispatch"])
+    if launched_as()[0] == 0:
+        _note_start(store, job)
+    settings = DispatchSettings(**job["dispatch"])
+    if kind != "mpi" or settings.threads:
+        return settings
+    return settings.model_copy(update={"threads": asked_of_scheduler(settings)[1].cores})  # of a node that others use too
 
 
 def with_options(settings: DispatchSettings, **options: Any) -> DispatchSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import traceback
 from importlib import metadata
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from vip.cli.run import run
 from vip.cli.simulate import simulate
 from vip.cli.status import status
 from vip.cli.submit import submit
-from vip.dispatch.mpi import fail
+from vip.dispatch.mpi import fail, launched_as
 from vip.errors import VIPError
 
 app = typer.Typer(
@@ -54,5 +54,8 @@ def main() -> None:
     except VIPError as error:
         fail(f"vip: {error}", error.exit_code)
     except OSError as error:  # a path that cannot be read or written
-        print(f"vip: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
+        fail(f"vip: {error.filename or ''}: {error.strerror or error}", 1)
+    except Exception:  # of one rank among several, which would wait for it
+        if launched_as()[1] == 1:
+            raise
+        fail(traceback.format_exc(), 1)

@@ -10,6 +10,7 @@ from vip.cli.outcome import tell_outcome
 from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
 from vip.inversion import load_run
+from vip.result import Result
 from vip.store import Store
 from vip.submission import resumed_dispatch, with_options
 
@@ -19,9 +20,10 @@ def resume(run_dir: RunDirectory, dispatch: Dispatch = None, workers: Workers = 
     with stop_on_signal() as stop, told(), shown() as tell:
         store = Store(run_dir)
         problem = load_run(store)
-        settings = with_options(resumed_dispatch(store, dispatch), workers=workers, insecure=insecure or None)
-        settings = engines.choose(problem, settings)
-        if engines.serves_only(problem, settings):
+        settings = with_options(resumed_dispatch(store, problem.dispatch, dispatch), workers=workers, insecure=insecure or None)
+        finished = Result(store, problem).status == "finished"
+        settings = settings if finished else engines.choose(problem, settings)
+        if not finished and engines.serves_only(problem, settings):
             return
         result = vip.resume(run_dir, tell, stop, settings)
     tell_outcome(result, stop)

@@ -22,7 +22,7 @@ def run(
 ) -> None:
     """Run an inversion; Ctrl-C saves it, `vip resume` goes on."""
     problem = vip.load_problem(config)
-    settings = with_options(problem.config.dispatch, kind=dispatch, workers=workers, insecure=insecure or None)
+    settings = with_options(problem.dispatch, kind=dispatch, workers=workers, insecure=insecure or None)
     settings = engines.choose(problem, settings)
     if engines.serves_only(problem, settings):
         return

@@ -11,7 +11,6 @@ import vip
 from jobs.site import load_site
 from vip import submission
 from vip.cli.options import Dispatch, Output, Overwrite, Workers
-from vip.config import DispatchSettings
 from vip.errors import ConfigError
 from vip.inversion import load_run, output_directory
 from vip.store import Store
@@ -37,23 +36,20 @@ def submit(
     store = Store(what) if what.is_dir() else None
     problem = load_run(store) if store else vip.load_problem(what)
     asked = {"cores": cores, "memory": memory, "walltime": walltime, "queue": queue, "account": account, "project": project}
-    settings = submission.with_options(problem.config.dispatch, workers=workers, site=site, **asked)
+    settings = submission.with_options(problem.dispatch, workers=workers, site=site, **asked)
     scheduler = scheduler or load_site(settings.site).scheduler
     if scheduler is None:
         raise ConfigError("--scheduler", None, "say slurm or sge, here or in the site file")
-    settings = _with_kind(settings, dispatch or scheduler, scheduler)
+    default = "mpi" if settings.kind == "mpi" else scheduler
+    settings = submission.with_options(settings, kind=dispatch or default)
+    if settings.kind not in (scheduler, "mpi", "serial", "local"):
+        raise ConfigError("--dispatch", settings.kind, f"a job of {scheduler} has {scheduler}, mpi, local or serial")
     if dry_run:
         run_dir = store.path if store else output_directory(problem, output)
         print(submission.driver_script(run_dir, scheduler, settings))
-        if settings.kind != "mpi":
+        if settings.kind == scheduler:
             print(submission.worker_script(problem, run_dir, settings))
         return
-    submitted = submission.submit(store or submission.new_run(problem, output, overwrite), scheduler, settings)
-    print(f"{scheduler} {submitted.job_id}: {submitted.run_dir}")
-    print(f"look at it: vip status {submitted.run_dir}; end it: vip cancel {submitted.run_dir}")
-
-
-def _with_kind(settings: DispatchSettings, kind: str, scheduler: str) -> DispatchSettings:
-    if kind not in (scheduler, "mpi", "serial", "local"):
-        raise ConfigError("--dispatch", kind, f"a job of {scheduler} has {scheduler}, mpi, local or serial")
-    return submission.with_options(settings, kind=kind)
+    job_id, run_dir = submission.submit(problem, store, scheduler, settings, output, overwrite)
+    print(f"{scheduler} {job_id}: {run_dir}")
+    print(f"look at it: vip status {run_dir}; end it: vip cancel {run_dir}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,9 +62,11 @@ def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[C
 
 
 @contextmanager
-def queued(cluster: Any, workers: int) -> Iterator[Client]:
-    """Workers that are jobs of a dask-jobqueue cluster; `workers` of them are wanted."""
-    with cluster, _client(cluster) as client:
+def queued(make: Callable[[], Any], workers: int) -> Iterator[Client]:
+    """Workers that are jobs of the dask-jobqueue cluster that `make` makes; `workers` of them are wanted."""
+    import dask
+
+    with dask.config.set(DASK_SETTINGS), make() as cluster, _client(cluster) as client:
         cluster.scale(jobs=workers)
         yield client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, deque
@@ -36,8 +37,8 @@ KILL_SECONDS = 5.0
 """What a worker that hangs gets to end by itself."""
 
 TRIES = 3
-"""A group whose workers are lost so often is cut into particles; a particle that loses so many is at fault itself. If so many
-for each worker are lost and no group is done in between, none is at fault but the machines."""
+"""A group whose workers are lost so often is cut into particles; a particle that loses so many while others are evaluated is at
+fault itself. If so many for each worker are lost one after the other, none is at fault but the machines."""
 
 
 class Resident:
@@ -94,7 +95,7 @@ class DaskWorkers:
     replace_lost : callable
         Called now and then, to have lost workers replaced.
     leave : callable
-        Asked while waiting; when it says so the evaluation is given up.
+        Asked while particles are evaluated, or (with True) while there is no worker; when it says so they are given up.
     """
 
     def __init__(
@@ -107,21 +108,25 @@ class DaskWorkers:
         minimum: int = 1,
         shared: bool = False,
         replace_lost: Callable[[], object] = lambda: None,
-        leave: Callable[[], bool] = lambda: False,
+        leave: Callable[[bool], bool] = lambda idle: False,
     ) -> None:
         self.client, self.timeout, self._replace_lost, self._leave = client, timeout, replace_lost, leave
         self._build, self._threads, self._use_shared = build, threads, shared
         self._shares, self._minimum = Shares(batch), minimum
         self._shared: SharedArrays | None = None
         self._residents: dict[str, Any] = {}
-        self._starting: dict[asyncio.Task[Any], tuple[str, float]] = {}
+        self._starting: dict[str, asyncio.Task[Any]] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
         self._refused: dict[str, str] = {}
+        self._failed_starts = 0
         self._looked = self._reminded = float("-inf")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(OSError):
+            self.client.sync(self._abandon)
         if self._shared is not None:
             self._shared.close()
 
@@ -157,97 +162,83 @@ class DaskWorkers:
         self._shared.models[:] = models
 
     async def _evaluate(self, models: Floats, blocks: Sequence[int] | None) -> Evaluation:
-        result = Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
-        while len(self._residents) < self._minimum:
+        while len(self._residents) < max(1, self._minimum - len(self._refused)):
             await self._look()
-            await self._settle(set())
+            await self._pause(asyncio.Event(), idle=True)
         self._minimum = 1  # to begin with; from now on the run goes on with whom it has
-        todo = deque(self._shares.groups(len(models), len(self._residents)))
-        running: dict[asyncio.Task[Evaluation], tuple[str, Indices, float]] = {}
-        lost: Counter[tuple[int, ...]] = Counter()
-        in_a_row, most = 0, len(self._residents)
+        work = Work(models, blocks, self._shares.groups(len(models), len(self._residents)))
+        serving: dict[str, asyncio.Task[None]] = {}
         try:
-            while todo or running:
-                busy = {address for address, _, _ in running.values()}
-                for address in [address for address in self._residents if address not in busy][: len(todo)]:
-                    group = todo.popleft()
-                    task = asyncio.ensure_future(self._call(address, models, group, blocks))
-                    running[task] = address, group, time.monotonic()
-                done = await self._settle(set(running))
-                for task in done | self._overdue(running):
-                    address, group, _ = running.pop(task)
-                    reason = self._take(task, address, group, result)
-                    in_a_row = 0 if reason is None else in_a_row + 1
-                    if reason is not None:
-                        self._forget(address, reason)
-                        todo.extendleft(_again(group, lost, reason, result))
-                most = max(most, len(self._residents))
-                if in_a_row >= TRIES * (most + 2):
-                    raise DispatchError(f"dispatch: {in_a_row} workers were lost one after the other, the last one: {reason}")
+            while not work.is_done:
+                for address in self._residents:
+                    if work.todo and (address not in serving or serving[address].done()):
+                        serving[address] = asyncio.ensure_future(self._serve(address, work))
+                await self._pause(work.changed, idle=not self._residents)
+                if time.monotonic() - self._looked > LOOK_SECONDS:
+                    await self._look()
+                for address in serving.keys() - self._residents.keys():
+                    serving.pop(address).cancel()
+                work.check(len(self._residents))
         finally:
-            for task in running:
+            for task in serving.values():
                 task.cancel()
-        return result
+        return work.result
 
-    async def _call(self, address: str, models: Floats, group: Indices, blocks: Sequence[int] | None) -> Evaluation:
-        resident = self._residents[address]
+    async def _serve(self, address: str, work: Work) -> None:
+        """Hand groups to a worker, one after the other, while there are any and it is there."""
+        while work.todo and address in self._residents:
+            group = work.todo.popleft()
+            limit = self.timeout * len(group) if self.timeout else None
+            try:
+                evaluation = await asyncio.wait_for(self._call(address, work, group), limit)
+            except TimeoutError:
+                reason = f"no answer within {self.timeout:g} s a particle"
+            except asyncio.CancelledError:
+                work.lose(group, "it has gone")
+                raise
+            except Exception as error:  # a forward's own errors are in the evaluation: this is the worker's
+                log.info("worker %s: %r", address, error)
+                reason = "its process has ended, or cannot be reached"
+            else:
+                self._shares.learn(group, evaluation.seconds)
+                work.take(group, evaluation)
+                continue
+            self._forget(address, reason)
+            work.lose(group, reason)
+
+    async def _call(self, address: str, work: Work, group: Indices) -> Evaluation:
+        resident, where = self._residents[address], as_slice(group)
         if self._shared is not None:
-            evaluation: Evaluation = await resident.evaluate_shared(self._shared.place, group, blocks)
-            return evaluation._replace(gradient=self._shared.gradients[as_slice(group)])
-        return await resident.evaluate(models[as_slice(group)], blocks)  # type: ignore[no-any-return]
+            evaluation: Evaluation = await resident.evaluate_shared(self._shared.place, group, work.blocks)
+            return evaluation._replace(gradient=self._shared.gradients[where])
+        return await resident.evaluate(work.models[where], work.blocks)  # type: ignore[no-any-return]
 
-    def _take(self, task: asyncio.Task[Evaluation], address: str, group: Indices, result: Evaluation) -> str | None:
-        """Put a group's evaluation where it belongs; or say why there is none."""
-        if not task.done():
-            task.cancel()
-            return f"no answer within {self.timeout:g} s a particle" if address in self._residents else "it has gone"
-        error = task.exception()
-        if error is not None:  # a forward's own errors are in the evaluation: this is the worker's
-            return f"{type(error).__name__}: {error}"
-        evaluation = task.result()
-        where = as_slice(group)
-        result.log_likelihood[where], result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
-        result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
-        self._shares.learn(group, evaluation.seconds)
-        return None
-
-    def _overdue(self, running: dict[asyncio.Task[Evaluation], tuple[str, Indices, float]]) -> set[asyncio.Task[Evaluation]]:
-        """Calls that take too long, or whose worker the scheduler no longer knows."""
-        now, limit = time.monotonic(), self.timeout
-        return {
-            task
-            for task, (address, group, since) in running.items()
-            if not task.done() and (address not in self._residents or (limit and now - since > limit * len(group)))
-        }
-
-    async def _settle(self, running: set[asyncio.Task[Evaluation]]) -> set[asyncio.Task[Evaluation]]:
-        """Wait until a call or a worker's start is done, or a while; calls that are done."""
-        if self._leave():
+    async def _pause(self, changed: asyncio.Event, idle: bool) -> None:
+        """Wait until something has changed, or a while."""
+        if self._leave(idle):
             raise Interrupted("dispatch: told to end")
-        waiting = running | set(self._starting)
-        if waiting:
-            await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(LOOK_SECONDS)
-        late = time.monotonic() - START_SECONDS
-        for task in [task for task, (_, since) in self._starting.items() if task.done() or since < late]:
-            self._welcome(task)
-        if time.monotonic() - self._looked > LOOK_SECONDS:
-            await self._look()
-        return {task for task in running if task.done()}
+        waiting = [asyncio.ensure_future(changed.wait()), *self._starting.values()]
+        await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        waiting[0].cancel()
+        changed.clear()
+        for address in [address for address, task in self._starting.items() if task.done()]:
+            self._welcome(address)
 
     async def _look(self) -> None:
         """Learn which workers there are; give the forward to new ones, forget those that are gone."""
         self._looked = time.monotonic()
         present = set(await self.client.nthreads())
-        for address in set(self._residents) - present:
+        for address in self._residents.keys() - present:
             self._forget(address, "it has gone")
-        starting = {address for address, _ in self._starting.values()}
-        for address in present - set(self._residents) - set(self._refused) - starting:
-            self._starting[asyncio.ensure_future(self._start(address))] = address, self._looked
+        for address in self._starting.keys() - present:
+            self._starting.pop(address).cancel()
+            self._has_failed(address, "it has gone while it built the forward")
+        known = {*self._residents, *self._starting, *self._leaving, *self._refused}
+        for address in present - known:
+            self._starting[address] = asyncio.ensure_future(asyncio.wait_for(self._start(address), START_SECONDS))
         if not (self._residents or self._starting) and self._looked - self._reminded > REMIND_SECONDS:
             self._reminded = self._looked
-            log.info("no workers yet: waiting for them")
+            log.warning("waiting for workers: there are none now")
         self._replace_lost()
 
     async def _start(self, address: str) -> Any:
@@ -255,23 +246,30 @@ class DaskWorkers:
         options = {"actor": True, "workers": [address], "allow_other_workers": False, "pure": False}
         return await self.client.submit(Resident, self._build, self._threads, **options)
 
-    def _welcome(self, start: asyncio.Task[Any]) -> None:
-        address, _ = self._starting.pop(start)
-        error = start.exception() if start.done() else TimeoutError(f"not done after {START_SECONDS:g} s; see its log")
+    def _welcome(self, address: str) -> None:
+        start = self._starting.pop(address)
+        error = start.exception()
         if error is None:
-            self._residents[address] = start.result()
+            self._residents[address], self._failed_starts = start.result(), 0
             log.info("worker %s: ready, %d in all", address, len(self._residents))
             return
-        self._refused[address] = str(error)
-        log.warning("worker %s: cannot build the forward: %s", address, error)
-        if not self._residents and not self._starting:
-            raise DispatchError(f"dispatch: worker {address} cannot build the forward: {error}") from error
+        late = f"not done after {START_SECONDS:g} s; see its log"
+        self._refused[address] = late if isinstance(error, TimeoutError) else str(error)
+        self._has_failed(address, f"cannot build the forward: {self._refused[address]}")
+
+    def _has_failed(self, address: str, reason: str) -> None:
+        """Say that a worker's start failed; raise if there is no other, and it was not the first."""
+        log.warning("worker %s: %s", address, reason)
+        self._failed_starts += 1
+        none_left = not self._residents and not self._starting
+        if none_left and (address in self._refused or self._failed_starts >= TRIES):
+            raise DispatchError(f"dispatch: worker {address}: {reason}")
 
     def _forget(self, address: str, reason: str) -> None:
         """Drop a worker, and have it restarted if it is still there."""
         if self._residents.pop(address, None) is not None:
             log.warning("worker %s: lost: %s", address, reason)
-            self._restarting = asyncio.ensure_future(self._restart(address))
+            self._leaving[address] = asyncio.ensure_future(self._restart(address))
 
     async def _restart(self, address: str) -> None:
         """End a worker's process, whose nanny then starts another; one without a nanny is not used again."""
@@ -281,16 +279,64 @@ class DaskWorkers:
         except (OSError, ValueError, KeyError) as error:
             self._refused[address] = str(error)
             log.warning("worker %s: cannot be restarted, left out: %s", address, error)
+        finally:
+            self._leaving.pop(address, None)
+
+    async def _abandon(self) -> None:
+        """End what is still under way, before the client is closed."""
+        tasks = [*self._starting.values(), *self._leaving.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _again(group: Indices, lost: Counter[tuple[int, ...]], reason: str, result: Evaluation) -> list[Indices]:
-    """What to hand out anew of a group whose worker was lost."""
-    key = tuple(group.tolist())
-    lost[key] += 1
-    if lost[key] < TRIES:
-        return [group]
-    if len(group) > 1:
-        return [group[i : i + 1] for i in range(len(group))]
-    result.gradient[group] = np.nan
-    result.failures[key[0]] = f"{TRIES} workers were lost evaluating it, the last one: {reason}"
-    return []
+class Work:
+    """The groups of one evaluation: those to do, and what came of the others."""
+
+    def __init__(self, models: Floats, blocks: Sequence[int] | None, groups: Sequence[Indices]) -> None:
+        self.models, self.blocks, self.todo, self.changed = models, blocks, deque(groups), asyncio.Event()
+        self.result = Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
+        self._left, self._any_done = len(models), False
+        self._lost: Counter[tuple[int, ...]] = Counter()
+        self._in_a_row, self._workers, self._reason = 0, 0, ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all particles are evaluated, or at fault."""
+        return self._left == 0
+
+    def take(self, group: Indices, evaluation: Evaluation) -> None:
+        """Put a group's evaluation where it belongs."""
+        where = as_slice(group)
+        self.result.log_likelihood[where], self.result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
+        self.result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
+        self._in_a_row, self._any_done = 0, True
+        self._settle(len(group))
+
+    def lose(self, group: Indices, reason: str) -> None:
+        """Have a group handed out again whose worker was lost: behind the others, which show whether it is at fault itself."""
+        key = tuple(group.tolist())
+        self._lost[key] += 1
+        self._in_a_row, self._reason = self._in_a_row + 1, reason
+        if self._lost[key] < TRIES or (len(group) == 1 and not self._any_done):
+            self.todo.append(group)
+        elif len(group) > 1:
+            self.todo.extend(group[i : i + 1] for i in range(len(group)))
+        else:
+            self.result.gradient[group] = np.nan
+            self.result.failures[key[0]] = f"{TRIES} workers were lost evaluating it, the last one: {reason}"
+            self._settle(1)
+        self.changed.set()
+
+    def check(self, workers: int) -> None:
+        """Raise if workers are lost one after the other and nothing is done in between."""
+        self._workers = max(self._workers, workers)
+        if self._in_a_row >= TRIES * (self._workers + 2):
+            raise DispatchError(
+                f"dispatch: {self._in_a_row} workers were lost one after the other, the last one: {self._reason}"
+            )
+
+    def _settle(self, particles: int) -> None:
+        self._left -= particles
+        if self.is_done:
+            self.changed.set()

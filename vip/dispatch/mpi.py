@@ -8,16 +8,17 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vip.dispatch.serial import Serial
+from vip.dispatch.serial import Serial, available_cores
 from vip.dispatch.shares import Indices, Shares, as_slice
 from vip.errors import DispatchError, Interrupted
 from vip.protocols import Evaluation, Floats, Forward
@@ -113,7 +114,7 @@ class MPIRanks:
     forward : Forward
         Rank 0's own; the other ranks have theirs, see `serve`.
     threads : int
-        Of rank 0, for a forward that runs its own; 0 means as many as it may use.
+        Of each rank, for a forward that runs its own; 0 means its share of the cores that it may use.
     batch : int
         Particles that the forward evaluates at the price of one.
     timeout : float, optional
@@ -129,19 +130,17 @@ class MPIRanks:
         threads: int = 0,
         batch: int = 1,
         timeout: float | None = None,
-        leave: Callable[[], bool] = lambda: False,
+        leave: Callable[[bool], bool] = lambda idle: False,
     ) -> None:
         self.comm, self.timeout, self._leave = world(), timeout, leave
-        self._serial, self._shares = Serial(forward, threads), Shares(batch)
+        self._serial, self._shares = Serial(forward, threads or fair_share(self.comm)), Shares(batch)
         self._running: dict[int, tuple[Indices, Call]] = {}
-        self._own = ThreadPoolExecutor(1, thread_name_prefix="rank-0")
 
     def __enter__(self) -> Self:
         log.info("MPI: %d ranks; if one is lost, mpirun ends the run and `vip resume` goes on", self.comm.size)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._own.shutdown(wait=not self._running, cancel_futures=True)
         if self._running:  # a rank that does not answer cannot be told to end, and would keep the others from ending
             atexit.register(self.comm.Abort, 1)
             return
@@ -180,7 +179,7 @@ class MPIRanks:
 
     def _call(self, rank: int, models: Floats, blocks: Sequence[int] | None) -> Call:
         if rank == 0:
-            return Call(None, 0, models.shape, self._own.submit(self._serial.evaluate, models, blocks))
+            return Call(None, 0, models.shape, _beside(self._serial.evaluate, models, blocks))
         models = np.ascontiguousarray(models)
         self.comm.send(Task(models.shape, blocks), rank, HEAD)
         self.comm.Send(models, rank, BODY)
@@ -194,7 +193,7 @@ class MPIRanks:
 
     def _hopeless(self) -> bool:
         """Raise if the run is to end now, or a rank takes too long."""
-        if self._leave():
+        if self._leave(False):
             raise Interrupted("dispatch: mpi: told to end")
         now = time.monotonic()
         for rank, (group, call) in self._running.items():
@@ -231,7 +230,7 @@ def serve(forward: Forward, threads: int = 0) -> None:
     comm = world()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # mpirun sends them to all ranks; rank 0 heeds them
         signal.signal(number, signal.SIG_IGN)
-    serial = Serial(forward, threads)
+    serial = Serial(forward, threads or fair_share(comm))
     try:
         with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
             while (task := _receive(comm)) is not None:
@@ -239,6 +238,29 @@ def serve(forward: Forward, threads: int = 0) -> None:
     except BaseException:
         log.exception("rank %d", comm.rank)
         comm.Abort(1)
+
+
+def fair_share(comm: Any) -> int:
+    """Cores for each rank of this node that may use the same ones as this rank; all ranks must call it."""
+    from mpi4py import MPI
+
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    ranks: int = comm.Split_type(MPI.COMM_TYPE_SHARED).allgather(mine).count(mine)
+    return max(1, available_cores() // ranks)
+
+
+def _beside(function: Callable[..., Evaluation], *arguments: Any) -> Future[Evaluation]:
+    """Call a function in a thread that does not keep the process from ending, should it never return."""
+    future: Future[Evaluation] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return future
 
 
 def _receive(comm: Any) -> Any:

@@ -1,8 +1,9 @@
-"""What Dask loads first in a worker process of this machine: Ctrl-C is for the driver, which ends its workers."""
+"""What Dask loads first in a worker process of this machine: signals to all are for the driver, which ends its workers."""
 
 import signal
 
 
 def dask_setup(worker: object) -> None:
     """Called by Dask when a worker starts."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGUSR1):  # Ctrl-C, and Grid Engine's warning
+        signal.signal(number, signal.SIG_IGN)

@@ -43,8 +43,10 @@ class Serial:
         except Exception as error:  # a user's forward may raise anything
             if isinstance(error, ForwardError) and error.others is not None:
                 (values, gradients), failures = error.others, error.reasons
+            elif len(models) == 1:
+                values, gradients, failures = np.full(1, np.nan), np.full(models.shape, np.nan), {0: _reason(error)}
             else:
-                values, gradients, failures = self._one_by_one(models, blocks, error)
+                values, gradients, failures = self._one_by_one(models, blocks)
         return Evaluation(values, gradients, time.perf_counter() - start, failures)
 
     def _call(self, models: Floats, blocks: Sequence[int] | None) -> tuple[Floats, Floats]:
@@ -57,20 +59,21 @@ class Serial:
             raise ValueError(f"returned shapes {shapes}")
         return values, gradients
 
-    def _one_by_one(
-        self, models: Floats, blocks: Sequence[int] | None, error: Exception
-    ) -> tuple[Floats, Floats, dict[int, str]]:
+    def _one_by_one(self, models: Floats, blocks: Sequence[int] | None) -> tuple[Floats, Floats, dict[int, str]]:
         """Values and gradients of the particles that can be evaluated, nan of the others, and what happened to these."""
         values, gradients, failures = np.full(len(models), np.nan), np.full(models.shape, np.nan), {}
         for i in range(len(models)):
             try:
                 value, gradient = self._call(models[i : i + 1], blocks)
                 values[i], gradients[i] = value[0], gradient[0]
-            except ForwardError as alone:
-                failures[i] = alone.reasons[0]
-            except Exception as alone:
-                failures[i] = f"{type(alone).__name__}: {alone}"
-        return values, gradients, failures or {0: f"only together with the others: {type(error).__name__}: {error}"}
+            except Exception as error:
+                failures[i] = _reason(error)
+        return values, gradients, failures
+
+
+def _reason(error: Exception) -> str:
+    """Why a particle failed that was evaluated alone."""
+    return error.reasons[0] if isinstance(error, ForwardError) else f"{type(error).__name__}: {error}"
 
 
 def available_cores() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import tempfile
@@ -11,12 +12,16 @@ import numpy as np
 
 from vip.protocols import Floats
 
+NUMBERS = itertools.count()
+
 
 class Place(NamedTuple):
     """Where another process of the same user finds shared arrays."""
 
     path: str
     shape: tuple[int, int]
+    number: int
+    """Of all that this process has made: paths come again."""
 
 
 class SharedArrays:
@@ -44,7 +49,7 @@ class SharedArrays:
             self._file = tempfile.NamedTemporaryFile(prefix="vip")  # noqa: SIM115 (closed by close)
             self._descriptor, path = self._file.fileno(), self._file.name
         os.ftruncate(self._descriptor, size)
-        self.place = Place(path, shape)
+        self.place = Place(path, shape, next(NUMBERS))
         self.models, self.gradients = open_place(self.place)
 
     def close(self) -> None:
