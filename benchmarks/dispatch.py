@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import dask
 import numpy as np
 from distributed import Client, LocalCluster
 
@@ -38,15 +39,11 @@ class Nothing:
 
 
 class Sleeper(Nothing):
-    """A particle takes from 0.1 to 0.4 s, as its first parameter says."""
+    """A particle takes as long as its first parameter says (s)."""
 
     def __call__(self, models):
-        time.sleep(seconds_asleep(models).sum())
+        time.sleep(models[:, 0].sum())
         return super().__call__(models)
-
-
-def seconds_asleep(models):
-    return 0.1 + 0.3 * models[:, 0]
 
 
 def milliseconds(evaluate, iterations=ITERATIONS):
@@ -82,6 +79,9 @@ def naive(client):
 def overhead():
     print(f"{PARTICLES} particles of {PARAMETERS} parameters, a forward that does nothing; an iteration")
     show("serial", milliseconds(Serial(Nothing()).evaluate), 0.3)
+    beside = shutil.which("mpirun", path=Path(sys.executable).parent) or shutil.which("mpirun")
+    if beside:
+        subprocess.run([beside, "-n", "2", sys.executable, __file__], check=False)  # before Dask changes the environment
     with clusters.local(2, None, None) as client:
         with DaskWorkers(client, Nothing, shared=True) as dispatcher:
             show("2 local Dask workers (TLS, models in shared memory)", milliseconds(dispatcher.evaluate), 8)
@@ -89,9 +89,6 @@ def overhead():
             show("2 Dask workers as on another machine (TLS)", milliseconds(dispatcher.evaluate))
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
         show("the naive way: scatter, submit each, gather (no TLS)", milliseconds(naive(client), 20))
-    beside = shutil.which("mpirun", path=Path(sys.executable).parent) or shutil.which("mpirun")
-    if beside:
-        subprocess.run([beside, "-n", "2", sys.executable, __file__], check=False)
 
 
 def overhead_of_ranks():
@@ -102,29 +99,36 @@ def overhead_of_ranks():
         show(f"{dispatcher.workers} MPI ranks", milliseconds(dispatcher.evaluate), 2)
 
 
-def throughput(shuffled):
+def throughput():
     """Share of the time for which workers were asleep as they should be."""
-    rng = np.random.default_rng(1)
-    models = rng.random((SLEEPY_PARTICLES, 1000))
     security = certificates.in_memory()
-    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": clusters.QUIET}
     with (
+        dask.config.set(clusters.DASK_SETTINGS),
         LocalCluster(n_workers=SLEEPERS, security=security, protocol="tls://", **options) as cluster,
         clusters.remote(cluster.scheduler_address, security) as client,
-        DaskWorkers(client, functools.partial(Sleeper, 1000), minimum=SLEEPERS) as dispatcher,
     ):
-        for iteration in range(5):
-            if shuffled:
+        for shortest in (0.1, 0.4):
+            for same in (True, False):
+                efficiencies(client, shortest, same)
+
+
+def efficiencies(client, shortest, same):
+    """Of a few iterations after the first, whose costs nobody knows yet."""
+    rng = np.random.default_rng(1)
+    models = np.zeros((SLEEPY_PARTICLES, 1000))
+    models[:, 0] = rng.uniform(shortest, 4 * shortest, SLEEPY_PARTICLES)
+    shares = []
+    with DaskWorkers(client, functools.partial(Sleeper, 1000), minimum=SLEEPERS) as dispatcher:
+        for _ in range(5):
+            if not same:
                 rng.shuffle(models)
             start = time.perf_counter()
             dispatcher.evaluate(models)
-            taken = time.perf_counter() - start
-            if iteration > 0:
-                ideal = seconds_asleep(models).sum() / SLEEPERS
-                print(
-                    f"  iteration {iteration}: {taken:.2f} s, {100 * ideal / taken:.0f} % of the ideal {ideal:.2f} s",
-                    flush=True,
-                )
+            shares.append(models[:, 0].sum() / SLEEPERS / (time.perf_counter() - start))
+    costs = "the same each time" if same else "another each time"
+    found = ", ".join(f"{100 * share:.0f}" for share in shares)
+    print(f"  {shortest:g} to {4 * shortest:g} s a particle, {costs}: {found} % of the ideal", flush=True)
 
 
 if __name__ == "__main__":
@@ -132,9 +136,5 @@ if __name__ == "__main__":
         overhead_of_ranks()
     else:
         overhead()
-        print(
-            f"{SLEEPY_PARTICLES} particles that differ by 4 x, {SLEEPERS} sleeping workers; goal 90 %. The same cost each time:"
-        )
-        throughput(shuffled=False)
-        print("another cost each time:")
-        throughput(shuffled=True)
+        print(f"{SLEEPY_PARTICLES} particles that differ by 4 x, {SLEEPERS} sleeping workers, five iterations; goal 90 %")
+        throughput()

@@ -23,6 +23,10 @@ DASK_SETTINGS: Mapping[str, object] = {
     "distributed.scheduler.worker-ttl": "15 minutes",
     "distributed.comm.timeouts.connect": "60s",
     "distributed.admin.low-level-log-length": 100,
+    # What workers measure about themselves takes a twentieth of a core each, and nobody looks at it.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "500ms",
 }
 
 

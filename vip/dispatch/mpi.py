@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -135,6 +136,7 @@ class MPIRanks:
         self.comm, self.timeout, self._leave = world(), timeout, leave
         self._serial, self._shares = Serial(forward, threads or fair_share(self.comm)), Shares(batch)
         self._running: dict[int, tuple[Indices, Call]] = {}
+        self._beside = Beside()
 
     def __enter__(self) -> Self:
         log.info("MPI: %d ranks; if one is lost, mpirun ends the run and `vip resume` goes on", self.comm.size)
@@ -179,7 +181,7 @@ class MPIRanks:
 
     def _call(self, rank: int, models: Floats, blocks: Sequence[int] | None) -> Call:
         if rank == 0:
-            return Call(None, 0, models.shape, _beside(self._serial.evaluate, models, blocks))
+            return Call(None, 0, models.shape, self._beside.submit(self._serial.evaluate, models, blocks))
         models = np.ascontiguousarray(models)
         self.comm.send(Task(models.shape, blocks), rank, HEAD)
         self.comm.Send(models, rank, BODY)
@@ -203,6 +205,28 @@ class MPIRanks:
                     " it: `vip resume` the run with fresh ranks"
                 )
         return False
+
+
+class Beside:
+    """A thread that evaluates beside the one that communicates. It does not keep the process from ending if it never returns."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Evaluation], Callable[..., Evaluation], Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, function: Callable[..., Evaluation], *arguments: Any) -> Future[Evaluation]:
+        """Call a function there."""
+        future: Future[Evaluation] = Future()
+        self._calls.put((future, function, arguments))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            future, function, arguments = self._calls.get()
+            try:
+                future.set_result(function(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
 
 
 class Call:
@@ -247,20 +271,6 @@ def fair_share(comm: Any) -> int:
     mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     ranks: int = comm.Split_type(MPI.COMM_TYPE_SHARED).allgather(mine).count(mine)
     return max(1, available_cores() // ranks)
-
-
-def _beside(function: Callable[..., Evaluation], *arguments: Any) -> Future[Evaluation]:
-    """Call a function in a thread that does not keep the process from ending, should it never return."""
-    future: Future[Evaluation] = Future()
-
-    def call() -> None:
-        try:
-            future.set_result(function(*arguments))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=call, daemon=True).start()
-    return future
 
 
 def _receive(comm: Any) -> Any:

@@ -12,8 +12,9 @@ Indices = NDArray[np.intp]
 LEAST_SECONDS = 0.05
 """A group should take at least this long, so that sending it costs little beside it."""
 
-GROUPS_PER_WORKER = 8
-"""Into so many groups the work of one worker is cut where particles are costly: the rest evens out."""
+PORTION = 0.5
+"""A group is this part of a worker's share of the work that is left: few large groups, then small ones that even out the end
+(factoring; Hummel, Schonberg & Flynn 1992)."""
 
 MEMORY = 0.5
 """Weight of the newest measurement of a particle's cost."""
@@ -59,15 +60,15 @@ class Shares:
         largest = -(-n // workers)
         if n > self.batch * workers:
             largest = self.batch * (-(-largest // self.batch))
-        enough = max(LEAST_SECONDS, float(cost.sum()) / workers / GROUPS_PER_WORKER)
+        left = float(cost.sum())
         groups, first, filled = [], 0, 0.0
         for last, particle in enumerate(order, start=1):
             filled += cost[particle]
             size = last - first
-            full = size % self.batch == 0 and filled >= enough
+            full = size % self.batch == 0 and filled >= max(LEAST_SECONDS, PORTION * left / workers)
             if full or size == largest or last == n:
                 groups.append(np.sort(order[first:last]))
-                first, filled = last, 0.0
+                first, filled, left = last, 0.0, left - filled
         return groups
 
 
