@@ -37,7 +37,7 @@ LOOK_SECONDS = 60
 
 Queued = Callable[[str], Iterable[QueuedJob]]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("vip.jobs")  # as this package logs
 
 
 class WorkerJobs(NamedTuple):
@@ -165,7 +165,7 @@ def _replacing(base: Any, queued: Callable[[], Iterable[QueuedJob]]) -> Any:
 
         async def _forget_lost(self) -> None:
             here = [str(worker["name"]) for worker in self.scheduler_info["workers"].values()]
-            missing = {name: job.job_id for name, job in self.workers.items() if job.job_id and not _of_job(name, here)}
+            missing = {name: job.job_id for name, job in self.workers.items() if not _of_job(name, here)}
             if not missing or time.monotonic() - self._looked < LOOK_SECONDS:
                 return
             self._looked = time.monotonic()
@@ -178,8 +178,10 @@ def _replacing(base: Any, queued: Callable[[], Iterable[QueuedJob]]) -> Any:
                 if number not in known and name in self.workers and self.workers[name].job_id == number:
                     self._forget(name, number)
 
-        def _forget(self, name: str, number: str) -> None:
-            if connected := _of_job(name, self._connected):
+        def _forget(self, name: str, number: str | None) -> None:
+            if number is None:  # it was refused
+                del self.workers[name]
+            elif connected := _of_job(name, self._connected):
                 log.info("worker job %s has ended, another takes its place", number)
                 self._connected -= connected
                 del self.workers[name]
@@ -214,6 +216,24 @@ def _job_class(base: Any, header: str) -> Any:
             )
             self.scheduler, self.name = scheduler, name
             self.job_header = header
+
+        async def start(self) -> None:
+            """Submit it. A job that is refused, for instance because there are too many, is tried again later."""
+            from distributed.core import Status
+
+            try:
+                await super().start()
+            except (RuntimeError, OSError, ValueError) as error:
+                said = [line for line in str(error).splitlines() if line.strip()]
+                log.warning("a worker job was refused, and will be tried again: %s", said[-1] if said else error)
+                self.status = Status.running  # as far as Dask is concerned
+
+        async def close(self) -> None:
+            """Cancel it."""
+            from distributed.core import Status
+
+            await super().close()
+            self.status = Status.closed
 
     return QuotedJob
 

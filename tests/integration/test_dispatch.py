@@ -215,7 +215,27 @@ def test_groups_hold_every_particle_once_and_the_costliest_start_first():
     shares.groups(10, 2)
     for particle in range(10):
         shares.learn(np.array([particle]), 1.0 + particle)
-    assert shares.groups(10, 2)[0].tolist() == [9]
+    first, *_, last = shares.groups(10, 2)
+    assert 9 in first
+    assert last.tolist() == [0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_unequal_particles_keep_all_workers_busy(known):
+    """Workers that take the next group when they are free end nearly together, in computed time."""
+    rng = np.random.default_rng(8)
+    n, workers = 512, 64
+    seconds = rng.uniform(1.0, 4.0, n)
+    shares = Shares()
+    shares.groups(n, workers)
+    for particle in range(n):
+        shares.learn(np.array([particle]), seconds[particle])
+    if not known:
+        rng.shuffle(seconds)
+    free = np.zeros(workers)
+    for group in shares.groups(n, workers):
+        free[free.argmin()] += seconds[group].sum()
+    assert seconds.sum() / workers / free.max() > 0.9
 
 
 def test_full_batches_stay_together():

@@ -208,7 +208,7 @@ class MPIRanks:
 
 
 class Beside:
-    """A thread that evaluates beside the one that communicates. It does not keep the process from ending if it never returns."""
+    """A thread that evaluates beside the one that communicates, and does not keep the process from ending."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Evaluation], Callable[..., Evaluation], Any]] = queue.SimpleQueue()
