@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -92,6 +93,9 @@ def driver_script(run_dir: Path, scheduler: str, dispatch: DispatchSettings) -> 
     if dispatch.kind in ("local", "serial"):  # then the driver itself needs what workers would
         site = site.model_copy(update={"driver_cores": asked.cores, "driver_memory": asked.memory})
     ranks = asked.workers if dispatch.kind == "mpi" else 0
+    launcher = shutil.which(site.mpirun[0])
+    if launcher and not site.modules and not site.prologue:  # a job may have another PATH; modules and prologue set their own
+        site = site.model_copy(update={"mpirun": (launcher, *site.mpirun[1:])})
     return jobs.scheduler(scheduler).driver_script(job_name(run_dir), command, run_dir, asked, site, ranks)
 
 

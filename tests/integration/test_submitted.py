@@ -78,7 +78,7 @@ def test_runs_that_their_walltime_ended_once_have_the_samples_of_a_serial_run(sc
             assert f"{name} {json.loads((folder / name / 'job.json').read_text())['id']}: {folder / name}" in done.stdout
         again = command(*submit)
         assert again.returncode == 1
-        assert "holds a run" in again.stderr
+        assert "has a job of it already" in again.stderr
         line = [sys.executable, "-m", "vip", "run", config, "-o", folder / "serial", "--dispatch", "serial"]
         subprocess.run(line, check=True, capture_output=True)
         seen = {name: _watched(folder / name, name, command) for name in schedulers}
@@ -113,6 +113,20 @@ def test_a_cancelled_run_is_saved_and_can_be_submitted_again(schedulers, trouble
     assert command("cancel", run_dir).returncode == 0
     _wait(lambda: "no longer known" in command("status", run_dir).stdout)
     assert "nothing to cancel" in command("cancel", run_dir).stdout
+
+
+def test_one_allocation_of_mpi_ranks_gives_the_serial_samples(schedulers, troubled, command):
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+    troubled.run("serial")
+    (troubled.folder / "site.toml").write_text('memory = "300MB"\ndriver_memory = "300MB"\nwalltime = "30m"\n')
+    for name in schedulers:
+        run_dir = troubled.folder / name
+        submit = ("--scheduler", name, "--dispatch", "mpi", "--workers", "6", "--site", troubled.folder / "site.toml")
+        done = command("submit", troubled.config(), *submit, "-o", run_dir)
+        assert done.returncode == 0, done.stderr
+        _wait(lambda run_dir=run_dir: "no longer known" in command("status", run_dir).stdout)
+        assert "MPI: 6 ranks" in (run_dir / "run.log").read_text()
+        assert_array_equal(troubled.samples(name), troubled.samples("serial"))
 
 
 def _watched(run_dir, name, command):
