@@ -27,5 +27,5 @@ def scheduler(name: str) -> Scheduler:
         There is no such scheduler.
     """
     if name not in SCHEDULERS:
-        raise ConfigError("scheduler", name, f"must be one of {', '.join(SCHEDULERS)}")
+        raise ConfigError("--scheduler", name, f"must be one of {', '.join(SCHEDULERS)}")
     return cast("Scheduler", importlib.import_module(SCHEDULERS[name]))

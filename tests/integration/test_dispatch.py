@@ -152,8 +152,11 @@ def test_an_external_scheduler_evaluates_over_tls(troubled, tmp_path):
             address = _address(file)
             troubled.run("serial")
             troubled.run("remote", dispatch={"kind": address, "certificates": folder})
+            with pytest.raises(ConfigError, match="say in which folder"):
+                troubled.run("without", dispatch={"kind": address})
+            certificates.made_for_run(tmp_path / "other")
             with pytest.raises(DispatchError, match="cannot be reached"):
-                troubled.run("stranger", dispatch={"kind": address})
+                troubled.run("stranger", dispatch={"kind": address, "certificates": tmp_path / "other"})
         finally:
             second.terminate()
             first.terminate()

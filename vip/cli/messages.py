@@ -15,7 +15,7 @@ def told() -> Iterator[None]:
     """Show messages on standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("vip: %(message)s"))
-    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in TELL)
+    handler.addFilter(_is_for_the_user)
     root = logging.getLogger("vip")
     root.addHandler(handler)
     root.setLevel(logging.INFO)
@@ -23,3 +23,8 @@ def told() -> Iterator[None]:
         yield
     finally:
         root.removeHandler(handler)
+
+
+def _is_for_the_user(record: logging.LogRecord) -> bool:
+    """The error that ends a run is logged by "vip" itself, and told by the command."""
+    return record.name != "vip" and (record.levelno >= logging.WARNING or record.name in TELL)

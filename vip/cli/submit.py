@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import jobs
 import vip
 from jobs.site import load_site
 from vip import submission
@@ -40,6 +41,7 @@ def submit(
     scheduler = scheduler or load_site(settings.site).scheduler
     if scheduler is None:
         raise ConfigError("--scheduler", None, "say slurm or sge, here or in the site file")
+    jobs.scheduler(scheduler)  # or an error that names it
     default = "mpi" if settings.kind == "mpi" else scheduler
     settings = submission.with_options(settings, kind=dispatch or default)
     if settings.kind not in (scheduler, "mpi", "serial", "local"):

@@ -63,10 +63,20 @@ def expected_in(folder: Path) -> Security:
 
 
 def from_dask() -> Security:
-    """What Dask's own configuration says (``distributed.comm.tls``)."""
+    """What Dask's own configuration says (``distributed.comm.tls``).
+
+    Raises
+    ------
+    ConfigError
+        If it says nothing.
+    """
     from distributed.security import Security
 
-    return Security(require_encryption=True)
+    security = Security(require_encryption=True)
+    if not security.get_tls_config_for_role("client").get("ca_file"):
+        remedy = "say in which folder the ca.pem, cert.pem and key.pem of that scheduler are, in [dispatch]"
+        raise ConfigError("dispatch.certificates", None, remedy)
+    return security
 
 
 def remove(folder: Path) -> None:
