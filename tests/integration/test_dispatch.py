@@ -186,11 +186,11 @@ def test_new_workers_join_a_run_that_has_begun(troubled):
         before = dispatcher.evaluate(models)
         assert dispatcher.workers == 1
         cluster.scale(3)
-        for _ in range(30):
-            after = dispatcher.evaluate(models)
-            if dispatcher.workers == 3:
-                break
+        end = time.monotonic() + 120
+        while dispatcher.workers < 3 and time.monotonic() < end:
+            dispatcher.evaluate(models)
         assert dispatcher.workers == 3
+        after = dispatcher.evaluate(models)
     for evaluation in (before, after):
         assert_array_equal(evaluation.log_likelihood, expected.log_likelihood)
         assert_array_equal(evaluation.gradient, expected.gradient)
