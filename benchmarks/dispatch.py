@@ -4,11 +4,9 @@
 """
 
 import functools
-import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import dask
 import numpy as np
@@ -79,9 +77,9 @@ def naive(client):
 def overhead():
     print(f"{PARTICLES} particles of {PARAMETERS} parameters, a forward that does nothing; an iteration")
     show("serial", milliseconds(Serial(Nothing()).evaluate), 0.3)
-    beside = shutil.which("mpirun", path=Path(sys.executable).parent) or shutil.which("mpirun")
-    if beside:
-        subprocess.run([beside, "-n", "2", sys.executable, __file__], check=False)  # before Dask changes the environment
+    mpirun = mpi.launcher()
+    if mpirun:
+        subprocess.run([mpirun, "-n", "2", sys.executable, __file__], check=False)  # before Dask changes the environment
     with clusters.local(2, None, None) as client:
         with DaskWorkers(client, Nothing, shared=True) as dispatcher:
             show("2 local Dask workers (TLS, models in shared memory)", milliseconds(dispatcher.evaluate), 8)

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import NamedTuple
 
 import jobs
 from vip.data import data_dir
+from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores
 from vip.errors import SchedulerError
 from vip.plugins import GROUP
@@ -87,7 +87,7 @@ def _mpi() -> Finding:
     library = _package("MPI", "mpi4py", remedy)
     if not library.works:
         return library
-    path = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil.which("mpirun")
+    path = launcher()
     if path is None:
         return Finding("MPI", False, f"{library.found}, no mpirun", remedy)
     script = "from mpi4py import MPI; print(MPI.COMM_WORLD.size, MPI.Get_library_version().splitlines()[0])"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -22,7 +21,7 @@ from jobs.site import site_file
 from vip.config import DispatchSettings
 from vip.data import data_dir
 from vip.dispatch import certificates
-from vip.dispatch.mpi import launched_as
+from vip.dispatch.mpi import launched_as, launcher
 from vip.engines import asked_of_scheduler, job_name, processes_of_job
 from vip.errors import ConfigError, SchedulerError, StoreError
 from vip.inversion import new_store, output_directory
@@ -93,9 +92,9 @@ def driver_script(run_dir: Path, scheduler: str, dispatch: DispatchSettings) -> 
     if dispatch.kind in ("local", "serial"):  # then the driver itself needs what workers would
         site = site.model_copy(update={"driver_cores": asked.cores, "driver_memory": asked.memory})
     ranks = asked.workers if dispatch.kind == "mpi" else 0
-    launcher = shutil.which(site.mpirun[0])
-    if launcher and not site.modules and not site.prologue:  # a job may have another PATH; modules and prologue set their own
-        site = site.model_copy(update={"mpirun": (launcher, *site.mpirun[1:])})
+    mpirun = launcher(site.mpirun[0])
+    if mpirun and not site.modules and not site.prologue:  # a job may have another PATH; modules and prologue set their own
+        site = site.model_copy(update={"mpirun": (mpirun, *site.mpirun[1:])})
     return jobs.scheduler(scheduler).driver_script(job_name(run_dir), command, run_dir, asked, site, ranks)
 
 

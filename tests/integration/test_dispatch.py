@@ -3,12 +3,10 @@
 import functools
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from vip import engines
 from vip.config import DispatchSettings
 from vip.dispatch import certificates, clusters
 from vip.dispatch.dask import DaskWorkers
+from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import Serial
 from vip.dispatch.shares import Shares
 from vip.errors import ConfigError, DispatchError
@@ -32,10 +31,10 @@ WRONG = {"PMI_RANK": "1", "OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "
 def mpirun():
     """Launcher of so many ranks."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
-    beside = shutil.which("mpirun", path=Path(sys.executable).parent) or shutil.which("mpirun")
-    if beside is None:
+    path = launcher()
+    if path is None:
         pytest.skip("there is no mpirun")
-    return lambda ranks: [beside, "-n", str(ranks)]
+    return lambda ranks: [path, "-n", str(ranks)]
 
 
 def test_a_wrong_grouping_would_be_seen(troubled):

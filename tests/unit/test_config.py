@@ -63,7 +63,7 @@ BAD_CONFIGURATIONS = {
     "unknown key of a prior": ("^bounds =", "bunds =", "prior.velocity.bunds", "logit", "did you mean 'bounds'?"),
     "unknown key of the plugin": ("stations =", "station =", "forward.station", "stations.csv", "'stations'?"),
     "unknown key in a table of the plugin": ("refinement =", "refinment =", "forward.grid.refinment", "2", "'refinement'?"),
-    "unknown table": (r"\[dispatch\]", "[dispach]", "dispach", "serial", "did you mean 'dispatch'?"),
+    "unknown table": (r"\[dispatch\]", "[dispach]", "dispach", "auto", "did you mean 'dispatch'?"),
     "wrong unit": ('"km/s"', '"m/s"', "prior.velocity.unit", "m/s", "'km/s'"),
     "wrong unit of the grid": ('"degrees"', '"radians"', "forward.grid.unit", "radians", "'degrees' or 'km'"),
     "wrong type": ("particles = 20", 'particles = "many"', "algorithm.particles", "many", "integer"),

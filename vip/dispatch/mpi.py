@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -77,6 +79,11 @@ def launched_as() -> tuple[int, int]:
         if rank in os.environ:
             return int(os.environ[rank]), int(os.environ.get(size, 1))
     return 0, 1
+
+
+def launcher(name: str = "mpirun") -> str | None:
+    """Path of the program that launches ranks: the one beside this Python, which pip installed, before others."""
+    return shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
 
 
 def world() -> Any:
