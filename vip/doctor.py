@@ -90,7 +90,10 @@ def _mpi() -> Finding:
     path = launcher()
     if path is None:
         return Finding("MPI", False, f"{library.found}, no mpirun", remedy)
-    script = "from mpi4py import MPI; print(MPI.COMM_WORLD.size, MPI.Get_library_version().splitlines()[0])"
+    script = (  # one write of one rank: those of several may mix
+        "from mpi4py import MPI; import sys; w = MPI.COMM_WORLD;"
+        " w.rank or sys.stdout.write(f'{w.size} {MPI.Get_library_version().splitlines()[0]}\\n')"
+    )
     try:
         done = subprocess.run(
             [path, "-n", "2", sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
