@@ -88,9 +88,9 @@ def _dispatcher(
         threads = settings.threads or max(1, available_cores() // number)
         return workers(client, build, threads, minimum=number, shared=True)
     if settings.kind in jobs.SCHEDULERS:
-        _, asked = asked_of_scheduler(settings)
+        site, asked = asked_of_scheduler(settings)
         processes = processes_of_job(problem, asked)
-        make = functools.partial(_queue_cluster, settings, asked, processes, run_dir.resolve(), stack)
+        make = functools.partial(_queue_cluster, settings, site, asked, processes, run_dir.resolve(), stack)
         client = stack.enter_context(clusters.queued(make, asked.workers))
         grow = functools.partial(client.cluster.scale, jobs=asked.workers)  # type: ignore[union-attr]
         minimum = min(settings.minimum_workers, asked.workers * processes)
@@ -99,10 +99,11 @@ def _dispatcher(
     return workers(client, build, settings.threads, minimum=settings.minimum_workers)
 
 
-def _queue_cluster(settings: DispatchSettings, asked: Resources, processes: int, run_dir: Path, stack: ExitStack) -> Any:
+def _queue_cluster(
+    settings: DispatchSettings, site: Site, asked: Resources, processes: int, run_dir: Path, stack: ExitStack
+) -> Any:
     """A cluster of a job scheduler; its certificates end with `stack`."""
-    site = load_site(settings.site)
-    security = clusters.run_security(run_dir)
+    security = certificates.made_for_run(run_dir / "tls")
     stack.callback(certificates.remove, run_dir / "tls")
     dashboard = {"dashboard_address": clusters.dashboard_address(settings.dashboard)}
     options = {"scheduler_options": dashboard, "silence_logs": clusters.QUIET}

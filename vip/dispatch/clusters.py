@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vip.dispatch import certificates
@@ -87,11 +86,6 @@ def remote(address: str, security: Security | None) -> Iterator[Client]:
             raise DispatchError(f"dispatch: {address}: cannot be reached: {error}") from error
         with client:
             yield client
-
-
-def run_security(run_dir: Path) -> Security:
-    """The certificate of a run whose workers are on other machines; see `certificates.made_for_run`."""
-    return certificates.made_for_run(run_dir / "tls")
 
 
 def dashboard_address(wanted: str | None) -> str:

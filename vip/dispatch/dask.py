@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from vip.dispatch.serial import Serial
 from vip.dispatch.shared import Place, SharedArrays, open_place
-from vip.dispatch.shares import Indices, Shares, as_slice
+from vip.dispatch.shares import Indices, Shares, as_slice, nothing_yet, put
 from vip.errors import DispatchError, Interrupted
 from vip.protocols import Evaluation, Floats, Forward
 
@@ -295,7 +295,7 @@ class Work:
 
     def __init__(self, models: Floats, blocks: Sequence[int] | None, groups: Sequence[Indices]) -> None:
         self.models, self.blocks, self.todo, self.changed = models, blocks, deque(groups), asyncio.Event()
-        self.result = Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
+        self.result = nothing_yet(models)
         self._left, self._any_done = len(models), False
         self._lost: Counter[tuple[int, ...]] = Counter()
         self._in_a_row, self._workers, self._reason = 0, 0, ""
@@ -307,9 +307,7 @@ class Work:
 
     def take(self, group: Indices, evaluation: Evaluation) -> None:
         """Put a group's evaluation where it belongs."""
-        where = as_slice(group)
-        self.result.log_likelihood[where], self.result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
-        self.result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
+        put(group, evaluation, self.result)
         self._in_a_row, self._any_done = 0, True
         self._settle(len(group))
 

@@ -22,7 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vip.dispatch.serial import Serial, available_cores
-from vip.dispatch.shares import Indices, Shares, as_slice
+from vip.dispatch.shares import Indices, Shares, as_slice, nothing_yet, put
 from vip.errors import DispatchError, Interrupted
 from vip.protocols import Evaluation, Floats, Forward
 
@@ -172,7 +172,7 @@ class MPIRanks:
             If `leave` says so.
         """
         start = time.perf_counter()
-        result = Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
+        result = nothing_yet(models)
         todo = deque(self._shares.groups(len(models), self.comm.size))
         running = self._running
         while todo or running:
@@ -183,7 +183,9 @@ class MPIRanks:
             _wait(lambda: any(call.done() for _, call in running.values()) or self._hopeless())
             for rank in [rank for rank, (_, call) in running.items() if call.done()]:
                 group, call = running.pop(rank)
-                self._take(group, call.result(), result)
+                evaluation = call.result()
+                put(group, evaluation, result)
+                self._shares.learn(group, evaluation.seconds)
         return result._replace(seconds=time.perf_counter() - start)
 
     def _call(self, rank: int, models: Floats, blocks: Sequence[int] | None) -> Call:
@@ -193,12 +195,6 @@ class MPIRanks:
         self.comm.send(Task(models.shape, blocks), rank, HEAD)
         self.comm.Send(models, rank, BODY)
         return Call(self.comm, rank, models.shape)
-
-    def _take(self, group: Indices, evaluation: Evaluation, result: Evaluation) -> None:
-        where = as_slice(group)
-        result.log_likelihood[where], result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
-        result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
-        self._shares.learn(group, evaluation.seconds)
 
     def _hopeless(self) -> bool:
         """Raise if the run is to end now, or a rank takes too long."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.protocols import Floats
+from vip.protocols import Evaluation, Floats
 
 Indices = NDArray[np.intp]
 
@@ -82,3 +82,15 @@ def as_slice(group: Indices) -> Indices | slice:
     """
     first, last = int(group[0]), int(group[-1])
     return slice(first, last + 1) if last - first == len(group) - 1 else group
+
+
+def nothing_yet(models: Floats) -> Evaluation:
+    """The evaluation of models (n, d) before any group is done."""
+    return Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
+
+
+def put(group: Indices, evaluation: Evaluation, result: Evaluation) -> None:
+    """Put a group's evaluation where it belongs."""
+    where = as_slice(group)
+    result.log_likelihood[where], result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
+    result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
