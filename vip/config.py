@@ -13,19 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from vip.algorithm_settings import ALGORITHMS, AlgorithmSettings
 from vip.data import data_dir
 from vip.errors import ConfigError, ConfigErrors
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+from vip.settings import Count, Finite, Positive, Settings
 
 class SmoothnessSettings(Settings):
     """A Gaussian Markov random field that multiplies a prior."""
@@ -61,7 +52,10 @@ class UniformSettings(Settings):
 
 
 class GaussianSettings(Settings):
-    """Gaussian prior with one standard deviation, or a covariance matrix from a .npy or text file."""
+    """Gaussian prior with one standard deviation, or a covariance matrix from a .npy or text file.
+
+    With `whiten`, algorithms move in coordinates in which the prior is white noise: the better ones where it is correlated.
+    """
 
     kind: Literal["gaussian"]
     unit: str | None = None
@@ -69,6 +63,7 @@ class GaussianSettings(Settings):
     sd: Positive | None = None
     covariance_file: Path | None = None
     smoothness: SmoothnessSettings | None = None
+    whiten: bool = False
 
     @model_validator(mode="after")
     def _one_spread(self) -> GaussianSettings:
@@ -78,13 +73,14 @@ class GaussianSettings(Settings):
 
 
 class SmoothSettings(Settings):
-    """Smoothness alone as a prior."""
+    """Smoothness alone as a prior; `whiten` as for a Gaussian one."""
 
     kind: Literal["smooth"]
     unit: str | None = None
     mean: Finite
     sigma: Positive
     correlation_length: Positive
+    whiten: bool = False
 
 
 class CustomPriorSettings(Settings):
@@ -99,71 +95,6 @@ class CustomPriorSettings(Settings):
 PriorSettings = Annotated[
     UniformSettings | GaussianSettings | SmoothSettings | CustomPriorSettings, Field(discriminator="kind")
 ]
-
-
-class StepSettings(Settings):
-    """Step size after t iterations: ``step_size / (1 + step_decay t)^step_power``.
-
-    `data_blocks` is how many blocks of data (shots) to use at each iteration; all without it.
-    """
-
-    step_size: Positive
-    step_decay: Annotated[float, Field(ge=0)] = 0.0
-    step_power: Annotated[float, Field(ge=0)] = 1.0
-    data_blocks: Count | None = None
-
-
-class KernelSettings(StepSettings):
-    """Kernel between particles: scalar (no metric), or diagonal matrix-valued with a metric taken from the particles."""
-
-    metric: Literal["none", "variance", "gradient"] = "none"
-    bandwidth: Positive | Literal["median"] = "median"
-
-
-OptimizerName = Literal["sgd", "adagrad", "adadelta", "adam"]
-
-
-class ADVISettings(StepSettings):
-    """Automatic differentiation variational inference."""
-
-    name: Literal["advi"]
-    iterations: Count
-    covariance: Literal["mean-field", "full-rank"] = "mean-field"
-    samples_per_step: Count = 1
-    draws: Count = 5000
-    optimizer: OptimizerName = "adam"
-
-
-class SVGDSettings(KernelSettings):
-    """Stein variational gradient descent."""
-
-    name: Literal["svgd"]
-    iterations: Count
-    particles: Annotated[int, Field(ge=2)]
-    optimizer: OptimizerName = "adam"
-
-
-class SSVGDSettings(KernelSettings):
-    """Stochastic SVGD; `iterations` counts burn-in too."""
-
-    name: Literal["ssvgd"]
-    iterations: Count
-    particles: Annotated[int, Field(ge=2)]
-    burn_in: Annotated[int, Field(ge=0)]
-    thin: Count = 1
-    warm_up: Annotated[int, Field(ge=0)] = 0
-    warm_up_step_size: Positive = 0.05
-
-    @model_validator(mode="after")
-    def _samples_remain(self) -> SSVGDSettings:
-        if self.burn_in >= self.iterations:
-            raise ConfigError("burn_in", self.burn_in, f"must be smaller than iterations, which is {self.iterations}")
-        if self.warm_up > self.burn_in:
-            raise ConfigError("warm_up", self.warm_up, f"is part of burn_in, which is {self.burn_in}")
-        return self
-
-
-AlgorithmSettings = Annotated[ADVISettings | SVGDSettings | SSVGDSettings, Field(discriminator="name")]
 
 
 ENGINES = ("auto", "serial", "local", "slurm", "sge", "mpi")
@@ -232,8 +163,9 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _resampled(self) -> Config:
-        if self.run.on_failure == "resample" and self.algorithm.name == "advi":
-            raise ConfigError("run.on_failure", "resample", "advi draws its models anew at each iteration: use 'hold'")
+        name = self.algorithm.name
+        if self.run.on_failure == "resample" and not self.algorithm.may_be_moved:
+            raise ConfigError("run.on_failure", "resample", f"{name} has no particles that may be moved: use 'hold'")
         return self
 
 
@@ -314,9 +246,7 @@ def _owner(location: list[str], model: type[BaseModel]) -> type[BaseModel] | Non
         "gaussian": GaussianSettings,
         "smooth": SmoothSettings,
         "smoothness": SmoothnessSettings,
-        "advi": ADVISettings,
-        "svgd": SVGDSettings,
-        "ssvgd": SSVGDSettings,
+        **ALGORITHMS,
         "dispatch": DispatchSettings,
         "run": RunSettings,
     }

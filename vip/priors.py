@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,37 @@ class Gaussian:
         product = Gaussian(self.mean, sp.hstack([self.root, other.root]))
         product.mean = product._solve(self.precision @ self.mean + other.precision @ other.mean)
         return product
+
+    def coloured(self, noise: Floats) -> Floats:
+        """Models (n, d) of white noise (n, d): mean + L noise with L L^T the covariance."""
+        models: Floats = self.mean + self._white_root.solve(np.ascontiguousarray(noise.T), "T").T
+        return models
+
+    def whitened(self, models: Floats) -> Floats:
+        """The noise (n, d) of models (n, d)."""
+        noise: Floats = (self._square_root.T @ (models - self.mean).T).T
+        return noise
+
+    def pulled(self, gradient: Floats) -> Floats:
+        """Gradients (n, d) by the noise of gradients by the models."""
+        return np.ascontiguousarray(self._white_root.solve(np.ascontiguousarray(gradient.T)).T)
+
+    @property
+    def log_volume(self) -> float:
+        """Log-determinant of L."""
+        return -self._log_norm - 0.5 * len(self.mean) * math.log(2 * math.pi)
+
+    @cached_property
+    def _square_root(self) -> Any:
+        """A square R with R R^T the precision: ours if it is square, else a Cholesky factor."""
+        if self.root.shape[0] == self.root.shape[1]:
+            return self.root
+        return sp.csr_array(scipy.linalg.cholesky(self.precision.toarray(), lower=True))
+
+    @cached_property
+    def _white_root(self) -> Any:
+        """Of R, whose inverse's transpose is L."""
+        return splu(sp.csc_array(self._square_root))
 
     def log_density(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-density (n,) and its gradient (n, d)."""

@@ -25,10 +25,10 @@ from vip.data import DATASETS, data_dir
 from vip.dispatch.serial import Serial
 from vip.errors import ConfigError
 from vip.plugins import find, source_file
-from vip.posterior import Posterior
+from vip.posterior import OnFailure, Posterior
 from vip.priors import Bounded, Gaussian, Joint, Uniform
 from vip.protocols import ChecksPrior, DataBlocks, Dispatcher, Floats, Forward, ModelSpace, Prior, Variable
-from vip.transforms import Clip, Logit, Transform
+from vip.transforms import Clip, Logit, Transform, Whitened
 
 
 class Problem:
@@ -87,7 +87,9 @@ class Problem:
     def posterior(self, dispatcher: Dispatcher) -> Posterior:
         """The log-posterior with its likelihood evaluated by `dispatcher`."""
         includes_prior = getattr(self.forward, "includes_prior", False)
-        return Posterior(self.prior, self.transform, dispatcher, includes_prior, self.config.run.on_failure != "raise")
+        wanted, rejects = self.config.run.on_failure, self.config.algorithm.rejects
+        on_failure: OnFailure = "raise" if wanted == "raise" else "reject" if rejects else "hold"
+        return Posterior(self.prior, self.transform, dispatcher, includes_prior, on_failure)
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) drawn from the prior."""
@@ -191,9 +193,16 @@ def _prior(config: Config, space: ModelSpace, path: Path) -> tuple[Prior, Transf
     clips = {s.bounds == "clip" for s in config.prior.values() if isinstance(s, UniformSettings)}
     if len(clips) > 1:
         raise ConfigError("prior", "bounds", "use the same bounds, 'logit' or 'clip', for all variables", path)
-    if clips == {True} and config.algorithm.name == "advi":
-        raise ConfigError("prior", "clip", "advi needs unconstrained variables: use bounds = 'logit'", path)
-    return prior, Clip(prior.lower, prior.upper) if clips == {True} else Logit(prior.lower, prior.upper)
+    if clips == {True} and not config.algorithm.may_be_moved:
+        name = config.algorithm.name
+        raise ConfigError("prior", "clip", f"{name} needs unconstrained variables: use bounds = 'logit'", path)
+    transform = Clip(prior.lower, prior.upper) if clips == {True} else Logit(prior.lower, prior.upper)
+    whitened = [
+        (where, part)
+        for (name, where), part in zip(space.slices().items(), parts, strict=True)
+        if getattr(config.prior[name], "whiten", False) and isinstance(part, Gaussian)
+    ]
+    return prior, Whitened(transform, whitened) if whitened else transform
 
 
 def _variable_prior(settings: PriorSettings, variable: Variable, base_dir: Path) -> Prior:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -15,7 +16,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LogDensity = Callable[[Floats], tuple[Floats, Floats]]
-"""``log_density(theta (n, d)) -> (values (n,), gradients (n, d))``: all that an algorithm sees."""
+"""``log_density(theta (n, d)) -> (values (n,), gradients (n, d))``: all that an algorithm sees.
+
+One that is estimated from a few data blocks may have an attribute `gradient_noise` (n, d): numbers of mean zero whose mean squares
+are the variances of the gradients that it returned last.
+"""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,13 @@ class Batches(Protocol):
 
 
 @runtime_checkable
+class ByDifferences(Protocol):
+    """A forward whose gradient is by finite differences: each takes `gradient_runs` runs of its code."""
+
+    gradient_runs: int
+
+
+@runtime_checkable
 class DataBlocks(Protocol):
     """A forward whose data are blocks, such as shots, that it can use a few of: ``forward(models, blocks)``.
 
@@ -221,9 +233,11 @@ class Info(NamedTuple):
     """What one step of an algorithm tells: for progress and diagnostics."""
 
     log_density: float
-    """Mean over the particles that were evaluated."""
+    """Mean over the particles that were evaluated last."""
     step: float
     """Root-mean-square change of theta per entry."""
+    more: Mapping[str, float] = MappingProxyType({})
+    """What only some algorithms know: "elbo", "acceptance", "step_size"."""
 
 
 class Algorithm(Protocol):
@@ -235,9 +249,12 @@ class Algorithm(Protocol):
     n_particles: int
     """Particles to start from."""
     n_evaluated: int
-    """Models evaluated at each step."""
+    """Models evaluated at each step, on average."""
     is_chain: bool
-    """Whether the particles of successive steps are samples (sSVGD); else only the last state is."""
+    """Whether the particles of successive steps are samples (sSVGD, MCMC); else only the last state is."""
+    rejects: bool
+    """Whether it can refuse a model: one whose forward failed then has a log-density of -inf. Such an algorithm compares
+    log-densities between iterations, so that these must not be estimated from other data blocks each time."""
 
     def init(self, theta0: Floats) -> Any:
         """First state from particles (n_particles, d)."""
@@ -247,6 +264,14 @@ class Algorithm(Protocol):
 
     def draw(self, state: Any, n: int, rng: np.random.Generator) -> Floats:
         """Samples of the current approximation (m, d): n draws, or the particles where these are all there is."""
+
+
+@runtime_checkable
+class Converges(Protocol):
+    """An algorithm that knows when it is done, perhaps before its last iteration."""
+
+    def has_converged(self, state: Any) -> bool:
+        """Whether further steps would change nothing that matters."""
 
 
 @runtime_checkable

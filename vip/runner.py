@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vip.errors import ForwardError, Interrupted, VIPError
-from vip.protocols import Algorithm, Floats, Info, LogDensity, Resamples
+from vip.protocols import Algorithm, Converges, Floats, Info, LogDensity, Resamples
 from vip.rng import Purpose, stream
 
 log = logging.getLogger(__name__)
@@ -92,24 +93,21 @@ def run(
                 status = "interrupted"
                 break
             start = time.perf_counter()
-            evaluated: list[Floats] = []
-            log_density = density_at(iteration)
+            log_density = Watched(density_at(iteration))
             try:
-                state_after, info = algorithm.step(
-                    state, _remember(log_density, evaluated), stream(seed, iteration, Purpose.STEP)
-                )
+                state_after, info = algorithm.step(state, log_density, stream(seed, iteration, Purpose.STEP))
             except Interrupted:
                 status = "interrupted"
                 break
             except VIPError as error:
                 if isinstance(error, ForwardError):
-                    kept = store.save_failed(iteration, to_model(evaluated[-1]))
+                    kept = store.save_failed(iteration, to_model(log_density.last))
                     error.saved = f"; iteration {iteration}, its models are in {kept}"
                 store.commit(iteration, "interrupted", state)
                 raise
             failures = getattr(log_density, "failures", {})
             if failures:
-                kept = store.save_failed(iteration, to_model(evaluated[-1]))
+                kept = store.save_failed(iteration, to_model(log_density.last))
                 log.warning("%s; iteration %d, its models are in %s", ForwardError(failures), iteration, kept)
                 if resample and isinstance(algorithm, Resamples):
                     state_after = algorithm.resample(state_after, sorted(failures), stream(seed, iteration, Purpose.RESAMPLE))
@@ -119,6 +117,9 @@ def run(
             seconds = time.perf_counter() - start
             store.log_metrics(done, info, seconds, _more(log_density))
             tell(Progress(done, schedule.iterations, info, seconds))
+            if isinstance(algorithm, Converges) and algorithm.has_converged(state):
+                iteration = done
+                break
             if time.monotonic() - saved > schedule.checkpoint_seconds:
                 store.commit(done, "running", state)
                 saved = time.monotonic()
@@ -130,18 +131,35 @@ def run(
     return status
 
 
-def _more(log_density: LogDensity) -> dict[str, float]:
-    """What a log-posterior tells of the particles that it evaluated last."""
-    more = {"log_likelihood": log_density.log_likelihood} if hasattr(log_density, "log_likelihood") else {}
+class Watched:
+    """A log-density that counts what it is asked for in an iteration, and keeps the last of it; else it is as the one inside.
+
+    Attributes
+    ----------
+    evaluations : int
+        Particles evaluated.
+    last : (n, d) float
+        Those of the last call.
+    """
+
+    def __init__(self, log_density: LogDensity) -> None:
+        self._log_density, self.evaluations = log_density, 0
+        self.last: Floats = np.zeros((0, 0))
+
+    def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
+        """As the one inside."""
+        self.last = theta
+        self.evaluations += len(theta)
+        return self._log_density(theta)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log_density, name)
+
+
+def _more(log_density: Watched) -> dict[str, float]:
+    """What a log-posterior tells of the particles that it evaluated last, and how many there were in all."""
+    more: dict[str, float] = {"evaluations": log_density.evaluations}
+    if hasattr(log_density, "log_likelihood"):
+        more["log_likelihood"] = log_density.log_likelihood
     failures = getattr(log_density, "failures", {})
     return more | ({"failures": len(failures)} if failures else {})
-
-
-def _remember(log_density: LogDensity, evaluated: list[Floats]) -> LogDensity:
-    """The same log-density, keeping what it was last asked for."""
-
-    def remembered(theta: Floats) -> tuple[Floats, Floats]:
-        evaluated[:] = [theta]
-        return log_density(theta)
-
-    return remembered

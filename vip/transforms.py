@@ -1,11 +1,34 @@
-"""Between models with bounds and unconstrained theta."""
+"""Between models and the unconstrained theta in which algorithms move."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from scipy.special import logit
 
+from vip.priors import Gaussian
 from vip.protocols import Floats
+
+
+class Transform(Protocol):
+    """A smooth map from theta to models, one to one."""
+
+    def to_model(self, theta: Floats) -> Floats:
+        """Models (n, d) of theta (n, d)."""
+
+    def to_theta(self, models: Floats) -> Floats:
+        """Theta (n, d) of models (n, d)."""
+
+    def pull(self, theta: Floats, gradient: Floats) -> Floats:
+        """Gradients (n, d) by theta of gradients by the models."""
+
+    def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
+
+    def project(self, theta: Floats) -> Floats:
+        """The nearest theta (n, d) that is allowed."""
 
 
 class Logit:
@@ -44,6 +67,10 @@ class Logit:
         larger, smaller = _sigmoids(theta)
         return np.where(self.bounded, self.width * larger * smaller, 1.0)
 
+    def pull(self, theta: Floats, gradient: Floats) -> Floats:
+        """Gradients (n, d) by theta of gradients by the models."""
+        return gradient * self.slope(theta)
+
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
         larger, smaller = _sigmoids(theta)
@@ -80,9 +107,9 @@ class Clip:
         """Theta (n, d) of models (n, d)."""
         return models
 
-    def slope(self, theta: Floats) -> Floats:
-        """One everywhere."""
-        return np.ones_like(theta)
+    def pull(self, theta: Floats, gradient: Floats) -> Floats:
+        """The gradients as they are."""
+        return gradient
 
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Zero everywhere."""
@@ -93,4 +120,57 @@ class Clip:
         return np.clip(theta, self.lower, self.upper)
 
 
-Transform = Logit | Clip
+class Whitened:
+    """Another transform, but for variables with a Gaussian prior, whose theta is white noise under it.
+
+    What the data do not constrain has then unit variance and no correlation, however smooth the prior is.
+
+    Parameters
+    ----------
+    others : Transform
+        Of all variables.
+    gaussians : mapping of slice to Gaussian
+        Priors of the entries that are whitened instead.
+
+    Examples
+    --------
+    >>> prior = Gaussian.diagonal(np.array([3.0]), np.array([0.5]))
+    >>> whitened = Whitened(Logit(prior.lower, prior.upper), [(slice(0, 1), prior)])
+    >>> float(whitened.to_model(np.array([[2.0]]))[0, 0])
+    4.0
+    """
+
+    def __init__(self, others: Transform, gaussians: Sequence[tuple[slice, Gaussian]]) -> None:
+        self.others, self.gaussians = others, gaussians
+
+    def to_model(self, theta: Floats) -> Floats:
+        """Models (n, d) of theta (n, d)."""
+        models = np.array(self.others.to_model(theta))
+        for where, prior in self.gaussians:
+            models[:, where] = prior.coloured(theta[:, where])
+        return models
+
+    def to_theta(self, models: Floats) -> Floats:
+        """Theta (n, d) of models (n, d)."""
+        theta = np.array(self.others.to_theta(models))
+        for where, prior in self.gaussians:
+            theta[:, where] = prior.whitened(models[:, where])
+        return theta
+
+    def pull(self, theta: Floats, gradient: Floats) -> Floats:
+        """Gradients (n, d) by theta of gradients by the models."""
+        pulled = np.array(self.others.pull(theta, gradient))
+        for where, prior in self.gaussians:
+            pulled[:, where] = prior.pulled(gradient[:, where])
+        return pulled
+
+    def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
+        value, gradient = self.others.log_jacobian(theta)
+        for _, prior in self.gaussians:
+            value = value + prior.log_volume
+        return value, gradient
+
+    def project(self, theta: Floats) -> Floats:
+        """As the other transform."""
+        return self.others.project(theta)

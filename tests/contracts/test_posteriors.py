@@ -13,9 +13,14 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from vip import runner
-from vip.algorithms import ADVI, SSVGD, SVGD
+from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD
+from vip.algorithms.burn_in import BurnIn
+from vip.algorithms.families import LowRankGaussian, Triangular
+from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
+from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank, diagonal
 from vip.algorithms.optimizers import Adam, Schedule
-from vip.algorithms.stein_kernels import METRICS, RBF, drift
+from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
+from vip.algorithms.stein_kernels import RBF, drift
 from vip.dispatch.serial import Serial
 from vip.posterior import Posterior
 from vip.priors import Gaussian, Uniform
@@ -96,6 +101,12 @@ def pairs(x):
     return x[..., row] * x[..., column]
 
 
+def ssvgd(n, step, metric="none", burn_in=1000, warm_up=0, bandwidth=None, adjusted=False):
+    """With a given step size; the warm-up's is 0.2."""
+    start = BurnIn(burn_in, DIAGONAL[metric], warm_up, Adam(Schedule(0.2)))
+    return SSVGD(n, Scheduled(Schedule(step)), RBF(bandwidth), start, adjusted)
+
+
 def check_gaussian(samples, target, metric, step):
     """Means, variances and correlations, in units of the standard deviations.
 
@@ -104,29 +115,29 @@ def check_gaussian(samples, target, metric, step):
     the changing kernel and higher orders do.
     """
     u = (samples - target.mean) / target.sd
-    inflation = np.diag(step / (2 * samples.shape[1]) / metric / target.sd**2)
+    inflation = np.diag(step / (2 * samples.shape[1]) / metric.scale**2 / target.sd**2)
     upper = np.triu_indices(len(target.mean))
     z = z_scores(u, 0), z_scores(pairs(u), (target.correlation + inflation)[upper], 0.5 * inflation[upper])
     assert max(z[0].max(), z[1].max()) < Z
 
 
 @pytest.mark.parametrize("bandwidth", [None, 1.0], ids=["median", "fixed"])
-@pytest.mark.parametrize(("metric", "step", "seed"), [(None, 0.3, 1), ("variance", 1.0, 2), ("gradient", 1.0, 3)])
+@pytest.mark.parametrize(("metric", "step", "seed"), [("none", 0.3, 1), ("variance", 1.0, 2), ("gradient", 1.0, 3)])
 def test_ssvgd_samples_a_gaussian(metric, step, bandwidth, seed):
     target, n = asymmetric(), 12
     theta0 = target.mean + 2 * stream(seed, 0, Purpose.START).standard_normal((n, 4))
-    algorithm = SSVGD(n, Schedule(step), RBF(bandwidth), 1000, METRICS.get(metric))
+    algorithm = ssvgd(n, step, metric, bandwidth=bandwidth)
     samples, state = run(algorithm, target, theta0, runner.Schedule(16_000, burn_in=1000, thin=2), seed=seed)
-    check_gaussian(samples, target, state.metric, step)
+    check_gaussian(samples, target, state.burn_in.metric, step)
 
 
 def test_ssvgd_samples_after_a_warm_up():
     """From far away, where plain Langevin steps would need a long time."""
     target, n, step = asymmetric(), 12, 1.0
     theta0 = target.mean + 20 + stream(4, 0, Purpose.START).standard_normal((n, 4))
-    algorithm = SSVGD(n, Schedule(step), RBF(), 1000, METRICS["gradient"], 500, Adam(Schedule(0.2)))
+    algorithm = ssvgd(n, step, "gradient", warm_up=500)
     samples, state = run(algorithm, target, theta0, runner.Schedule(10_000, burn_in=1000, thin=2), seed=4)
-    check_gaussian(samples, target, state.metric, step)
+    check_gaussian(samples, target, state.burn_in.metric, step)
 
 
 def banana(theta, bend=0.4):
@@ -152,7 +163,7 @@ def test_ssvgd_samples_a_banana():
     # As for a Gaussian, with the mean curvature for the inverse covariance: relative inflation of variances, here of all.
     inflation = step / (2 * n) * (weight @ gradient**2).max() * np.abs(truth)
     theta0 = stream(5, 0, Purpose.START).standard_normal((n, 2))
-    algorithm = SSVGD(n, Schedule(step), RBF(), 1000)
+    algorithm = ssvgd(n, step)
     samples, _ = run(algorithm, banana, theta0, runner.Schedule(40_000, burn_in=1000, thin=2), seed=5)
     assert z_scores(statistics(samples), truth, inflation).max() < Z
 
@@ -197,12 +208,12 @@ def test_whole_chain_on_linear_tomography():
 
     transform = Logit(prior.lower, prior.upper)
     theta0 = transform.to_theta(prior.sample(n, stream(6, 0, Purpose.START)))
-    algorithm = SSVGD(n, Schedule(step), RBF(), 1000, METRICS["gradient"])
+    algorithm = ssvgd(n, step, "gradient")
     with Serial(forward) as dispatcher:
         density, schedule = Posterior(prior, transform, dispatcher), runner.Schedule(16_000, burn_in=1000, thin=5)
         samples, state = run(algorithm, density, theta0, schedule, transform.to_model, seed=6)
     assert samples.shape == (3000, n, 25)
-    check_gaussian(samples, Target(prior.mean + shift, exact), state.metric, step)
+    check_gaussian(samples, Target(prior.mean + shift, exact), state.burn_in.metric, step)
 
 
 def test_without_data_samples_are_uniform():
@@ -215,7 +226,7 @@ def test_without_data_samples_are_uniform():
     n, prior = 10, Uniform(np.array([1.0, -5.0]), np.array([3.0, -4.0]))
     transform = Logit(prior.lower, prior.upper)
     theta0 = transform.to_theta(prior.sample(n, stream(7, 0, Purpose.START)))
-    algorithm = SSVGD(n, Schedule(1.0), RBF(), 500)
+    algorithm = ssvgd(n, 1.0, burn_in=500)
     density = Posterior(prior, transform, Serial(NoData()))
     samples, _ = run(algorithm, density, theta0, runner.Schedule(12_000, burn_in=500), transform.to_model, seed=7)
     u = (samples - prior.lower) / (prior.upper - prior.lower)
@@ -229,33 +240,40 @@ def test_without_data_samples_are_uniform():
     assert z_scores(np.concatenate([u, u**2], axis=2), np.array([1 / 2, 1 / 2, 1 / 3, 1 / 3])).max() < Z
 
 
-PRIOR_DRAWS = np.random.default_rng(0).standard_normal((ADVI.n_particles, 4))
+PRIOR_DRAWS = np.random.default_rng(0).standard_normal((200, 4))
 
 
 @pytest.mark.parametrize("full_rank", [False, True])
 def test_advi_fits_a_gaussian(full_rank):
     """Full rank: the posterior itself. Mean field: its mean, and one over the root of the precision's diagonal."""
     target = asymmetric()
-    algorithm = ADVI(20, Adam(Schedule(0.1, decay=0.05)), full_rank)
+    family = Triangular.full_rank(4) if full_rank else Triangular.mean_field()
+    algorithm = ADVI(20, Adam(Schedule(0.1, decay=0.05)), family)
     _, state = run(algorithm, target, PRIOR_DRAWS, runner.Schedule(6000, draws=1), seed=8)
-    factor = np.diag(np.exp(state.log_diagonal)) + (state.lower if full_rank else 0)
-    covariance = factor @ factor.T
+    mean, covariance = moments(family, state.parameters, 4)
     sd = np.sqrt(np.diag(covariance))
     expected = target.sd if full_rank else 1 / np.sqrt(np.diag(np.linalg.inv(target.covariance)))
     # With a last step a = 3e-4, ADAM's normalised gradients make parameters wander by sqrt(a / (2 sqrt(20))) = 0.006
     # standard deviations or of the logarithm of one; four times that.
-    assert_allclose((state.mean - target.mean) / target.sd, 0, atol=0.025)
+    assert_allclose((mean - target.mean) / target.sd, 0, atol=0.025)
     assert_allclose(sd / expected, 1, atol=0.025)
     correlation = target.correlation if full_rank else np.eye(4)
-    assert_allclose(covariance / np.outer(sd, sd), correlation, atol=0.025 if full_rank else 0)
+    assert_allclose(covariance / np.outer(sd, sd), correlation, atol=0.025 if full_rank else 1e-12)
+
+
+def moments(family, parameters, d):
+    """Mean and covariance of a Gaussian family: its samples are linear in the noise."""
+    mean = family.sample(parameters, np.zeros((1, family.n_noise(d))))[0]
+    factor = (family.sample(parameters, np.eye(family.n_noise(d))) - mean).T
+    return mean, factor @ factor.T
 
 
 def test_advi_draws_what_it_fitted():
     target, n = asymmetric(), 100_000
-    algorithm = ADVI(1, Adam(Schedule(0.1)), full_rank=True)
+    algorithm = ADVI(1, Adam(Schedule(0.1)), Triangular.full_rank(4))
     factor = np.linalg.cholesky(target.covariance)
-    state = algorithm.init(PRIOR_DRAWS)
-    state = state._replace(mean=target.mean, log_diagonal=np.log(np.diag(factor)), lower=np.tril(factor, -1))
+    parameters = np.concatenate([target.mean, np.log(np.diag(factor)), factor[np.tril_indices(4, -1)]])
+    state = algorithm.init(PRIOR_DRAWS)._replace(parameters=parameters)
     u = (algorithm.draw(state, n, stream(9, 0, Purpose.DRAW)) - target.mean) / target.sd
     assert_allclose(u.mean(axis=0), 0, atol=Z / np.sqrt(n))
     assert_allclose(pairs(u).mean(axis=0), pairs_of(target.correlation), atol=Z * np.sqrt(2 / n))
@@ -265,13 +283,13 @@ def pairs_of(matrix):
     return matrix[np.triu_indices(len(matrix))]
 
 
-@pytest.mark.parametrize("metric", [None, "variance", "gradient"])
+@pytest.mark.parametrize("metric", ["none", "variance", "gradient"])
 def test_svgd_approaches_a_gaussian(metric):
     """The particles' spread is too small by what they cannot resolve, which shrinks with their number."""
     target, missing = asymmetric(2), []
     for n in (50, 200):
         theta0 = target.mean + 2 * stream(10, 0, Purpose.START).standard_normal((n, 2))
-        algorithm = SVGD(n, Adam(Schedule(0.1, decay=0.01)), RBF(), METRICS.get(metric))
+        algorithm = SVGD(n, Adam(Schedule(0.1, decay=0.01)), RBF(), DIAGONAL[metric])
         (particles,), _ = run(algorithm, target, theta0, runner.Schedule(1000))
         missing.append(1 - particles.std(axis=0) / target.sd)
     # Deterministic: no Monte Carlo error. Measured: 0.06 of the sd is missing with 50 particles, 0.025 with 200.
@@ -286,8 +304,9 @@ def flat(theta):
 
 
 def one_langevin_step(particles, metric, step, bandwidth=1.0):
-    algorithm = SSVGD(len(particles), Schedule(step), RBF(bandwidth), burn_in=0)
-    state = algorithm.init(particles)._replace(iteration=1, bandwidth=bandwidth, metric=metric)
+    algorithm = ssvgd(len(particles), step, burn_in=0, bandwidth=bandwidth)
+    state = algorithm.init(particles)
+    state = state._replace(bandwidth=bandwidth, burn_in=state.burn_in._replace(metric=diagonal(metric)))
     moved, _ = algorithm.step(state, flat, stream(11, 0, Purpose.STEP))
     return moved.particles - particles
 
@@ -311,9 +330,11 @@ def test_noise_of_close_particles_is_correlated_as_their_kernel(closeness):
     particles = np.zeros((n, d))
     particles[1, 0] = np.sqrt(-2 * np.log(closeness) / metric[0])
     particles[2] = 10.0
-    K, _ = RBF(1.0, metric)(particles)
+    scaled = particles * np.sqrt(metric)
+    K, _ = RBF(1.0)(scaled)
     assert_allclose(K, [[1, closeness, 0], [closeness, 1, 0], [0, 0, 1]], atol=1e-12)
-    noise = one_langevin_step(particles, metric, step) - step * drift(particles, np.zeros((n, d)), K, 1.0, metric)
+    drifted = step * drift(scaled, np.zeros((n, d)), K, 1.0) / np.sqrt(metric)
+    noise = one_langevin_step(particles, metric, step) - drifted
     covariance = noise @ noise.T / d / (2 * step / n / metric[0])
     assert_allclose(np.diag(covariance), 1, atol=Z * np.sqrt(2 / d))
     # Standard error of a correlation rho: (1 - rho^2) / sqrt(d).
@@ -340,20 +361,20 @@ def test_drift_is_the_double_sum(monkeypatch, scaled, columns):
         for j in range(n):
             divergence = [k(x[j] + 1e-30j * row, x[i]).imag / 1e-30 for row in np.eye(d)]
             expected[i] += (k(x[j], x[i]) * g[j] + divergence) / q / n
-    metric = q if scaled else None
-    K, _ = RBF(h, metric)(x)
-    assert_allclose(drift(x, g, K, h, metric), expected, rtol=0, atol=1e-12)
+    metric = diagonal(q)
+    K, _ = RBF(h)(metric.whiten(x))
+    assert_allclose(metric.unwhiten(drift(metric.whiten(x), metric.pull(g), K, h)), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("metric", ["variance", "gradient"])
 def test_the_kernel_follows_the_particles_in_burn_in_only(metric):
     """Eq. 22 has the divergence of a kernel with constant parameters; one that kept adapting would bias the samples."""
     target, burn_in = asymmetric(), 20
-    algorithm = SSVGD(6, Schedule(0.5), RBF(), burn_in, METRICS[metric])
+    algorithm = ssvgd(6, 0.5, metric, burn_in)
     state = algorithm.init(stream(13, 0, Purpose.START).standard_normal((6, 4)))
     kernels = []
     for iteration in range(30):
         state, _ = algorithm.step(state, target, stream(13, iteration, Purpose.STEP))
-        kernels.append((state.bandwidth, *state.metric))
+        kernels.append((state.bandwidth, *state.burn_in.metric.scale))
     assert len(set(kernels[:burn_in])) == burn_in
     assert len(set(kernels[burn_in - 1 :])) == 1

@@ -1,10 +1,26 @@
 """Particle methods, one a file. Each sees a log-density and a random generator, and nothing else."""
 
 from vip.algorithms.advi import ADVI
+from vip.algorithms.hmc import HMC
+from vip.algorithms.langevin import MALA, SGLD
+from vip.algorithms.metropolis import Metropolis
+from vip.algorithms.pathfinder import Pathfinder
+from vip.algorithms.projected_svgd import ProjectedSVGD
 from vip.algorithms.ssvgd import SSVGD
 from vip.algorithms.svgd import SVGD
 
-REGISTRY = {"advi": ADVI, "svgd": SVGD, "ssvgd": SSVGD}
+REGISTRY = {
+    "advi": ADVI,
+    "flow": ADVI,
+    "pathfinder": Pathfinder,
+    "svgd": SVGD,
+    "projected-svgd": ProjectedSVGD,
+    "ssvgd": SSVGD,
+    "sgld": SGLD,
+    "mala": MALA,
+    "hmc": HMC,
+    "metropolis": Metropolis,
+}
 """Every algorithm, by its name in a configuration. The contract tests run over all of them."""
 
-__all__ = ["ADVI", "REGISTRY", "SSVGD", "SVGD"]
+__all__ = ["ADVI", "HMC", "MALA", "REGISTRY", "SGLD", "SSVGD", "SVGD", "Metropolis", "Pathfinder", "ProjectedSVGD"]

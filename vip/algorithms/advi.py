@@ -1,7 +1,8 @@
 """Automatic differentiation variational inference (Kucukelbir et al. 2017), eqs. 8-11 of Zhang & Curtis (2024).
 
-A Gaussian in unconstrained space, with diagonal or full covariance ``L L^T``, is fitted by stochastic ascent of the ELBO.
-Diagonal entries of L are kept as logarithms, so that L stays a Cholesky factor whatever the step.
+A member of a family of distributions in unconstrained space is fitted by stochastic ascent of the ELBO. Its gradient leaves out
+the term whose mean is zero ("sticking the landing", Roeder, Wu & Duvenaud 2017), so that its noise vanishes where the family
+holds the posterior; samples come in pairs of opposite noise, which takes the odd part of the rest.
 """
 
 from __future__ import annotations
@@ -10,75 +11,145 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vip.algorithms.families import Family
 from vip.algorithms.optimizers import Optimizer, OptimizerState
+from vip.algorithms.pathfinder import Pathfinder, PathfinderState
 from vip.protocols import Floats, Info, LogDensity
+
+WINDOW = 100
+"""Iterations whose mean ELBO is compared with that of as many before."""
+NEGLIGIBLE = 1e-3
+"""Gain of the ELBO for each entry of theta below which a smaller step size is not worth it: 2 % of standard deviations."""
+RATIOS = 1000
+"""Log-ratios of posterior and approximation that are kept, for the diagnostics."""
+N_START = 200
+"""Particles that the first approximation is fitted to."""
 
 
 class ADVIState(NamedTuple):
-    """Mean (d,), log-diagonal (d,) and, if full, the factor's strict lower triangle (d, d); moments of each."""
+    """Parameters of the approximation (p,), and how the ascent goes.
 
-    mean: Floats
-    log_diagonal: Floats
-    lower: Floats
-    mean_optimizer: OptimizerState
-    diagonal_optimizer: OptimizerState
-    lower_optimizer: OptimizerState
+    `elbo` (2 windows,) and `log_ratios` are of recent iterations, oldest first and nan where there are none yet; `since` counts
+    iterations since the step size was halved last, and `plateau` is the ELBO that was reached then. `start` is Pathfinder's state, of particles without it.
+    """
+
+    iteration: int
+    parameters: Floats
+    optimizer: OptimizerState
+    halvings: int
+    since: int
+    plateau: float
+    elbo: Floats
+    log_ratios: Floats
+    start: PathfinderState
 
 
 class ADVI:
-    """Mean-field or full-rank Gaussian approximation.
+    """Variational inference with any family of distributions.
 
     Parameters
     ----------
     n_samples : int
         Monte Carlo samples of the gradient at each step.
     optimizer : Optimizer
-    full_rank : bool
-        Full covariance; memory is then six times d^2 numbers.
+    family : Family
+    halvings : int
+        The step size is halved whenever the ELBO no longer rises, until that gains nothing or was done so many times; then the
+        run ends. 0 for never.
+    start : Pathfinder, optional
+        Gives the first approximation; without it the prior does.
+    start_iterations : int
+        Most iterations of `start`.
     """
 
     is_chain = False
-    n_particles = 200
+    rejects = False
 
-    def __init__(self, n_samples: int, optimizer: Optimizer, full_rank: bool = False) -> None:
-        self.n_evaluated, self.optimizer, self.full_rank = n_samples, optimizer, full_rank
+    def __init__(
+        self,
+        n_samples: int,
+        optimizer: Optimizer,
+        family: Family,
+        halvings: int = 0,
+        start: Pathfinder | None = None,
+        start_iterations: int = 0,
+    ) -> None:
+        self.n_evaluated, self.optimizer, self.family, self.halvings = n_samples, optimizer, family, halvings
+        self.start, self.start_iterations = start, start_iterations
+        self.n_particles = max(N_START, start.n_particles if start else 0)
 
     def init(self, theta0: Floats) -> ADVIState:
-        """The independent Gaussian with the mean and spread of particles theta0 (n, d) drawn from the prior."""
-        d = theta0.shape[1]
-        mean, log_diagonal = theta0.mean(axis=0), np.log(theta0.std(axis=0))
-        lower = np.zeros((d, d)) if self.full_rank else np.zeros((0, 0))
-        start = self.optimizer.init
-        return ADVIState(mean, log_diagonal, lower, start(mean), start(log_diagonal), start(lower))
+        """The approximation that suits particles theta0 (n, d) drawn from the prior."""
+        parameters = self.family.init(theta0)
+        paths = Pathfinder(1) if self.start is None else self.start
+        return ADVIState(
+            0,
+            parameters,
+            self.optimizer.init(parameters),
+            0,
+            0,
+            -np.inf,
+            np.full(2 * WINDOW, np.nan),
+            np.full(RATIOS, np.nan),
+            paths.init(theta0[: paths.n_particles]),
+        )
 
     def step(self, state: ADVIState, log_density: LogDensity, rng: np.random.Generator) -> tuple[ADVIState, Info]:
-        """Eqs. 10 and 11. The entropy's gradient by L, ``L^-T``, is upper triangular: in L's pattern only its diagonal."""
-        eta = rng.standard_normal((self.n_evaluated, len(state.mean)))
-        diagonal = np.exp(state.log_diagonal)
-        value, gradient = log_density(self._theta(state, eta))
-        by_diagonal = np.mean(gradient * eta, axis=0) * diagonal + 1  # by its logarithm
-        mean_optimizer, mean_step = self.optimizer.step(state.mean_optimizer, gradient.mean(axis=0))
-        diagonal_optimizer, diagonal_step = self.optimizer.step(state.diagonal_optimizer, by_diagonal)
-        lower, lower_optimizer = state.lower, state.lower_optimizer
-        if self.full_rank:
-            by_lower = np.tril(gradient.T @ eta / len(eta), -1)
-            lower_optimizer, lower_step = self.optimizer.step(lower_optimizer, by_lower)
-            # Optimizers normalise each entry; d of them act on one parameter, and together move it as far as the mean.
-            lower = lower + lower_step / np.sqrt(len(state.mean))
-        moved = ADVIState(
-            state.mean + mean_step,
-            state.log_diagonal + diagonal_step,
-            lower,
-            mean_optimizer,
-            diagonal_optimizer,
-            lower_optimizer,
-        )
-        return moved, Info(float(value.mean()), float(np.sqrt(np.mean(mean_step**2))))
+        """Eqs. 10 and 11, or a step of the start."""
+        if self.start is not None and state.iteration < self.start_iterations and not self.start.has_converged(state.start):
+            return self._start_step(self.start, state, log_density, rng)
+        d = state.start.particles.shape[1]
+        noise = paired_noise(self.n_evaluated, self.family.n_noise(d), rng)
+        theta = self.family.sample(state.parameters, noise)
+        value, gradient = log_density(theta)
+        log_q, by_theta = self.family.density(state.parameters, theta, noise)
+        direction = self.family.chain(state.parameters, gradient - by_theta, noise)
+        optimizer, increment = self.optimizer.step(state.optimizer, direction)
+        parameters = state.parameters + increment * self.family.pace(d) / 2**state.halvings
+        moved = self._judged(state._replace(parameters=parameters, optimizer=optimizer), value - log_q)
+        change = np.sqrt(np.mean((self.family.sample(parameters, noise) - theta) ** 2))
+        return moved, Info(float(value.mean()), float(change), {"elbo": float(np.mean(value - log_q))})
 
     def draw(self, state: ADVIState, n: int, rng: np.random.Generator) -> Floats:
-        """N draws (n, d) of the fitted Gaussian."""
-        return self._theta(state, rng.standard_normal((n, len(state.mean))))
+        """N draws (n, d) of the fitted distribution."""
+        noise = rng.standard_normal((n, self.family.n_noise(state.start.particles.shape[1])))
+        return self.family.sample(state.parameters, noise)
 
-    def _theta(self, state: ADVIState, eta: Floats) -> Floats:
-        spread = eta * np.exp(state.log_diagonal)
-        return state.mean + (spread + eta @ state.lower.T if self.full_rank else spread)
+    def has_converged(self, state: ADVIState) -> bool:
+        """Whether the step size was halved as often as it may be."""
+        return 0 < self.halvings <= state.halvings
+
+    def _start_step(
+        self, start: Pathfinder, state: ADVIState, log_density: LogDensity, rng: np.random.Generator
+    ) -> tuple[ADVIState, Info]:
+        """A step of Pathfinder; its approximation so far is the one to start from."""
+        paths, info = start.step(state.start, log_density, rng)
+        parameters = self.family.init(start.draw(paths, self.n_particles, rng))
+        return state._replace(iteration=state.iteration + 1, start=paths, parameters=parameters), info
+
+    def _judged(self, state: ADVIState, log_ratio: Floats) -> ADVIState:
+        """With the step size halved if the ELBO of the last window is not above that of the one before."""
+        elbo = np.append(state.elbo[1:], log_ratio.mean())
+        log_ratios = np.append(state.log_ratios, log_ratio)[-RATIOS:]
+        state = state._replace(iteration=state.iteration + 1, since=state.since + 1, elbo=elbo, log_ratios=log_ratios)
+        if self.halvings == 0 or state.since < 2 * WINDOW:
+            return state
+        before, after = elbo[:WINDOW], elbo[WINDOW:]
+        error = np.sqrt((before.var() + after.var()) / WINDOW)
+        if after.mean() - before.mean() > error:
+            return state
+        gained = after.mean() - state.plateau > max(error, NEGLIGIBLE * state.start.particles.shape[1])
+        halvings = state.halvings + 1 if gained else self.halvings
+        return state._replace(halvings=halvings, since=0, plateau=float(after.mean()))
+
+
+def paired_noise(n: int, size: int, rng: np.random.Generator) -> Floats:
+    """White noise (n, size) in pairs of opposite sign; of an odd number the last is alone.
+
+    Examples
+    --------
+    >>> paired_noise(2, 3, np.random.default_rng(0)).sum(axis=0).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    half = rng.standard_normal(((n + 1) // 2, size))
+    return np.concatenate([half, -half])[:n]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vip.protocols import Floats
 
@@ -12,18 +13,20 @@ JITTER = 0.1
 """In standard deviations of the particles: two at one place would stay together for ever."""
 
 
-def take_places(particles: Floats, failed: Sequence[int], rng: np.random.Generator) -> Floats:
-    """Particles (n, d) in which each of the failed ones is near another, chosen at random.
+def take_places(particles: Floats, failed: Sequence[int], rng: np.random.Generator) -> tuple[Floats, NDArray[np.intp]]:
+    """Particles (n, d) in which each of the failed ones is near another, chosen at random; and whose place each has (n,).
 
     Examples
     --------
     >>> particles = np.array([[0.0], [1.0], [50.0]])
-    >>> moved = take_places(particles, [2], np.random.default_rng(0))
-    >>> moved[:2].tolist(), bool(abs(moved[2, 0]) < 2)
-    ([[0.0], [1.0]], True)
+    >>> moved, origin = take_places(particles, [2], np.random.default_rng(0))
+    >>> moved[:2].tolist(), bool(abs(moved[2, 0]) < 2), origin[:2].tolist()
+    ([[0.0], [1.0]], True, [0, 1])
     """
-    others = np.delete(np.arange(len(particles)), failed)
-    chosen = particles[rng.choice(others, size=len(failed))]
+    origin = np.arange(len(particles))
+    others = np.delete(origin, failed)
+    origin[list(failed)] = rng.choice(others, size=len(failed))
     moved = particles.copy()
-    moved[list(failed)] = chosen + JITTER * particles[others].std(axis=0) * rng.standard_normal(chosen.shape)
-    return moved
+    noise = rng.standard_normal((len(failed), particles.shape[1]))
+    moved[list(failed)] = particles[origin[list(failed)]] + JITTER * particles[others].std(axis=0) * noise
+    return moved, origin

@@ -1,8 +1,9 @@
 """Stochastic SVGD (Gallego & Insua 2018): interacting Langevin chains, eqs. 18-25 of Zhang & Curtis (2024).
 
-The stacked particles z follow ``dz = [D grad log p + div D] dt + sqrt(2 D) dW`` with ``D = K/n (x) Q^-1``, K the kernel matrix
-between particles and Q the metric of a matrix-valued kernel. Ordered coordinate by coordinate (the permutation P of eq. 24) D
-is block-diagonal with blocks ``K / (n Q_kk)``, so that one Cholesky factor of K makes the noise of all coordinates.
+The stacked particles z follow ``dz = [D grad log p + div D] dt + sqrt(2 D) dW`` with ``D = K/n``, K the kernel matrix between
+particles, in the coordinates of a metric. Ordered coordinate by coordinate (the permutation P of eq. 24) D is block-diagonal
+with d blocks K/n, so that one Cholesky factor of K makes the noise of all coordinates. In the coordinates of the model this
+is the matrix-valued kernel ``Q^-1 k`` with the noise that belongs to it, ``K/n (x) Q^-1``.
 """
 
 from __future__ import annotations
@@ -13,28 +14,55 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from vip.algorithms.optimizers import Adam, Optimizer, OptimizerState, Schedule
+from vip.algorithms.burn_in import BurnIn, BurnInState, Ensemble, evaluated
 from vip.algorithms.resampling import take_places
-from vip.algorithms.stein_kernels import RBF, Metric, drift, inverse_variance, stein_direction
+from vip.algorithms.step_sizes import StepSize, StepState
+from vip.algorithms.stein_kernels import RBF, drift
 from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
 
 JITTER = 1e-10
 """Added to the unit diagonal of K before its Cholesky factor: particles that nearly coincide make it singular to rounding."""
 
-METRIC_MEMORY = 100
-"""Iterations over which the metric of a matrix-valued kernel is averaged during burn-in."""
-
 
 class SSVGDState(NamedTuple):
-    """Particles (n, d), iterations so far, the kernel's bandwidth and metric (d,), what the metric starts from."""
+    """Particles with their densities, burn-in, step size, and the kernel's bandwidth."""
 
-    particles: Floats
-    iteration: int
+    ensemble: Ensemble
+    burn_in: BurnInState
+    step: StepState
     bandwidth: float
-    metric: Floats
-    start_metric: Floats
-    warm_up_optimizer: OptimizerState
+
+    @property
+    def particles(self) -> Floats:
+        """(n, d)."""
+        return self.ensemble.particles
+
+
+class Proposal(NamedTuple):
+    """A Gaussian step from given particles: mean (n, d) and the factor (n, n) of its covariance between particles."""
+
+    mean: Floats
+    factor: Floats
+
+    def noise(self, of_gradient: Floats, rng: np.random.Generator) -> Floats:
+        """Noise (n, d) of eq. 25, or less of it where the gradients have noise (n, d) of their own, see `Ensemble`.
+
+        A gradient's noise of variance v moves the particles by ``epsilon/n K`` times it: of the covariance ``2 epsilon/n K`` that a
+        step must have, ``v (epsilon/n K)^2`` is there already. Both have the eigenvectors of K.
+        """
+        standard = rng.standard_normal(self.mean.shape)
+        if not of_gradient.size:
+            return self.factor @ standard
+        values, vectors = scipy.linalg.eigh(self.factor @ self.factor.T)
+        missing = values[:, None] - (of_gradient**2).mean(axis=0) * (values[:, None] / 2) ** 2
+        noise: Floats = vectors @ (np.sqrt(np.maximum(missing, 0)) * standard)
+        return noise
+
+    def log_density(self, y: Floats) -> float:
+        """Of new particles (n, d): eq. 25's covariance is the same for each of the d coordinates."""
+        standard = scipy.linalg.solve_triangular(self.factor, y - self.mean, lower=True)
+        return float(-0.5 * np.sum(standard**2) - y.shape[1] * np.log(np.diag(self.factor)).sum())
 
 
 class SSVGD:
@@ -43,22 +71,15 @@ class SSVGD:
     Parameters
     ----------
     n_particles : int
-    schedule : Schedule
-        Step size epsilon of eq. 22. A particle far from all others moves by ``epsilon / n`` times its gradient.
+    step_size : StepSize
+        Of epsilon in eq. 22. A particle far from all others moves by ``epsilon / n`` times its gradient.
     kernel : RBF
-        Without a bandwidth of its own, the median heuristic.
-    burn_in : int
-        Iterations in which the bandwidth and the metric follow the particles. Afterwards they stay, since the divergence
-        term of eq. 22 is that of a kernel with constant parameters.
-    metric : callable, optional
-        Diagonal metric of a matrix-valued kernel from particles and gradients: `inverse_variance` or
-        `mean_square_gradient`. Its mean over recent iterations is used, added to the inverse variance of the first
-        particles: what nothing but the prior constrains keeps the prior's scale.
-    warm_up : int
-        First iterations, part of burn-in, in which particles move by SVGD with `optimizer` and without noise: from prior
-        samples to where they fit the data. There gradients have the size that they have over the posterior.
-    optimizer : Optimizer
-        Of the warm-up.
+        Without a bandwidth of its own, the median heuristic during burn-in. Afterwards it stays, since the divergence term of
+        eq. 22 is that of a kernel with constant parameters.
+    burn_in : BurnIn
+    adjusted : bool
+        Whether the step of all particles together is accepted or rejected (Metropolis-Hastings), which removes the error of
+        a finite step.
     project : callable
         Applied to the particles after every step: hard bounds.
     """
@@ -68,78 +89,69 @@ class SSVGD:
     def __init__(
         self,
         n_particles: int,
-        schedule: Schedule,
+        step_size: StepSize,
         kernel: RBF,
-        burn_in: int,
-        metric: Metric | None = None,
-        warm_up: int = 0,
-        optimizer: Optimizer | None = None,
+        burn_in: BurnIn,
+        adjusted: bool = False,
         project: Callable[[Floats], Floats] = lambda theta: theta,
     ) -> None:
         self.n_particles = self.n_evaluated = n_particles
-        self.schedule, self.kernel, self.burn_in = schedule, kernel, burn_in
-        self.metric, self.project = metric, project
-        self.warm_up, self.optimizer = warm_up, optimizer or Adam(Schedule(0.05))
+        self.step_size, self.kernel, self.burn_in = step_size, kernel, burn_in
+        self.rejects, self.project = adjusted, project
 
     def init(self, theta0: Floats) -> SSVGDState:
         """First state from particles (n_particles, d)."""
-        start = np.ones(theta0.shape[1]) if self.metric is None else inverse_variance(theta0, theta0)
-        return SSVGDState(theta0, 0, 0.0, start, start, self.optimizer.init(theta0))
+        unknown = Ensemble(theta0, np.zeros(len(theta0)), np.zeros_like(theta0), np.zeros((0, 0)))
+        return SSVGDState(unknown, self.burn_in.init(theta0), self.step_size.init(), 0.0)
 
     def step(self, state: SSVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SSVGDState, Info]:
         """Eq. 22 with the noise of eq. 25; eq. 17 during the warm-up."""
-        value, gradient = log_density(state.particles)
-        if state.iteration < self.warm_up:
-            moved = self._warm_up_step(state, gradient)
+        before = self.burn_in.ensemble(state.burn_in, state.ensemble, log_density)
+        state = state._replace(ensemble=before)
+        more: dict[str, float] = {}
+        if self.burn_in.is_warming(state.burn_in):
+            burn_in, particles = self.burn_in.warmed(state.burn_in, before)
+            told = evaluated(self.project(particles), log_density, self.burn_in.warm_up_size)
+            moved = state._replace(ensemble=told, burn_in=burn_in)
         else:
-            moved = self._langevin_step(state, gradient, rng)
-        if not np.isfinite(moved.particles).all():
-            raise self._diverged(state)
-        change = np.sqrt(np.mean((moved.particles - state.particles) ** 2))
-        return moved, Info(float(value.mean()), float(change))
+            moved, told, more = self._langevin_step(state, log_density, rng)
+        moved = moved._replace(burn_in=moved.burn_in._replace(iteration=state.burn_in.iteration + 1))
+        change = np.sqrt(np.mean((moved.particles - before.particles) ** 2))
+        return moved, Info(told.mean_value, float(change), more)
 
-    def _warm_up_step(self, state: SSVGDState, gradient: Floats) -> SSVGDState:
-        x = state.particles
-        optimizer, increment = self.optimizer.step(state.warm_up_optimizer, stein_direction(x, gradient, self.kernel))
-        return state._replace(particles=self.project(x + increment), iteration=state.iteration + 1, warm_up_optimizer=optimizer)
+    def _langevin_step(
+        self, state: SSVGDState, log_density: LogDensity, rng: np.random.Generator
+    ) -> tuple[SSVGDState, Ensemble, dict[str, float]]:
+        """The state after a step, what was evaluated for it, and what the step tells."""
+        adapting = self.burn_in.is_adapting(state.burn_in) or state.bandwidth == 0
+        burn_in = self.burn_in.adapted(state.burn_in, state.ensemble)
+        metric, before = burn_in.metric, state.ensemble
+        epsilon = self.step_size.size(state.step, burn_in.iteration, adapting)
+        y, pulled = metric.whiten(before.particles), metric.pull(before.gradient)
+        kernel = self.kernel if adapting else RBF(state.bandwidth)
+        forth, bandwidth = self._proposal(y, pulled, kernel, epsilon)
+        new_y = forth.mean + forth.noise(metric.pull(before.noise) if before.noise.size else before.noise, rng)
+        after = evaluated(self.project(metric.unwhiten(new_y)), log_density, epsilon)
+        back, _ = self._proposal(new_y, metric.pull(after.gradient), RBF(bandwidth), epsilon)
+        log_ratio = float(np.sum(after.value - before.value)) + back.log_density(y) - forth.log_density(new_y)
+        accepted = not self.rejects or np.log(rng.random()) < log_ratio
+        step = self.step_size.update(state.step, np.array([log_ratio]), y.size) if adapting else state.step
+        told = {"step_size": epsilon, "acceptance": float(np.exp(min(log_ratio, 0.0)))}
+        return SSVGDState(after if accepted else before, burn_in, step, bandwidth), after, told
 
-    def _langevin_step(self, state: SSVGDState, gradient: Floats, rng: np.random.Generator) -> SSVGDState:
-        x, n = state.particles, len(state.particles)
-        adapting = state.iteration < self.burn_in or state.bandwidth == 0
-        metric = self._adapted_metric(state, gradient) if adapting else state.metric
-        K, bandwidth = RBF(self.kernel.bandwidth if adapting else state.bandwidth, metric)(x)
+    def _proposal(self, y: Floats, gradient: Floats, kernel: RBF, epsilon: float) -> tuple[Proposal, float]:
+        n = len(y)
+        K, bandwidth = kernel(y)
         if not np.isfinite(K).all():
-            raise self._diverged(state)
-        epsilon = self.schedule(state.iteration)
-        noise = np.sqrt(2 * epsilon / n) * correlated_noise(K, x.shape[1], rng) / np.sqrt(metric)
-        moved = x + epsilon * drift(x, gradient, K, bandwidth, metric) + noise
-        return state._replace(particles=self.project(moved), iteration=state.iteration + 1, bandwidth=bandwidth, metric=metric)
+            raise AlgorithmError(f"particles diverged: use a step_size below {epsilon:g}")
+        factor = scipy.linalg.cholesky(K + JITTER * np.eye(n), lower=True)
+        return Proposal(y + epsilon * drift(y, gradient, K, bandwidth), np.sqrt(2 * epsilon / n) * factor), bandwidth
 
     def resample(self, state: SSVGDState, failed: Sequence[int], rng: np.random.Generator) -> SSVGDState:
-        """The state with the failed particles near others."""
-        return state._replace(particles=self.project(take_places(state.particles, failed, rng)))
+        """The state with the failed particles near others, whose densities they take until they are evaluated."""
+        particles, origin = take_places(state.particles, failed, rng)
+        return state._replace(ensemble=state.ensemble.at(self.project(particles), origin))
 
     def draw(self, state: SSVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are n_particles samples, whatever n."""
         return state.particles
-
-    def _diverged(self, state: SSVGDState) -> AlgorithmError:
-        size = self.schedule(state.iteration)
-        return AlgorithmError(f"ssvgd: iteration {state.iteration}: particles diverged; use a step_size below {size:g}")
-
-    def _adapted_metric(self, state: SSVGDState, gradient: Floats) -> Floats:
-        """Running mean of the metric over `METRIC_MEMORY` iterations."""
-        if self.metric is None:
-            return state.metric
-        weight = max(1 / (state.iteration - self.warm_up + 1), 1 / METRIC_MEMORY)
-        new = state.start_metric + self.metric(state.particles, gradient)
-        mean: Floats = (1 - weight) * state.metric + weight * new
-        return mean
-
-
-def correlated_noise(K: Floats, d: int, rng: np.random.Generator) -> Floats:
-    """Noise (n, d) with covariance K (n, n) between particles and none between coordinates, eq. 25 block by block."""
-    n = len(K)
-    factor = scipy.linalg.cholesky(K + JITTER * np.eye(n), lower=True)
-    noise: Floats = factor @ rng.standard_normal((n, d))
-    return noise

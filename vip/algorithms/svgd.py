@@ -1,23 +1,57 @@
-"""Stein variational gradient descent (Liu & Wang 2016), eqs. 13-17 of Zhang & Curtis (2024)."""
+"""Stein variational gradient descent (Liu & Wang 2016), eqs. 13-17 of Zhang & Curtis (2024), and its cures in high dimension.
+
+Plain SVGD loses variance when parameters are more than particles (Ba et al. 2022). A metric of curvature (Wang et al. 2019), local
+kernels and annealing (D'Angelo & Fortuin 2021) each restore some of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from vip.algorithms.metrics import Estimator, Metric, Unit
 from vip.algorithms.optimizers import Optimizer, OptimizerState
 from vip.algorithms.resampling import take_places
-from vip.algorithms.stein_kernels import RBF, Metric, drift
 from vip.protocols import Floats, Info, LogDensity
 
 
+class Kernel(Protocol):
+    """How particles move each other."""
+
+    def direction(self, particles: Floats, gradient: Floats) -> Floats:
+        """Eq. 17 for particles and gradients (n, d)."""
+
+
+class Annealing(NamedTuple):
+    """Cycles in which the pull of the density grows from nothing, so that particles first spread (eq. 8 of D'Angelo & Fortuin).
+
+    Examples
+    --------
+    >>> Annealing(iterations=100, cycles=2)(25), Annealing(iterations=100, cycles=2)(100)
+    (0.25, 1.0)
+    """
+
+    iterations: int = 0
+    cycles: int = 1
+    power: float = 2.0
+
+    def __call__(self, iteration: int) -> float:
+        """What multiplies the gradient."""
+        if iteration >= self.iterations:
+            return 1.0
+        period = self.iterations / self.cycles
+        return float((iteration % period / period) ** self.power)
+
+
 class SVGDState(NamedTuple):
-    """Particles (n, d) and the optimizer's moments."""
+    """Particles (n, d), the optimizer's moments, and the metric with what it is learnt from."""
 
     particles: Floats
     optimizer: OptimizerState
+    estimate: Any
+    metric: Metric
 
 
 class SVGD:
@@ -27,45 +61,51 @@ class SVGD:
     ----------
     n_particles : int
     optimizer : Optimizer
-    kernel : RBF
-    metric : callable, optional
-        Diagonal metric of a matrix-valued kernel from particles and gradients: `inverse_variance` or
-        `mean_square_gradient`.
+    kernel : Kernel
+    estimator : Estimator
+        Of the metric of a matrix-valued kernel.
+    annealing : Annealing
     project : callable
         Applied to the particles after every step: hard bounds.
     """
 
     is_chain = False
+    rejects = False
 
     def __init__(
         self,
         n_particles: int,
         optimizer: Optimizer,
-        kernel: RBF,
-        metric: Metric | None = None,
+        kernel: Kernel,
+        estimator: Estimator | None = None,
+        annealing: Annealing | None = None,
         project: Callable[[Floats], Floats] = lambda theta: theta,
     ) -> None:
         self.n_particles = self.n_evaluated = n_particles
-        self.optimizer, self.kernel, self.metric, self.project = optimizer, kernel, metric, project
+        self.optimizer, self.kernel, self.estimator = optimizer, kernel, estimator or Unit()
+        self.annealing, self.project = annealing or Annealing(), project
 
     def init(self, theta0: Floats) -> SVGDState:
         """First state from particles (n_particles, d)."""
-        return SVGDState(theta0, self.optimizer.init(theta0))
+        estimate = self.estimator.init(theta0)
+        return SVGDState(theta0, self.optimizer.init(theta0), estimate, self.estimator.metric(estimate))
 
     def step(self, state: SVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SVGDState, Info]:
         """Eq. 17, its direction handed to the optimizer."""
         x = state.particles
         value, gradient = log_density(x)
-        kernel = RBF(self.kernel.bandwidth, self.metric(x, gradient)) if self.metric else self.kernel
-        K, bandwidth = kernel(x)
-        direction = drift(x, gradient, K, bandwidth, kernel.metric)
+        estimate = self.estimator.update(state.estimate, x, gradient)
+        metric = self.estimator.metric(estimate)
+        pull = self.annealing(state.optimizer.iteration) * metric.pull(gradient)
+        direction = metric.unwhiten(self.kernel.direction(metric.whiten(x), pull))
         optimizer, increment = self.optimizer.step(state.optimizer, direction)
         moved = self.project(x + increment)
-        return SVGDState(moved, optimizer), Info(float(value.mean()), float(np.sqrt(np.mean((moved - x) ** 2))))
+        change = float(np.sqrt(np.mean((moved - x) ** 2)))
+        return SVGDState(moved, optimizer, estimate, metric), Info(float(value.mean()), change)
 
     def resample(self, state: SVGDState, failed: Sequence[int], rng: np.random.Generator) -> SVGDState:
         """The state with the failed particles near others."""
-        return state._replace(particles=self.project(take_places(state.particles, failed, rng)))
+        return state._replace(particles=self.project(take_places(state.particles, failed, rng)[0]))
 
     def draw(self, state: SVGDState, n: int, rng: np.random.Generator) -> Floats:
         """The particles, which are all there is, whatever n."""

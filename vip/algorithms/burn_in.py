@@ -1,0 +1,118 @@
+"""What chains do before their samples count: a warm-up to where the data are fitted, then learning a metric."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vip.algorithms.metrics import Estimator, Metric
+from vip.algorithms.optimizers import Adam, Optimizer, OptimizerState, Schedule
+from vip.algorithms.stein_kernels import RBF
+from vip.errors import AlgorithmError
+from vip.protocols import Floats, LogDensity
+
+
+class Ensemble(NamedTuple):
+    """Particles (n, d) with their log-densities (n,) and gradients (n, d).
+
+    Where these were estimated from a few data blocks, the squares of `noise` (n, d) are on average the gradients' variances; else
+    it is empty.
+    """
+
+    particles: Floats
+    value: Floats
+    gradient: Floats
+    noise: Floats
+
+    def at(self, particles: Floats, origin: NDArray[np.intp]) -> Ensemble:
+        """Other particles with the densities of those from which they come (n,)."""
+        noise = self.noise[origin] if self.noise.size else self.noise
+        return Ensemble(particles, self.value[origin], self.gradient[origin], noise)
+
+    @property
+    def mean_value(self) -> float:
+        """Mean log-density of the particles that could be evaluated."""
+        known = self.value[np.isfinite(self.value)]
+        return float(known.mean()) if len(known) else float("-inf")
+
+
+def evaluated(particles: Floats, log_density: LogDensity, size: float = 0.0) -> Ensemble:
+    """Particles with what the log-density says of them.
+
+    Raises
+    ------
+    AlgorithmError
+        If they are not finite; a step shorter than `size` is then wanted.
+    """
+    if not np.isfinite(particles).all():
+        raise AlgorithmError(f"particles diverged: use a step_size or warm_up_step_size below {size:g}")
+    value, gradient = log_density(particles)
+    return Ensemble(particles, value, gradient, getattr(log_density, "gradient_noise", np.zeros((0, 0))))
+
+
+class BurnInState(NamedTuple):
+    """Iterations so far, the metric and what it is learnt from, and the warm-up's optimizer."""
+
+    iteration: int
+    metric: Metric
+    estimate: Any
+    optimizer: OptimizerState
+
+
+class BurnIn:
+    """The first iterations of a chain.
+
+    Parameters
+    ----------
+    length : int
+        Iterations in which metric, bandwidth and step size follow the particles. Afterwards they stay: samples are those of a
+        chain with constant parameters.
+    estimator : Estimator
+        Of the metric.
+    warm_up : int
+        First iterations, part of `length`, in which particles move by SVGD with `optimizer` and without noise: from prior
+        samples to where they fit the data. There gradients have the size that they have over the posterior.
+    optimizer : Optimizer
+        Of the warm-up.
+    """
+
+    def __init__(self, length: int, estimator: Estimator, warm_up: int = 0, optimizer: Optimizer | None = None) -> None:
+        self.length, self.estimator, self.warm_up = length, estimator, warm_up
+        self.optimizer = optimizer or Adam(Schedule(0.05))
+
+    def init(self, theta0: Floats) -> BurnInState:
+        """First state for particles (n, d) drawn from the prior."""
+        estimate = self.estimator.init(theta0)
+        return BurnInState(0, self.estimator.metric(estimate), estimate, self.optimizer.init(theta0))
+
+    def is_warming(self, state: BurnInState) -> bool:
+        """Whether this iteration is one of the warm-up."""
+        return state.iteration < self.warm_up
+
+    def is_adapting(self, state: BurnInState) -> bool:
+        """Whether this iteration is one of burn-in."""
+        return state.iteration < self.length
+
+    @property
+    def warm_up_size(self) -> float:
+        """Step size of the warm-up."""
+        return self.optimizer.schedule.size
+
+    def ensemble(self, state: BurnInState, known: Ensemble, log_density: LogDensity) -> Ensemble:
+        """What is known of the particles; at the first iteration they are evaluated."""
+        return known if state.iteration else evaluated(known.particles, log_density)
+
+    def adapted(self, state: BurnInState, ensemble: Ensemble) -> BurnInState:
+        """With what the particles say of the metric, during burn-in."""
+        if not self.is_adapting(state):
+            return state
+        estimate = self.estimator.update(state.estimate, ensemble.particles, ensemble.gradient)
+        return state._replace(estimate=estimate, metric=self.estimator.metric(estimate))
+
+    def warmed(self, state: BurnInState, ensemble: Ensemble) -> tuple[BurnInState, Floats]:
+        """Particles after a step of the warm-up, eq. 17 of Zhang & Curtis (2024)."""
+        direction = RBF().direction(ensemble.particles, ensemble.gradient)
+        optimizer, increment = self.optimizer.step(state.optimizer, direction)
+        return state._replace(optimizer=optimizer), ensemble.particles + increment

@@ -1,0 +1,198 @@
+"""Families of distributions that variational inference fits: Gaussians with more or less of a covariance.
+
+A distribution is a vector of parameters (p,). A family makes samples of it from white noise, knows their density, and carries
+a gradient by the samples back to the parameters, so that one algorithm serves them all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import splu
+
+from vip.algorithms.metrics import SMALLEST
+from vip.protocols import Floats
+
+
+class Family(Protocol):
+    """Distributions of d entries with p parameters."""
+
+    def init(self, theta0: Floats) -> Floats:
+        """Parameters (p,) that suit particles (n, d)."""
+
+    def pace(self, d: int) -> Floats | float:
+        """By what the step of each parameter is multiplied: many of them may act on one entry."""
+
+    def n_noise(self, d: int) -> int:
+        """White noise that a sample takes."""
+
+    def sample(self, parameters: Floats, noise: Floats) -> Floats:
+        """Samples (s, d) made of noise (s, n_noise)."""
+
+    def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """Log-density (s,) of samples made of that noise, and its gradient (s, d) by them."""
+
+    def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
+        """Gradient (p,) by the parameters, of a mean over samples, from that by the samples (s, d)."""
+
+
+class Triangular:
+    """Gaussian with covariance L L^T; L has logarithms on its diagonal, and entries below it where a pattern says so.
+
+    Without any it is mean-field; with all it is full-rank; with those between neighbours it is the physically structured
+    family of Zhao & Curtis (2024), of O(d) parameters.
+
+    Parameters
+    ----------
+    rows, columns : (m,) int
+        Entries of L below its diagonal.
+    """
+
+    def __init__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> None:
+        self.rows, self.columns = rows, columns
+
+    @classmethod
+    def between(cls, neighbours: Any) -> Triangular:
+        """Of entries that are neighbours, (d, d) sparse."""
+        below = sp.coo_array(sp.tril(neighbours, -1))
+        return cls(below.row.astype(np.intp), below.col.astype(np.intp))
+
+    @classmethod
+    def mean_field(cls) -> Triangular:
+        """A diagonal covariance."""
+        return cls(np.zeros(0, np.intp), np.zeros(0, np.intp))
+
+    @classmethod
+    def full_rank(cls, d: int) -> Triangular:
+        """Any covariance of d entries."""
+        return cls(*np.tril_indices(d, -1))
+
+    def init(self, theta0: Floats) -> Floats:
+        """Independent, with the particles' means and spreads."""
+        spread = np.sqrt(np.maximum(theta0.var(axis=0), SMALLEST))
+        return np.concatenate([theta0.mean(axis=0), np.log(spread), np.zeros(len(self.rows))])
+
+    def pace(self, d: int) -> Floats:
+        """Optimizers normalise each parameter; as many as a row of L has move one entry, together as far as the mean does."""
+        in_row = np.bincount(self.rows, minlength=d)
+        return np.concatenate([np.ones(2 * d), 1 / np.sqrt(in_row[self.rows] + 1.0)])
+
+    def n_noise(self, d: int) -> int:
+        """One number an entry."""
+        return d
+
+    def sample(self, parameters: Floats, noise: Floats) -> Floats:
+        """Mean + L noise."""
+        mean, log_diagonal, below = self._split(parameters)
+        theta: Floats = mean + noise * np.exp(log_diagonal)
+        return theta + (self._below(below, len(mean)) @ noise.T).T if len(below) else theta
+
+    def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """Its gradient is ``-L^-T noise``."""
+        mean, log_diagonal, below = self._split(parameters)
+        value = -0.5 * (noise**2).sum(axis=1) - log_diagonal.sum() - 0.5 * len(mean) * math.log(2 * math.pi)
+        if not len(below):
+            return value, -noise / np.exp(log_diagonal)
+        L = self._below(below, len(mean))
+        if sp.issparse(L):
+            # A triangular matrix is its own factor: no entry is filled in, and nothing is exchanged.
+            solver = splu(
+                sp.csc_array(L + sp.diags_array(np.exp(log_diagonal))),
+                permc_spec="NATURAL",
+                diag_pivot_thresh=0.0,
+                options={"SymmetricMode": False},
+            )
+            return value, -solver.solve(np.ascontiguousarray(noise.T), trans="T").T
+        L[np.diag_indices_from(L)] = np.exp(log_diagonal)
+        return value, -scipy.linalg.solve_triangular(L, noise.T, lower=True, trans="T").T
+
+    def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
+        """By mean, logarithm of the diagonal, and entries below it (eqs. 10 and 11 of Zhang & Curtis 2024)."""
+        mean, log_diagonal, below = self._split(parameters)
+        by_diagonal = np.mean(gradient * noise, axis=0) * np.exp(log_diagonal)
+        if self._is_dense(len(mean)):
+            by_below = (gradient.T @ noise / len(noise))[self.rows, self.columns]
+        else:
+            by_below = np.mean(gradient[:, self.rows] * noise[:, self.columns], axis=0)
+        return np.concatenate([gradient.mean(axis=0), by_diagonal, by_below])
+
+    def _split(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
+        d = (len(parameters) - len(self.rows)) // 2
+        return parameters[:d], parameters[d : 2 * d], parameters[2 * d :]
+
+    def _is_dense(self, d: int) -> bool:
+        return len(self.rows) > 0.1 * d**2
+
+    def _below(self, below: Floats, d: int) -> Any:
+        """The entries below the diagonal as a matrix (d, d)."""
+        if not self._is_dense(d):
+            return sp.csr_array((below, (self.rows, self.columns)), shape=(d, d))
+        L = np.zeros((d, d))
+        L[self.rows, self.columns] = below
+        return L
+
+
+class LowRankGaussian:
+    """Gaussian with covariance B B^T + diag(s)^2, B of a few columns (Ong, Nott & Smith 2018): O(d) parameters.
+
+    Parameters
+    ----------
+    rank : int
+        Columns of B.
+    """
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def init(self, theta0: Floats) -> Floats:
+        """Half of the particles' variance on the diagonal, and in B their leading directions; zero is a saddle."""
+        n, d = theta0.shape
+        centred = (theta0 - theta0.mean(axis=0)) / math.sqrt(n)
+        leading = np.zeros((self.rank, d))
+        vectors = np.linalg.svd(centred, full_matrices=False)
+        kept = min(self.rank, len(vectors[1]))
+        leading[:kept] = 0.7 * vectors[1][:kept, None] * vectors[2][:kept]
+        spread = np.sqrt(np.maximum(0.5 * (centred**2).sum(axis=0), SMALLEST))
+        return np.concatenate([theta0.mean(axis=0), np.log(spread), leading.ravel()])
+
+    def pace(self, d: int) -> Floats:
+        """As many entries as a row of B has move one entry of theta."""
+        return np.concatenate([np.ones(2 * d), np.full(self.rank * d, 1 / math.sqrt(self.rank + 1))])
+
+    def n_noise(self, d: int) -> int:
+        """One number a column of B, and one an entry."""
+        return self.rank + d
+
+    def sample(self, parameters: Floats, noise: Floats) -> Floats:
+        """Mean + B z + s e."""
+        mean, log_s, B = self._split(parameters)
+        theta: Floats = mean + noise[:, : self.rank] @ B + noise[:, self.rank :] * np.exp(log_s)
+        return theta
+
+    def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
+        """By Woodbury's identity: solves of the rank's size."""
+        mean, log_s, B = self._split(parameters)
+        s = np.exp(log_s)
+        scaled = B / s
+        capacitance = scipy.linalg.cho_factor(np.eye(self.rank) + scaled @ scaled.T, lower=True)
+        z = (theta - mean) / s
+        solved = z - scipy.linalg.cho_solve(capacitance, scaled @ z.T).T @ scaled
+        log_determinant = 2 * (log_s.sum() + np.log(np.diag(capacitance[0])).sum())
+        value = -0.5 * ((z * solved).sum(axis=1) + log_determinant + len(mean) * math.log(2 * math.pi))
+        return value, -solved / s
+
+    def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
+        """By mean, logarithm of s, and B."""
+        _, log_s, _ = self._split(parameters)
+        by_s = np.mean(gradient * noise[:, self.rank :], axis=0) * np.exp(log_s)
+        by_B = noise[:, : self.rank].T @ gradient / len(noise)
+        return np.concatenate([gradient.mean(axis=0), by_s, by_B.ravel()])
+
+    def _split(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
+        d = len(parameters) // (self.rank + 2)
+        return parameters[:d], parameters[d : 2 * d], parameters[2 * d :].reshape(self.rank, d)

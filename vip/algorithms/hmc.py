@@ -1,0 +1,50 @@
+"""Hamiltonian Monte Carlo (Duane et al. 1987; Neal 2011) with many chains, dual averaging and a metric that all of them learn.
+
+All chains take the same number of leapfrog steps, drawn anew each time so that no period of the dynamics is met, and are
+evaluated together: an iteration calls the log-density once for each leapfrog step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vip.algorithms.burn_in import BurnIn, Ensemble
+from vip.algorithms.chains import Chains
+from vip.algorithms.metrics import Metric
+from vip.algorithms.step_sizes import StepSize
+from vip.protocols import Floats, LogDensity
+
+
+class HMC(Chains):
+    """Each chain follows the dynamics of a particle in the potential -log p.
+
+    Parameters
+    ----------
+    n_particles : int
+    step_size : StepSize
+        Of the leapfrog.
+    burn_in : BurnIn
+    leapfrog_steps : int
+        Most steps of a trajectory; their number is uniform from one on.
+    """
+
+    def __init__(self, n_particles: int, step_size: StepSize, burn_in: BurnIn, leapfrog_steps: int) -> None:
+        super().__init__(n_particles, step_size, burn_in)
+        self.leapfrog_steps = leapfrog_steps
+        self.n_evaluated = n_particles * (leapfrog_steps + 1) // 2
+
+    def _proposed(
+        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+    ) -> tuple[Ensemble, Floats]:
+        """Where the leapfrog leads from random momenta (Neal 2011, eqs. 2.28-2.30)."""
+        momentum = rng.standard_normal(start.particles.shape)
+        kinetic = 0.5 * (momentum**2).sum(axis=1)
+        y, at = metric.whiten(start.particles), start
+        momentum = momentum + 0.5 * size * metric.pull(at.gradient)
+        steps = int(rng.integers(1, self.leapfrog_steps + 1))
+        for step in range(steps):
+            y = y + size * momentum
+            at = self._evaluated(metric.unwhiten(y), log_density, size)
+            momentum = momentum + (0.5 if step == steps - 1 else 1) * size * metric.pull(at.gradient)
+        gained = at.value - start.value - 0.5 * (momentum**2).sum(axis=1) + kinetic
+        return at, np.where(np.isnan(gained), -np.inf, gained)

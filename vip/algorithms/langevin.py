@@ -1,0 +1,38 @@
+"""Langevin chains without and with rejection: SGLD (Welling & Teh 2011) and MALA (Roberts & Tweedie 1996)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vip.algorithms.burn_in import Ensemble
+from vip.algorithms.chains import Chains
+from vip.algorithms.metrics import Metric
+from vip.protocols import Floats, LogDensity
+
+
+class SGLD(Chains):
+    """``y' = y + e grad log p + sqrt(2 e) noise``, in the coordinates y of a metric.
+
+    Where the gradient is estimated from a few data blocks it brings noise of its own, of variance ``e^2 v``; that much less is
+    added (Ahn, Korattikara & Welling 2012), so that both together have variance 2 e.
+    """
+
+    rejects = False
+
+    def _proposed(
+        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+    ) -> tuple[Ensemble, Floats]:
+        y, gradient = metric.whiten(start.particles), metric.pull(start.gradient)
+        missing = 2 * size - size**2 * metric.pull(start.noise) ** 2 if start.noise.size else np.full(y.shape, 2 * size)
+        new = y + size * gradient + np.sqrt(np.maximum(missing, 0)) * rng.standard_normal(y.shape)
+        end = self._evaluated(metric.unwhiten(new), log_density, size)
+        back = y - new - size * metric.pull(end.gradient)
+        forth = new - y - size * gradient
+        log_ratio = end.value - start.value + ((forth**2).sum(axis=1) - (back**2).sum(axis=1)) / (4 * size)
+        return end, np.where(np.isnan(log_ratio), -np.inf, log_ratio)
+
+
+class MALA(SGLD):
+    """The same step, accepted or rejected, so that its length leaves no error."""
+
+    rejects = True

@@ -1,0 +1,27 @@
+"""Random-walk Metropolis-Hastings with many chains whose proposal follows their covariance (Haario, Saksman & Tamminen 2001).
+
+The covariance is that of all chains over recent iterations, and it adapts during burn-in only, so that what follows is a
+Markov chain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vip.algorithms.burn_in import Ensemble
+from vip.algorithms.chains import Chains
+from vip.algorithms.metrics import Metric
+from vip.protocols import Floats, LogDensity
+
+
+class Metropolis(Chains):
+    """Chains that need no gradient, for a few parameters; gradients serve the warm-up alone."""
+
+    def _proposed(
+        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+    ) -> tuple[Ensemble, Floats]:
+        """A Gaussian step, symmetric."""
+        y = metric.whiten(start.particles) + size * rng.standard_normal(start.particles.shape)
+        end = self._evaluated(metric.unwhiten(y), log_density, size)
+        gained = end.value - start.value
+        return end, np.where(np.isnan(gained), -np.inf, gained)

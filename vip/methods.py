@@ -1,0 +1,127 @@
+"""From the settings of an algorithm to the algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vip.algorithm_settings import (
+    ADVISettings,
+    ChainSettings,
+    FlowSettings,
+    HMCSettings,
+    MALASettings,
+    MetropolisSettings,
+    PathfinderSettings,
+    ProjectedSVGDSettings,
+    SGLDSettings,
+    SSVGDSettings,
+    SVGDSettings,
+    VariationalSettings,
+)
+from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD
+from vip.algorithms.burn_in import BurnIn
+from vip.algorithms.families import Family, LowRankGaussian, Triangular
+from vip.algorithms.flow import Flow
+from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
+from vip.algorithms.metrics import DIAGONAL, Covariance, Estimator, LowRank
+from vip.algorithms.optimizers import OPTIMIZERS, Adam, Optimizer, Schedule
+from vip.algorithms.step_sizes import Scheduled, StepSize, TargetAcceptance, TargetError
+from vip.algorithms.stein_kernels import RBF
+from vip.algorithms.svgd import Annealing, Kernel
+from vip.problem import Problem
+from vip.protocols import Algorithm, Floats, ModelSpace
+
+
+CAUTION = 1e-3
+"""First steps of chains without rejection, which could diverge, over those of chains with it."""
+
+
+def build_algorithm(problem: Problem) -> Algorithm:
+    """The algorithm that a problem's configuration describes."""
+    settings, project = problem.config.algorithm, problem.transform.project
+    match settings:
+        case PathfinderSettings():
+            return Pathfinder(settings.paths)
+        case ADVISettings():
+            start = Pathfinder(settings.paths) if settings.start == "pathfinder" else None
+            return _variational(settings, _gaussian(settings, problem.space), start, settings.start_iterations)
+        case FlowSettings():
+            return _variational(settings, Flow(problem.space.size, settings.transforms, settings.hidden))
+        case SVGDSettings():
+            kernel: Kernel = _rbf(settings.bandwidth)
+            if settings.kernel == "local":
+                kernel = LocalRBF(neighbourhoods(problem.space, settings.reach))
+            metric, annealing = _estimator(settings.metric, settings.rank), Annealing(settings.annealing, settings.cycles)
+            return SVGD(settings.particles, _optimizer(settings), kernel, metric, annealing, project)
+        case ProjectedSVGDSettings():
+            log_prior = problem.log_density.log_prior
+            return ProjectedSVGD(settings.particles, _optimizer(settings), log_prior, settings.rank, project)
+        case _:
+            return _chains(settings, problem.space.size, project)
+
+
+def _variational(
+    settings: VariationalSettings, family: Family, start: Pathfinder | None = None, start_iterations: int = 0
+) -> ADVI:
+    return ADVI(settings.samples_per_step, _optimizer(settings), family, settings.halvings, start, start_iterations)
+
+
+def _gaussian(settings: ADVISettings, space: ModelSpace) -> Family:
+    match settings.covariance:
+        case "mean-field":
+            return Triangular.mean_field()
+        case "full-rank":
+            return Triangular.full_rank(space.size)
+        case "structured":
+            return Triangular.between(neighbourhoods(space, settings.reach))
+        case "low-rank":
+            return LowRankGaussian(settings.rank)
+
+
+Chain = SSVGDSettings | SGLDSettings | MALASettings | HMCSettings | MetropolisSettings
+
+
+def _chains(settings: Chain, d: int, project: Callable[[Floats], Floats]) -> Algorithm:
+    """Where nothing else is said, the first step suits a standard normal distribution of d entries."""
+    n, warm_up = settings.particles, Adam(Schedule(settings.warm_up_step_size))
+    burn_in = BurnIn(settings.burn_in, _estimator(settings.metric, settings.rank), settings.warm_up, warm_up)
+    match settings:
+        case SSVGDSettings():
+            first = n * d ** (-1 / 3)
+            by_error, by_acceptance = (
+                TargetError(CAUTION * first, settings.inflation),
+                TargetAcceptance(first, settings.acceptance),
+            )
+            step_size = _step_size(settings, by_acceptance if settings.adjusted else by_error)
+            return SSVGD(n, step_size, _rbf(settings.bandwidth), burn_in, settings.adjusted, project)
+        case SGLDSettings():
+            return SGLD(n, _step_size(settings, TargetError(CAUTION * d ** (-1 / 3), settings.inflation)), burn_in, project)
+        case MALASettings():
+            return MALA(n, _step_size(settings, TargetAcceptance(d ** (-1 / 3), settings.acceptance)), burn_in)
+        case HMCSettings():
+            step_size = _step_size(settings, TargetAcceptance(d ** (-1 / 4), settings.acceptance))
+            return HMC(n, step_size, burn_in, settings.leapfrog_steps)
+        case MetropolisSettings():
+            return Metropolis(n, _step_size(settings, TargetAcceptance(2.38 / d**0.5, settings.acceptance)), burn_in)
+
+
+def _step_size(settings: ChainSettings, learnt: StepSize) -> StepSize:
+    """The one that is given, or else the one that is learnt."""
+    if settings.step_size == "auto":
+        return learnt
+    return Scheduled(Schedule(settings.step_size, settings.step_decay, settings.step_power))
+
+
+def _estimator(name: str, rank: int) -> Estimator:
+    if name == "covariance":
+        return Covariance()
+    return LowRank(rank) if name == "low-rank" else DIAGONAL[name]
+
+
+def _optimizer(settings: VariationalSettings | SVGDSettings | ProjectedSVGDSettings) -> Optimizer:
+    schedule = Schedule(settings.step_size, settings.step_decay, settings.step_power)
+    return OPTIMIZERS[settings.optimizer](schedule)
+
+
+def _rbf(bandwidth: float | str) -> RBF:
+    return RBF(None if bandwidth == "median" else float(bandwidth))
