@@ -3,15 +3,17 @@
 # make test-full   also the full-size checks, which take minutes
 # make lint        style and types
 # make bench       figures against other codes
+# make docs        the documentation as pages, in build/site
 # Everything is installed into the virtual environment $(VENV); nothing else is touched.
 
 PYTHON ?= python3
 VENV ?= .venv
+EXTRAS ?= dev
 DEMO ?= runs/demo
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels_c/*/*.[ch] kernels_c/*/*.pyx)
 
-.PHONY: demo test test-full lint bench build clean
+.PHONY: demo test test-full lint bench docs build clean
 
 demo: $(DEMO)/report/index.html
 	@echo "The report is $(abspath $(DEMO))/report/index.html"
@@ -38,6 +40,9 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 build: $(VENV)/installed
 
 $(VENV)/bin/python:
@@ -49,7 +54,11 @@ $(VENV)/installed: pyproject.toml setup.py $(NATIVE) | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@
 
 clean:

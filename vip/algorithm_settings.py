@@ -50,14 +50,14 @@ class StepSettings(MethodSettings):
 class VariationalSettings(StepSettings):
     """What is fitted by ascent of the ELBO.
 
-    The step size is halved when the ELBO no longer rises, until that gains nothing or was done `halvings` times, and the run
-    ends; with 0 it takes all its iterations. `draws` are samples of what was fitted.
+    The step size is halved whenever the ELBO no longer rises, and after so many `halvings` the run ends; with 0 it takes all
+    its iterations. `draws` are samples of what was fitted.
     """
 
     samples_per_step: Count = 2
     draws: Count = 5000
     optimizer: OptimizerName = "adam"
-    halvings: Natural = 10
+    halvings: Natural = 8
 
     @property
     def may_be_moved(self) -> bool:
@@ -83,7 +83,7 @@ class ADVISettings(VariationalSettings):
 
 
 class FlowSettings(VariationalSettings):
-    """A normalising flow of spline couplings, for up to a few hundred parameters; needs ``pip install "vip-inversion[neural]"``."""
+    """A normalising flow of spline couplings, for up to a few hundred parameters; needs the extra "neural"."""
 
     name: Literal["flow"]
     transforms: Count = 3
@@ -106,8 +106,9 @@ class PathfinderSettings(MethodSettings):
 class SVGDSettings(StepSettings):
     """Stein variational gradient descent.
 
-    `metric` is what the particles' coordinates are scaled by, see `ChainSettings`. With `kernel` "local" each node has a kernel of
-    its own, of nodes at most `reach` apart. In `annealing` iterations, in `cycles`, the pull of the posterior grows from nothing.
+    `metric` is what the particles' coordinates are scaled by, see `ChainSettings`. With `kernel` "local" each node has a
+    kernel of its own, of nodes at most `reach` apart. In `annealing` iterations, in `cycles`, the pull of the posterior grows
+    from nothing.
     """
 
     name: Literal["svgd"]

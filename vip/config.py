@@ -18,6 +18,7 @@ from vip.data import data_dir
 from vip.errors import ConfigError, ConfigErrors
 from vip.settings import Count, Finite, Positive, Settings
 
+
 class SmoothnessSettings(Settings):
     """A Gaussian Markov random field that multiplies a prior."""
 
@@ -200,7 +201,20 @@ def _with_data_dir(value: Any) -> Any:
 
 def explain(error: ValidationError, model: type[BaseModel], file: Path, prefix: str = "") -> ConfigErrors:
     """The faults of a pydantic error as `ConfigErrors`, a line each."""
-    return ConfigErrors([_explain_one(detail, model, file, prefix) for detail in error.errors()])
+    return ConfigErrors([_explain_one(detail, model, file, prefix) for detail in _without_branches(error.errors())])
+
+
+def _without_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Of a value that may be a number or a word, pydantic tells what is wrong with it as either: one is enough."""
+    merged: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for detail in details:
+        *place, branch = detail["loc"] or ("",)
+        is_branch = str(branch).startswith(("literal[", "constrained-", "function-"))
+        key = tuple(place) if is_branch else detail["loc"]
+        told = merged.setdefault(key, {**detail, "loc": key})
+        if told["msg"] != detail["msg"]:
+            told["msg"] += f"; or {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    return list(merged.values())
 
 
 def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path, prefix: str) -> ConfigError:

@@ -11,22 +11,13 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from vip import engines, runner
-from vip.algorithms import ADVI, SSVGD, SVGD
-from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
-from vip.algorithms.stein_kernels import METRICS, RBF, Metric
-from vip.config import (
-    ADVISettings,
-    AlgorithmSettings,
-    DispatchSettings,
-    KernelSettings,
-    StepSettings,
-    SVGDSettings,
-    load_config,
-)
-from vip.errors import StoreError
-from vip.posterior import Posterior
+from vip.config import DispatchSettings
+from vip.errors import ConfigError, StoreError
+from vip.methods import build_algorithm
+from vip.posterior import Estimated, Posterior
 from vip.problem import Problem, build_problem
-from vip.protocols import Algorithm, DataBlocks, Floats, LogDensity
+from vip.progress import run_config
+from vip.protocols import Algorithm, Converges, DataBlocks, Floats, LogDensity
 from vip.result import Result
 from vip.rng import Purpose, stream
 from vip.runner import Progress
@@ -85,27 +76,32 @@ def resume(
     tell: Tell = lambda progress: None,
     stop: Stop = lambda: False,
     dispatch: DispatchSettings | None = None,
+    iterations: int | None = None,
 ) -> Result:
     """Continue an interrupted or killed run; it ends with the samples it would have had without the interruption.
 
-    Who evaluates the particles may be another than before, see `run`.
+    With `iterations` it goes on to so many in total, also where it had finished: the samples of chains are then those of a run
+    that was to do so many from the beginning. Who evaluates the particles may be another than before, see `run`.
 
     Raises
     ------
     StoreError
-        If there is no run, or its inputs have changed since it began.
+        If there is no run, its inputs have changed since it began, or it has converged and more iterations change nothing.
+    ConfigError
+        If it has done, or is to do, more `iterations` already.
     """
     store = Store(Path(run_dir))
-    problem = load_run(store)
     with store.lock():
-        checkpoint = store.checkpoint()
+        if iterations is not None:
+            _extend(store, iterations)
+        problem, checkpoint = load_run(store), store.checkpoint()
         if checkpoint is not None and checkpoint.status == "finished":
             return Result(store, problem)
         return _run_from(problem, store, checkpoint, tell, stop, dispatch)
 
 
 def load_run(store: Store) -> Problem:
-    """The problem of a run directory: its own copy of the configuration, and the data files that the run began with.
+    """The problem of a run directory: its own copy of the configuration, extended or not, and the data files it began with.
 
     Raises
     ------
@@ -118,7 +114,23 @@ def load_run(store: Store) -> Problem:
             raise StoreError(f"{file}: is gone; {store.path} was made from it")
         if checksum(path) != expected:
             raise StoreError(f"{file}: has changed since {store.path} was begun; restore it or start a new run")
-    return build_problem(load_config(store.path / "config.toml"), Path(store.provenance["config"]))
+    return build_problem(run_config(store), Path(store.provenance["config"]))
+
+
+def _extend(store: Store, iterations: int) -> None:
+    """Let a run do so many iterations in total."""
+    problem, checkpoint = load_run(store), store.checkpoint()
+    done, total = checkpoint.iteration if checkpoint else 0, problem.config.algorithm.iterations
+    algorithm = build_algorithm(problem)
+    if checkpoint is not None and isinstance(algorithm, Converges):
+        state = unflatten(_first_state(problem, algorithm), checkpoint.arrays)
+        if algorithm.has_converged(state):
+            raise StoreError(f"{store.path}: has converged after {done} iterations, and more of them would change nothing")
+    if iterations <= done or iterations < total:
+        most = f"it has done {done} already" if iterations <= done else f"it is to do {total} already"
+        raise ConfigError("--iterations", iterations, f"{most}; this is the new total, burn-in included: say more")
+    if iterations > total:
+        store.extend(iterations)
 
 
 def new_store(problem: Problem, output: str | Path | None = None, overwrite: bool = False) -> Store:
@@ -139,18 +151,6 @@ def output_directory(problem: Problem, output: str | Path | None = None) -> Path
     if output is not None:
         return Path(output)
     return problem.path.parent / (problem.config.run.output or Path("runs") / problem.path.stem)
-
-
-def build_algorithm(settings: AlgorithmSettings, project: Callable[[Floats], Floats] = lambda theta: theta) -> Algorithm:
-    """The algorithm that a configuration describes; `project` applies hard bounds."""
-    schedule = _step_sizes(settings)
-    if isinstance(settings, ADVISettings):
-        return ADVI(settings.samples_per_step, OPTIMIZERS[settings.optimizer](schedule), settings.covariance == "full-rank")
-    kernel, metric = _kernel(settings)
-    if isinstance(settings, SVGDSettings):
-        return SVGD(settings.particles, OPTIMIZERS[settings.optimizer](schedule), kernel, metric, project)
-    warm_up_optimizer = Adam(Schedule(settings.warm_up_step_size))
-    return SSVGD(settings.particles, schedule, kernel, settings.burn_in, metric, settings.warm_up, warm_up_optimizer, project)
 
 
 def loop_schedule(problem: Problem) -> runner.Schedule:
@@ -174,7 +174,7 @@ def density_at(problem: Problem, posterior: Posterior) -> Callable[[int], LogDen
 
     def at(iteration: int) -> LogDensity:
         drawn = stream(seed, iteration, Purpose.BLOCKS).choice(n_blocks, size=wanted, replace=False)
-        return posterior.on(sorted(drawn.tolist()))
+        return Estimated(posterior, drawn.tolist(), n_blocks)
 
     return at
 
@@ -184,7 +184,7 @@ def _run_from(
 ) -> Result:
     """From a checkpoint to the end; without one from the beginning, which loses nothing that was ever saved."""
     settings, seed = problem.config.algorithm, problem.config.seed
-    algorithm = build_algorithm(settings, problem.transform.project)
+    algorithm = build_algorithm(problem)
     first = checkpoint.iteration if checkpoint else 0
 
     def leave(idle: bool) -> bool:
@@ -232,12 +232,3 @@ def _log_file(run_dir: Path) -> Iterator[None]:
         root.removeHandler(handler)
         root.setLevel(level)
         handler.close()
-
-
-def _step_sizes(settings: StepSettings) -> Schedule:
-    return Schedule(settings.step_size, settings.step_decay, settings.step_power)
-
-
-def _kernel(settings: KernelSettings) -> tuple[RBF, Metric | None]:
-    bandwidth = None if settings.bandwidth == "median" else float(settings.bandwidth)
-    return RBF(bandwidth), None if settings.metric == "none" else METRICS[settings.metric]

@@ -25,12 +25,11 @@ from vip.algorithms.flow import Flow
 from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
 from vip.algorithms.metrics import DIAGONAL, Covariance, Estimator, LowRank
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Optimizer, Schedule
-from vip.algorithms.step_sizes import Scheduled, StepSize, TargetAcceptance, TargetError
 from vip.algorithms.stein_kernels import RBF
+from vip.algorithms.step_sizes import Scheduled, StepSize, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing, Kernel
 from vip.problem import Problem
 from vip.protocols import Algorithm, Floats, ModelSpace
-
 
 CAUTION = 1e-3
 """First steps of chains without rejection, which could diverge, over those of chains with it."""

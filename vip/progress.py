@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import numpy as np
-
-from vip.config import load_config
+from vip.config import Config, load_config
 from vip.store import Store
-
-MIN_TRACE = 20
-"""Iterations after burn-in that are needed to judge them."""
 
 RECENT = 50
 """Iterations over which the time per iteration is averaged."""
 
 
+def run_config(store: Store) -> Config:
+    """The configuration that a run has kept, with the iterations that it was extended to.
+
+    Raises
+    ------
+    ConfigError
+        If it holds a fault.
+    """
+    config, extension = load_config(store.path / "config.toml"), store.extension
+    if extension is None:
+        return config
+    algorithm = config.algorithm.model_copy(update={"iterations": extension.iterations})
+    return config.model_copy(update={"algorithm": algorithm})
+
+
 def run_status(store: Store) -> dict[str, str]:
     """Status, iterations, log-posterior and times of a run, as text by name."""
     checkpoint, metrics = store.checkpoint(), store.metrics()
-    algorithm = load_config(store.path / "config.toml").algorithm
+    algorithm = run_config(store).algorithm
     total = algorithm.iterations
     done = len(metrics)
     running, saved = store.is_locked, checkpoint.iteration if checkpoint else 0
@@ -41,13 +51,3 @@ def run_status(store: Store) -> dict[str, str]:
             left = timedelta(seconds=round(seconds * (total - done)))
             rows["estimated finish"] = f"{datetime.now() + left:%Y-%m-%d %H:%M:%S} (in {left})"
     return rows
-
-
-def is_still_rising(store: Store) -> bool:
-    """Whether the log-posterior rose between the two halves of the iterations after burn-in, by more than it scatters."""
-    algorithm = load_config(store.path / "config.toml").algorithm
-    trace = np.array([line["log_density"] for line in store.metrics()])[getattr(algorithm, "burn_in", 0) :]
-    if algorithm.name != "ssvgd" or len(trace) < MIN_TRACE:
-        return False
-    first, second = np.array_split(trace, 2)
-    return bool(second.mean() - first.mean() > second.std())

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 LogDensity = Callable[[Floats], tuple[Floats, Floats]]
 """``log_density(theta (n, d)) -> (values (n,), gradients (n, d))``: all that an algorithm sees.
 
-One that is estimated from a few data blocks may have an attribute `gradient_noise` (n, d): numbers of mean zero whose mean squares
-are the variances of the gradients that it returned last.
+One that is estimated from a few data blocks may have an attribute `gradient_noise` (n, d): numbers of mean zero whose mean
+squares are the variances of the gradients that it returned last.
 """
 
 
@@ -124,6 +124,14 @@ class Simulates(Protocol):
 
     def simulate(self, models: Floats) -> Floats:
         """Predicted data (n, n_data) of models (n, d)."""
+
+
+@runtime_checkable
+class WithData(Protocol):
+    """A forward that can take other data in the place of its own, as `vip calibrate` needs."""
+
+    def with_observed(self, data: Floats) -> Self:
+        """A forward of the same kind that has `data` (n_data,) observed; this one stays as it is."""
 
 
 @runtime_checkable

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from vip.algorithm_settings import ChainSettings
 from vip.errors import StoreError
 from vip.protocols import Floats, Simulates, Variable
 from vip.rng import Purpose, stream
@@ -57,15 +59,28 @@ class Result:
         StoreError
             If there are none yet.
         """
-        stretches = [models for _, models in self.store.samples()]
+        return self._joined([models for _, models in self.store.samples()])
+
+    def entries(self, chosen: NDArray[np.intp]) -> np.ndarray[Any, Any]:
+        """Samples (chain, draw, m) of some entries of the model (m,): all samples of a large one may not fit into memory.
+
+        Raises
+        ------
+        StoreError
+            If there are none yet.
+        """
+        return self._joined([models[..., chosen] for _, models in self.store.samples()])
+
+    def _joined(self, stretches: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         if not stretches:
             raise StoreError(f"{self.path}: no samples yet; `vip status` says how far it is")
-        models = np.concatenate(stretches)
-        return models.swapaxes(0, 1) if self._is_chain else models
+        if not self._is_chain:
+            return stretches[-1]  # a run that went on past its end has those of its first end too
+        return np.concatenate(stretches).swapaxes(0, 1)
 
     @property
     def _is_chain(self) -> bool:
-        return self.problem.config.algorithm.name == "ssvgd"
+        return isinstance(self.problem.config.algorithm, ChainSettings)
 
     @cached_property
     def flat(self) -> np.ndarray[Any, Any]:

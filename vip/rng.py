@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     CHECK = 4
     BLOCKS = 5
     RESAMPLE = 6
+    REPLICATE = 7
 
 
 def stream(seed: int, iteration: int, purpose: Purpose) -> np.random.Generator:

@@ -7,6 +7,7 @@ Layout::
     samples/*.h5       one file for each stretch of iterations, in physical units
     checkpoint.h5      state of the algorithm and the number of iterations done
     metrics.jsonl      one line for each iteration
+    extension.json     the iterations of a run that is to do more of them than its configuration says
     run.log
     job.json, job.sh, job.log, workers/    of a run that was submitted to a job scheduler
     tls/               certificates of its workers, while it runs
@@ -50,6 +51,15 @@ class Checkpoint(NamedTuple):
     """"running", "interrupted" or "finished"."""
     arrays: dict[str, Any]
     """Leaves of the state by their path."""
+
+
+class Extension(NamedTuple):
+    """More iterations than the configuration says."""
+
+    iterations: int
+    """In total."""
+    begins: int
+    """Iterations that were done when it was asked for."""
 
 
 class Store:
@@ -137,7 +147,23 @@ class Store:
         arrays: dict[str, Any] = {}
         with _open_h5(file_path) as file:
             file["state"].visititems(lambda key, item: arrays.update({key: item[()]}) if hasattr(item, "shape") else None)
-            return Checkpoint(int(file.attrs["iteration"]), str(file.attrs["status"]), arrays)
+            iteration, status = int(file.attrs["iteration"]), str(file.attrs["status"])
+        extension = self.extension
+        if extension is not None and iteration == extension.begins:
+            status = "interrupted"  # it had finished, and has more to do since
+        return Checkpoint(iteration, status, arrays)
+
+    @property
+    def extension(self) -> Extension | None:
+        """What the run is to do beyond its configuration, if anything."""
+        path = self.path / "extension.json"
+        return Extension(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def extend(self, iterations: int) -> None:
+        """Let the run do as many iterations in total, more than it has done, from where it is now."""
+        checkpoint = self.checkpoint()
+        extension = Extension(iterations, checkpoint.iteration if checkpoint else 0)
+        self.write_text("extension.json", json.dumps(extension._asdict()))
 
     def rewind(self, iteration: int) -> None:
         """Remove what was written after the checkpoint at `iteration`: its process ended before the next."""
@@ -160,7 +186,8 @@ class Store:
 
     def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float] | None = None) -> None:
         """Add a line on one iteration."""
-        line = {"iteration": iteration, **info._asdict(), "seconds": round(seconds, 6), **(more or {})}
+        told = {"log_density": info.log_density, "step": info.step, **info.more}
+        line = {"iteration": iteration, **told, "seconds": round(seconds, 6), **(more or {})}
         path = self.path / "metrics.jsonl"
         with _explained(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -191,6 +218,7 @@ class Store:
 
 OWN = (
     *("provenance.json", "config.toml", "samples", "report", "metrics.jsonl", "run.log", "failed_models_*.npy", "*.part"),
+    "extension.json",
     *("job.json", "job.sh", "job.log", "workers", "tls"),
 )
 """What a run makes, beside its checkpoint and lock; nothing else is ever removed."""

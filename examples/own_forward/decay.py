@@ -1,5 +1,7 @@
 """A forward code of one's own in one file: the amplitude and decay time of a signal, from noisy samples of it."""
 
+import copy
+
 import numpy as np
 
 from vip.protocols import ModelSpace, Variable
@@ -33,6 +35,12 @@ class Decay:
     def simulate(self, models):
         """Predicted data (n, n_data)."""
         return models[:, :1] * np.exp(-self.time / models[:, 1:])
+
+    def with_observed(self, data):
+        """The same with other data (n_data,), for `vip calibrate`."""
+        other = copy.copy(self)
+        other.observed = data
+        return other
 
     def __call__(self, models):
         """Log-likelihood (n,) and gradient (n, 2)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +125,13 @@ class Tomo2D:
             [travel_times(v, plan, threads=self.threads) for v, plan in zip(velocities, self.plans, strict=True)],
             axis=1,
         )
+
+    def with_observed(self, data: Floats) -> Self:
+        """The same survey with other times (n_data,), s."""
+        other = copy.copy(self)
+        times = np.split(data, np.cumsum([len(picks.time) for picks in self.picks.values()])[:-1])
+        other.picks = {period: picks._replace(time=t) for (period, picks), t in zip(self.picks.items(), times, strict=True)}
+        return other
 
     def coverage(self, model: Floats) -> Floats:
         """Length of rays (km) near each velocity node, in the shape of the velocity variable."""

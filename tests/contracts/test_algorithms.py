@@ -1,5 +1,7 @@
 """The contract of `vip.protocols.Algorithm`, held by every algorithm of the registry."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -11,8 +13,8 @@ from vip.algorithms.flow import Flow
 from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
 from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
-from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.stein_kernels import RBF
+from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing
 from vip.protocols import Info, ModelSpace, Variable
 from vip.rng import Purpose, stream
@@ -84,7 +86,11 @@ DETERMINISTIC = {name: make for name, make in ALGORITHMS.items() if "svgd" in na
 
 
 def every(algorithms=ALGORITHMS):
-    return pytest.mark.parametrize("make", algorithms.values(), ids=algorithms)
+    needs_torch = pytest.mark.skipif(find_spec("zuko") is None, reason='needs pip install "vip-inversion[neural]"')
+    marks = {"flow": needs_torch}
+    return pytest.mark.parametrize(
+        "make", [pytest.param(make, id=name, marks=marks.get(name, ())) for name, make in algorithms.items()]
+    )
 
 
 def build(make, d=3, project=lambda theta: theta):

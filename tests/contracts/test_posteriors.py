@@ -13,14 +13,13 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from vip import runner
-from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD
+from vip.algorithms import ADVI, SSVGD, SVGD
 from vip.algorithms.burn_in import BurnIn
-from vip.algorithms.families import LowRankGaussian, Triangular
-from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
-from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank, diagonal
+from vip.algorithms.families import Triangular
+from vip.algorithms.metrics import DIAGONAL, diagonal
 from vip.algorithms.optimizers import Adam, Schedule
-from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.stein_kernels import RBF, drift
+from vip.algorithms.step_sizes import Scheduled
 from vip.dispatch.serial import Serial
 from vip.posterior import Posterior
 from vip.priors import Gaussian, Uniform

@@ -58,6 +58,7 @@ def test_the_whole_way(config, tmp_path):
     ran = vip("run", config, "--output", run_dir)
     assert ran.returncode == 0, ran.stderr
     assert "log-posterior" in ran.stderr
+    assert f"not converged: R-hat above 1.05 in 100% of entries; run on with `vip resume {run_dir} --iterations" in ran.stdout
     assert "40 of 40" in vip("status", run_dir).stdout
     assert (run_dir / "run.log").read_text().count("finished") == 1
 
@@ -80,6 +81,31 @@ def test_the_whole_way(config, tmp_path):
     assert again.returncode == 1
     assert "--overwrite" in again.stderr
     assert vip("run", config, "--output", run_dir, "--overwrite").returncode == 0
+
+
+def test_a_finished_run_is_extended(config, tmp_path):
+    run_dir = tmp_path / "run"
+    assert vip("run", config, "--output", run_dir).returncode == 0
+    refused = vip("resume", run_dir, "--iterations", 40)
+    assert refused.returncode == 2
+    assert "--iterations: 40: it has done 40 already" in refused.stderr
+    extended = vip("resume", run_dir, "--iterations", 44)
+    assert extended.returncode == 0, extended.stderr
+    assert "not converged" in extended.stdout
+    assert "44 of 44" in vip("status", run_dir).stdout
+
+
+def test_calibrate(tmp_path):
+    folder = shutil.copytree(ROOT / "examples/own_forward", tmp_path / "own")
+    edit(folder / "decay.toml", {"iterations = 3000": "iterations = 60", "burn_in = 1000": "burn_in = 40"})
+    edit(folder / "decay.toml", {"warm_up = 300": "warm_up = 20"})
+    first = vip("calibrate", folder / "decay.toml", "--replicates", 10, "--output", tmp_path / "out")
+    assert first.returncode == 0, first.stderr
+    assert "replicate 10/10" in first.stderr
+    assert Path(first.stdout.splitlines()[0]).read_bytes().startswith(b"\x89PNG")
+    assert "10 replicates, 3 quantities" in first.stdout.splitlines()[1]
+    again = vip("calibrate", folder / "decay.toml", "--replicates", 11, "--output", tmp_path / "out")
+    assert again.stderr.splitlines() == ["replicate 11/11"]
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

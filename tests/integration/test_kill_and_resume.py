@@ -12,6 +12,11 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
+import vip
+from vip.errors import ConfigError, StoreError
+from vip.inversion import load_run
+from vip.progress import run_status
+from vip.result import Result
 from vip.store import Store
 
 FORKS = multiprocessing.get_context("forkserver")  # processes of their own, without paying for imports each time
@@ -82,6 +87,8 @@ step_size = 0.5
 metric = "gradient"
 """,
     "svgd": 'name = "svgd"\nparticles = 6\nstep_size = 0.05\nmetric = "variance"\n',
+    "mala": 'name = "mala"\nparticles = 3\nburn_in = 8\nwarm_up = 3\n',
+    "pathfinder": 'name = "pathfinder"\npaths = 2\ndraws = 30\n',
     "advi": 'name = "advi"\ncovariance = "full-rank"\nsamples_per_step = 2\ndraws = 30\nstep_size = 0.05\n',
 }
 
@@ -104,6 +111,11 @@ def outcome(output):
     assert checkpoint.status == "finished"
     metrics = [(m["iteration"], m["log_density"], m["step"]) for m in store.metrics()]
     return Outcome(*(np.concatenate(part) for part in zip(*stretches, strict=True)), checkpoint.arrays, metrics)
+
+
+def finished(output):
+    """The result of a run that is there."""
+    return Result(Store(output), load_run(Store(output)))
 
 
 def assert_same(a, b):
@@ -215,3 +227,62 @@ def test_killed_while_a_run_is_overwritten(tmp_path, die_at):
     assert lives.live(output, die_at, overwrite=True) == -signal.SIGKILL
     assert lives.live(output) == 0
     assert_same(outcome(output), whole)
+
+
+@pytest.mark.parametrize("algorithm", ["ssvgd", "mala"])
+def test_a_finished_run_goes_on_as_if_it_had_been_asked_for_more(tmp_path, algorithm):
+    """In two extensions, the second of them killed, read by whoever asks in between."""
+    lives = Lives(tmp_path, algorithm, 60, 1e-9)
+    assert lives.live(tmp_path / "whole") == 0
+    lives.config.write_text(lives.config.read_text().replace("iterations = 60", "iterations = 20"))
+    run_dir = tmp_path / "extended"
+    assert lives.live(run_dir) == 0
+    assert vip.resume(run_dir, iterations=35).status == "finished"
+    assert run_status(Store(run_dir))["iteration"] == "35 of 35, saved to 35"
+    Store(run_dir).extend(60)
+    assert Store(run_dir).checkpoint().status == "interrupted"
+    assert lives.live(run_dir, die_at=20) == -signal.SIGKILL
+    assert run_status(Store(run_dir))["iteration"].split(",")[0].endswith("of 60")
+    assert lives.live(run_dir) == 0
+    assert_same(outcome(run_dir), outcome(tmp_path / "whole"))
+
+
+def test_the_last_particles_of_an_extended_run_count(tmp_path):
+    lives = Lives(tmp_path, "svgd", 40, 30)
+    assert lives.live(tmp_path / "whole") == 0
+    lives.config.write_text(lives.config.read_text().replace("iterations = 40", "iterations = 20"))
+    vip.run(vip.load_problem(lives.config), tmp_path / "extended")
+    extended, whole = vip.resume(tmp_path / "extended", iterations=40), finished(tmp_path / "whole")
+    assert_array_equal(extended.models, whole.models)
+
+
+def test_only_more_iterations_are_an_extension(tmp_path):
+    lives = Lives(tmp_path, "ssvgd", 20, 30)
+    run_dir = tmp_path / "run"
+    asked = iter(range(100))
+    vip.run(vip.load_problem(lives.config), run_dir, stop=lambda: next(asked) >= 12)
+    for iterations, told in ((12, "done 12"), (19, "to do 20")):
+        with pytest.raises(ConfigError, match=f"--iterations: {iterations}: .*{told}"):
+            vip.resume(run_dir, iterations=iterations)
+    assert vip.resume(run_dir, iterations=20).status == "finished"
+    assert Store(run_dir).extension is None
+    with pytest.raises(ConfigError, match="done 20"):
+        vip.resume(run_dir, iterations=20)
+
+
+def test_a_run_that_has_converged_says_so(tmp_path):
+    lives = Lives(tmp_path, "pathfinder", 5000, 30)
+    result = vip.run(vip.load_problem(lives.config), tmp_path / "run")
+    assert result.status == "finished"
+    assert result.store.checkpoint().iteration < 5000
+    with pytest.raises(StoreError, match="converged after"):
+        vip.resume(tmp_path / "run", iterations=6000)
+    assert vip.resume(tmp_path / "run").status == "finished"
+
+
+def test_an_overwritten_run_is_not_extended(tmp_path):
+    lives = Lives(tmp_path, "svgd", 5, 30)
+    assert lives.live(tmp_path / "run") == 0
+    vip.resume(tmp_path / "run", iterations=7)
+    result = vip.run(vip.load_problem(lives.config), tmp_path / "run", overwrite=True)
+    assert len(result.store.metrics()) == 5

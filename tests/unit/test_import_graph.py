@@ -21,6 +21,9 @@ ALLOWED = {
     "vip/dispatch": {"vip.dispatch", *FOUNDATION},
     "vip/store.py": FOUNDATION,
     "vip/runner.py": {"vip.rng", *FOUNDATION},
+    "vip/combine.py": FOUNDATION,
+    "vip/gradients.py": FOUNDATION,
+    "vip/diagnostics.py": FOUNDATION,
     "vip/report": {"vip"},
     "vip": {"vip", "jobs"},
     "jobs": {"jobs", "vip.errors"},
@@ -30,8 +33,9 @@ ALLOWED = {
 THIRD_PARTY = {"kernels_c": {"numpy"}, "vip/errors.py": set(), "vip/protocols.py": {"numpy"}}
 """Where it is restricted too."""
 
-HEAVY = {"torch", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue", "pandas", "xarray", "scipy", "distributed", "h5py"}
-AT_USE = {"torch", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue"}
+HEAVY = {"torch", "zuko", "jax", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue", "pandas", "xarray", "scipy"}
+HEAVY |= {"distributed", "h5py"}
+AT_USE = {"torch", "zuko", "jax", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue"}
 """To be imported only inside the functions that use them, but for the room of figures."""
 
 

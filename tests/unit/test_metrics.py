@@ -43,7 +43,12 @@ def test_maps_belong_together():
 def test_diagonals():
     x, g = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]]), np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
     start = np.array([[-1.0, -2.0], [1.0, 2.0]])
-    expected = {"none": [1, 1], "variance": [1 + 3 / 8, 1e12], "gradient": [1 + 14 / 3, 1 / 4], "rmsprop": [np.sqrt(14 / 3), 1e-6]}
+    expected = {
+        "none": [1, 1],
+        "variance": [1 + 3 / 8, 1e12],
+        "gradient": [1 + 14 / 3, 1 / 4],
+        "rmsprop": [np.sqrt(14 / 3), 1e-6],
+    }
     for name, precision in expected.items():
         estimate = DIAGONAL[name].init(start)
         assert_allclose(DIAGONAL[name].metric(estimate).scale ** 2, [1, 1] if name == "none" else [1, 1 / 4])

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
-from vip.report import gathers, maps, trace, wells, write_report
+from vip import verdict
+from vip.report import gathers, maps, reliability, trace, wells, write_report
 from vip.report.agreement import agreement, correlation
-from vip.report.convergence import convergence
 from vip.report.findings import Findings
 from vip.report.fit import spread
 from vip.report.layout import panels
@@ -201,7 +201,7 @@ def test_colours_of_the_maps_leave_out_fixed_nodes_and_the_start(result):
 
 def test_start_is_a_model_that_the_run_began_with(result, findings):
     problem = result.problem
-    algorithm = vip.inversion.build_algorithm(problem.config.algorithm, problem.transform.project)
+    algorithm = vip.methods.build_algorithm(problem)
     theta = algorithm.draw(vip.inversion._first_state(problem, algorithm), 0, np.random.default_rng(0))
     assert_allclose(findings.start, problem.transform.to_model(theta)[0])
 
@@ -216,13 +216,43 @@ def test_agreement_of_a_run_leaves_fixed_nodes_out(result, panel):
     assert np.isfinite(first.covered_by_row[4:]).all()
 
 
-def test_convergence_leaves_fixed_entries_out():
-    chains = np.random.default_rng(0).standard_normal((4, 200, 6))
-    chains[..., 2:4] += 5 * np.arange(4)[:, None, None]
-    fixed = np.isin(np.arange(6), [2, 3])
-    assert convergence(chains).r_hat.max() > 1.5
-    assert convergence(chains, fixed).r_hat.max() < 1.05
-    assert len(convergence(chains, fixed).ess) == 4
+def test_chains_are_judged_without_fixed_entries(result, findings):
+    entries = verdict.spread_entries(verdict.free_entries(result), 10_000)
+    assert not findings.fixed[entries].any()
+    assert len(entries) == (~findings.fixed).sum()
+    assert_array_equal(result.entries(entries), result.models[..., entries])
+
+
+def test_contraction_is_drawn_where_nothing_is_known_beforehand(findings, panel):
+    figure = pictures(maps.contraction, findings)["velocity_contraction"].figure
+    drawn = figure.axes[0].collections[0].get_array().reshape(40, 80)
+    assert_array_equal(np.ma.getmaskarray(drawn), ~findings.free(panel))
+    node = panel.of(findings.prior)[:, 20, 30].var(), panel.of(findings.flat)[:, 20, 30].astype(float).var()
+    assert drawn[20, 30] == pytest.approx(1 - node[1] / node[0], rel=1e-4)
+
+
+def test_expected_coverage_is_that_of_the_free_nodes(findings, panel):
+    (ax,) = pictures(reliability.curves, findings)["expected_coverage"].figure.axes
+    curve = {line.get_label(): line for line in ax.lines}["velocity"]
+    low, high = np.quantile(panel.of(findings.flat), [0.25, 0.75], axis=0)
+    inside = ((low <= panel.of(findings.truth)) & (panel.of(findings.truth) <= high))[findings.free(panel)]
+    assert curve.get_ydata()[49] == pytest.approx(100 * inside.mean(), abs=3)
+
+
+def test_stein_discrepancy_is_evaluated_a_few_times_along_the_chains(findings):
+    """Samples of iterations 61 to 120, 6 particles each, in five parts."""
+    stein = findings.stein
+    assert stein.iterations.tolist() == [72, 84, 96, 108, 120]
+    assert stein.n_evaluated == 5 * 40 + 1
+    drawn = {ax.get_title(): ax for ax in pictures(trace.trace, findings)["trace"].figure.axes}["Stein discrepancy"]
+    assert_allclose(drawn.lines[0].get_ydata(), [point.squared for point in stein.discrepancies])
+
+
+def test_stein_discrepancy_that_takes_too_long_is_left_out(result, monkeypatch):
+    monkeypatch.setattr("vip.report.stein.SECONDS", 0.0)
+    assert Findings(result).stein is None
+    titles = {ax.get_title() for ax in pictures(trace.trace, Findings(result))["trace"].figure.axes}
+    assert "Stein discrepancy" not in titles
 
 
 def test_columns_without_wells_are_evenly_spaced_and_too_many_are_thinned():

@@ -312,7 +312,9 @@ RUNS_AWAY = FORWARD.replace("-0.5 * (models**2).sum(axis=1), -models", "np.zeros
 def test_a_run_that_cannot_go_on_is_saved(tmp_path, problem, forward, step_size, burn_in, error):
     (tmp_path / "quadratic.py").write_text(forward)
     head, algorithm = CONFIG.split('name = "svgd"\niterations = 6\n')
-    ssvgd = f'name = "ssvgd"\niterations = 5000\nburn_in = {burn_in}\n{algorithm.replace("0.1", str(step_size))}'
+    ssvgd = (
+        f'name = "ssvgd"\niterations = 5000\nburn_in = {burn_in}\nmetric = "none"\n{algorithm.replace("0.1", str(step_size))}'
+    )
     (tmp_path / "problem.toml").write_text(head + ssvgd)
     with pytest.raises(error):
         vip.run(vip.load_problem(tmp_path / "problem.toml"), tmp_path / "run")

@@ -18,8 +18,6 @@ from vip.protocols import Floats, Info, LogDensity
 
 WINDOW = 100
 """Iterations whose mean ELBO is compared with that of as many before."""
-NEGLIGIBLE = 1e-3
-"""Gain of the ELBO for each entry of theta below which a smaller step size is not worth it: 2 % of standard deviations."""
 RATIOS = 1000
 """Log-ratios of posterior and approximation that are kept, for the diagnostics."""
 N_START = 200
@@ -30,7 +28,7 @@ class ADVIState(NamedTuple):
     """Parameters of the approximation (p,), and how the ascent goes.
 
     `elbo` (2 windows,) and `log_ratios` are of recent iterations, oldest first and nan where there are none yet; `since` counts
-    iterations since the step size was halved last, and `plateau` is the ELBO that was reached then. `start` is Pathfinder's state, of particles without it.
+    iterations since the step size was halved last. `start` is Pathfinder's state, of particles without it.
     """
 
     iteration: int
@@ -38,7 +36,6 @@ class ADVIState(NamedTuple):
     optimizer: OptimizerState
     halvings: int
     since: int
-    plateau: float
     elbo: Floats
     log_ratios: Floats
     start: PathfinderState
@@ -54,8 +51,7 @@ class ADVI:
     optimizer : Optimizer
     family : Family
     halvings : int
-        The step size is halved whenever the ELBO no longer rises, until that gains nothing or was done so many times; then the
-        run ends. 0 for never.
+        The step size is halved whenever the ELBO no longer rises, and after so many times the run ends; 0 for never.
     start : Pathfinder, optional
         Gives the first approximation; without it the prior does.
     start_iterations : int
@@ -88,7 +84,6 @@ class ADVI:
             self.optimizer.init(parameters),
             0,
             0,
-            -np.inf,
             np.full(2 * WINDOW, np.nan),
             np.full(RATIOS, np.nan),
             paths.init(theta0[: paths.n_particles]),
@@ -136,11 +131,7 @@ class ADVI:
             return state
         before, after = elbo[:WINDOW], elbo[WINDOW:]
         error = np.sqrt((before.var() + after.var()) / WINDOW)
-        if after.mean() - before.mean() > error:
-            return state
-        gained = after.mean() - state.plateau > max(error, NEGLIGIBLE * state.start.particles.shape[1])
-        halvings = state.halvings + 1 if gained else self.halvings
-        return state._replace(halvings=halvings, since=0, plateau=float(after.mean()))
+        return state if after.mean() - before.mean() > error else state._replace(halvings=state.halvings + 1, since=0)
 
 
 def paired_noise(n: int, size: int, rng: np.random.Generator) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.algorithms.metrics import Estimator, Metric
+from vip.algorithms.metrics import MEMORY, Estimator, Metric
 from vip.algorithms.optimizers import Adam, Optimizer, OptimizerState, Schedule
 from vip.algorithms.stein_kernels import RBF
 from vip.errors import AlgorithmError
@@ -17,8 +17,8 @@ from vip.protocols import Floats, LogDensity
 class Ensemble(NamedTuple):
     """Particles (n, d) with their log-densities (n,) and gradients (n, d).
 
-    Where these were estimated from a few data blocks, the squares of `noise` (n, d) are on average the gradients' variances; else
-    it is empty.
+    Where these were estimated from a few data blocks, the squares of `noise` (n, d) are on average the gradients' variances;
+    else it is empty.
     """
 
     particles: Floats
@@ -53,12 +53,17 @@ def evaluated(particles: Floats, log_density: LogDensity, size: float = 0.0) -> 
 
 
 class BurnInState(NamedTuple):
-    """Iterations so far, the metric and what it is learnt from, and the warm-up's optimizer."""
+    """Iterations so far, the metric and what it is learnt from, the warm-up's optimizer.
+
+    `variance` (d,) is that of estimated gradients, in the coordinates of the metric, averaged over particles and recent
+    iterations; zero for whole ones.
+    """
 
     iteration: int
     metric: Metric
     estimate: Any
     optimizer: OptimizerState
+    variance: Floats
 
 
 class BurnIn:
@@ -85,7 +90,8 @@ class BurnIn:
     def init(self, theta0: Floats) -> BurnInState:
         """First state for particles (n, d) drawn from the prior."""
         estimate = self.estimator.init(theta0)
-        return BurnInState(0, self.estimator.metric(estimate), estimate, self.optimizer.init(theta0))
+        nothing = np.zeros(theta0.shape[1])
+        return BurnInState(0, self.estimator.metric(estimate), estimate, self.optimizer.init(theta0), nothing)
 
     def is_warming(self, state: BurnInState) -> bool:
         """Whether this iteration is one of the warm-up."""
@@ -105,14 +111,28 @@ class BurnIn:
         return known if state.iteration else evaluated(known.particles, log_density)
 
     def adapted(self, state: BurnInState, ensemble: Ensemble) -> BurnInState:
-        """With what the particles say of the metric, during burn-in."""
-        if not self.is_adapting(state):
-            return state
-        estimate = self.estimator.update(state.estimate, ensemble.particles, ensemble.gradient)
-        return state._replace(estimate=estimate, metric=self.estimator.metric(estimate))
+        """With what the particles say of the metric, during burn-in, and of the noise of their gradients, always."""
+        if self.is_adapting(state):
+            estimate = self.estimator.update(state.estimate, ensemble.particles, ensemble.gradient)
+            state = state._replace(estimate=estimate, metric=self.estimator.metric(estimate))
+        if ensemble.noise.size:
+            seen = (state.metric.pull(ensemble.noise) ** 2).mean(axis=0)
+            weight = max(1 / (state.iteration - self.warm_up + 1), 1 / MEMORY)
+            state = state._replace(variance=(1 - weight) * state.variance + weight * seen)
+        return state
 
-    def warmed(self, state: BurnInState, ensemble: Ensemble) -> tuple[BurnInState, Floats]:
-        """Particles after a step of the warm-up, eq. 17 of Zhang & Curtis (2024)."""
+    def warmed(self, state: BurnInState, ensemble: Ensemble, rng: np.random.Generator) -> tuple[BurnInState, Floats]:
+        """Particles after a step of the warm-up, eq. 17 of Zhang & Curtis (2024).
+
+        In high dimension SVGD leaves them far too close to each other. A curvature that was learnt on the way makes a Gaussian,
+        from which they are drawn anew at the end.
+        """
+        if self.estimator.is_curvature:
+            estimate = self.estimator.update(state.estimate, ensemble.particles, ensemble.gradient)
+            state = state._replace(estimate=estimate, metric=self.estimator.metric(estimate))
+            if state.iteration == self.warm_up - 1:
+                noise = rng.standard_normal(ensemble.particles.shape)
+                return state, ensemble.particles.mean(axis=0) + state.metric.unwhiten(noise)
         direction = RBF().direction(ensemble.particles, ensemble.gradient)
         optimizer, increment = self.optimizer.step(state.optimizer, direction)
         return state._replace(optimizer=optimizer), ensemble.particles + increment

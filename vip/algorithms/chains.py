@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.algorithms.burn_in import BurnIn, BurnInState, Ensemble, evaluated
-from vip.algorithms.metrics import Metric
 from vip.algorithms.resampling import take_places
 from vip.algorithms.step_sizes import StepSize, StepState
 from vip.protocols import Floats, Info, LogDensity
@@ -65,13 +64,13 @@ class Chains:
         burn_in, step = state.burn_in, state.step
         more: dict[str, float] = {}
         if self.burn_in.is_warming(burn_in):
-            burn_in, particles = self.burn_in.warmed(burn_in, before)
+            burn_in, particles = self.burn_in.warmed(burn_in, before, rng)
             after = told = self._evaluated(particles, log_density, self.burn_in.warm_up_size)
         else:
             adapting = self.burn_in.is_adapting(burn_in)
             burn_in = self.burn_in.adapted(burn_in, before)
             size = self.step_size.size(step, burn_in.iteration, adapting)
-            told, log_ratio = self._proposed(before, burn_in.metric, size, log_density, rng)
+            told, log_ratio = self._proposed(before, burn_in, size, log_density, rng)
             after = _where(np.log(rng.random(len(log_ratio))) < log_ratio, told, before) if self.rejects else told
             step = self.step_size.update(step, log_ratio, before.particles.shape[1]) if adapting else step
             more = {"step_size": size, "acceptance": float(np.exp(np.minimum(log_ratio, 0)).mean())}
@@ -89,7 +88,7 @@ class Chains:
         return state.particles
 
     def _proposed(
-        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+        self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[Ensemble, Floats]:
         """New particles and their log-ratios (n,), see `vip.algorithms.step_sizes`."""
         raise NotImplementedError

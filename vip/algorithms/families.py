@@ -113,7 +113,7 @@ class Triangular:
 
     def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
         """By mean, logarithm of the diagonal, and entries below it (eqs. 10 and 11 of Zhang & Curtis 2024)."""
-        mean, log_diagonal, below = self._split(parameters)
+        mean, log_diagonal, _ = self._split(parameters)
         by_diagonal = np.mean(gradient * noise, axis=0) * np.exp(log_diagonal)
         if self._is_dense(len(mean)):
             by_below = (gradient.T @ noise / len(noise))[self.rows, self.columns]

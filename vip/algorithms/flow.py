@@ -35,7 +35,7 @@ class Flow:
         import torch
         import zuko
 
-        class Whole(torch.nn.Module):
+        class Whole(torch.nn.Module):  # type: ignore[misc]
             """The flow in one call: zuko's distributions look at their weights only when they are used."""
 
             def __init__(self, flow: Any) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vip.algorithms.burn_in import BurnIn, Ensemble
+from vip.algorithms.burn_in import BurnIn, BurnInState, Ensemble
 from vip.algorithms.chains import Chains
-from vip.algorithms.metrics import Metric
 from vip.algorithms.step_sizes import StepSize
 from vip.protocols import Floats, LogDensity
 
@@ -34,17 +33,17 @@ class HMC(Chains):
         self.n_evaluated = n_particles * (leapfrog_steps + 1) // 2
 
     def _proposed(
-        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+        self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[Ensemble, Floats]:
         """Where the leapfrog leads from random momenta (Neal 2011, eqs. 2.28-2.30)."""
         momentum = rng.standard_normal(start.particles.shape)
         kinetic = 0.5 * (momentum**2).sum(axis=1)
-        y, at = metric.whiten(start.particles), start
-        momentum = momentum + 0.5 * size * metric.pull(at.gradient)
+        y, at = burn_in.metric.whiten(start.particles), start
+        momentum = momentum + 0.5 * size * burn_in.metric.pull(at.gradient)
         steps = int(rng.integers(1, self.leapfrog_steps + 1))
         for step in range(steps):
             y = y + size * momentum
-            at = self._evaluated(metric.unwhiten(y), log_density, size)
-            momentum = momentum + (0.5 if step == steps - 1 else 1) * size * metric.pull(at.gradient)
+            at = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
+            momentum = momentum + (0.5 if step == steps - 1 else 1) * size * burn_in.metric.pull(at.gradient)
         gained = at.value - start.value - 0.5 * (momentum**2).sum(axis=1) + kinetic
         return at, np.where(np.isnan(gained), -np.inf, gained)

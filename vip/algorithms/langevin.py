@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vip.algorithms.burn_in import Ensemble
+from vip.algorithms.burn_in import BurnInState, Ensemble
 from vip.algorithms.chains import Chains
-from vip.algorithms.metrics import Metric
 from vip.protocols import Floats, LogDensity
 
 
@@ -20,10 +19,11 @@ class SGLD(Chains):
     rejects = False
 
     def _proposed(
-        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+        self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[Ensemble, Floats]:
+        metric = burn_in.metric
         y, gradient = metric.whiten(start.particles), metric.pull(start.gradient)
-        missing = 2 * size - size**2 * metric.pull(start.noise) ** 2 if start.noise.size else np.full(y.shape, 2 * size)
+        missing = 2 * size - size**2 * burn_in.variance
         new = y + size * gradient + np.sqrt(np.maximum(missing, 0)) * rng.standard_normal(y.shape)
         end = self._evaluated(metric.unwhiten(new), log_density, size)
         back = y - new - size * metric.pull(end.gradient)

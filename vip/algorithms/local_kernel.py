@@ -1,8 +1,8 @@
 """A kernel for each entry of the model, of that entry and its neighbours on the grid: message-passing SVGD.
 
 In high dimension all particles are equally far from each other, and one kernel of all entries hardly repels. Neighbourhoods
-are small (Zhuo et al. 2018; Wang, Zeng & Liu 2018), so that each marginal is represented, exactly where the posterior is a Markov
-field with these neighbourhoods.
+are small (Zhuo et al. 2018; Wang, Zeng & Liu 2018), so that each marginal is represented, exactly where the posterior is a
+Markov field with these neighbourhoods.
 """
 
 from __future__ import annotations

@@ -67,6 +67,9 @@ def diagonal(precision: Floats) -> Metric:
 class Estimator(Protocol):
     """How a metric is learnt from particles (n, d) and gradients (n, d). Its estimate is a NamedTuple of arrays."""
 
+    is_curvature: bool
+    """Whether it is that of the log-density, wherever the particles are, and not a property of their distribution."""
+
     def init(self, theta0: Floats) -> Any:
         """First estimate, from particles drawn from the prior."""
 
@@ -87,6 +90,8 @@ class DiagonalEstimate(NamedTuple):
 
 class Unit:
     """No metric: Q is the identity."""
+
+    is_curvature = False
 
     def init(self, theta0: Floats) -> DiagonalEstimate:
         """One everywhere."""
@@ -162,6 +167,8 @@ class CovarianceEstimate(NamedTuple):
 class Covariance:
     """The inverse of the particles' covariance, for d up to some hundred (Haario et al. 2001)."""
 
+    is_curvature = False
+
     def init(self, theta0: Floats) -> CovarianceEstimate:
         """The prior's variances."""
         mean, variance = theta0.mean(axis=0), np.maximum(theta0.var(axis=0), SMALLEST)
@@ -201,9 +208,10 @@ class PairsEstimate(NamedTuple):
 
 
 class LowRank:
-    """Diagonal and low rank, from pairs of particle and gradient: the curvature that maps differences of one to the other.
+    """The prior's variances and low rank, from pairs of particle and gradient: the curvature between their differences.
 
-    In scaled coordinates Q solves ``Q Cov(x) Q = Cov(g)`` in the span of the leading directions of both (Seyboldt, Carlson &
+    Where the data say little, the posterior is the prior (Spantini et al. 2015). In coordinates scaled by it Q solves
+    ``Q Cov(x) Q = Cov(g)`` in the span of the leading directions of both (Seyboldt, Carlson &
     Carpenter 2024). For a Gaussian ``g = -H (x - mean)``, so that Q is H there, exactly and from any particles, as with
     the secants of a quasi-Newton method.
 
@@ -212,6 +220,8 @@ class LowRank:
     rank : int
         Directions beside the diagonal; memory is ``13 rank d`` numbers.
     """
+
+    is_curvature = True
 
     def __init__(self, rank: int) -> None:
         self.rank = rank
@@ -227,22 +237,22 @@ class LowRank:
     def update(self, estimate: PairsEstimate, particles: Floats, gradient: Floats) -> PairsEstimate:
         """With this iteration's pairs, while there is room; then with every few iterations', as neighbours are alike."""
         rows, count = len(estimate.particles), estimate.updates + 1
-        if estimate.filled == rows and count % REFRESH != 1:
+        refresh = max(REFRESH, rows // len(particles) // 2)  # a decomposition costs as much as many small steps
+        if estimate.filled == rows and count % refresh != 1:
             return estimate._replace(updates=count)
         x, g = (
             np.concatenate([new, old])[:rows] for new, old in ((particles, estimate.particles), (gradient, estimate.gradient))
         )
         filled = min(estimate.filled + len(particles), rows)
-        metric = self._fitted(x[:filled], g[:filled]) if count % REFRESH == 1 else estimate.metric
+        metric = self._fitted(x[:filled], g[:filled], estimate.metric.scale) if count % refresh == 1 else estimate.metric
         return PairsEstimate(x, g, filled, count, metric)
 
     def metric(self, estimate: PairsEstimate) -> Metric:
         """The one last made."""
         return estimate.metric
 
-    def _fitted(self, x: Floats, g: Floats) -> Metric:
+    def _fitted(self, x: Floats, g: Floats, scale: Floats) -> Metric:
         x, g = x - x.mean(axis=0), g - g.mean(axis=0)
-        scale = (np.maximum((g**2).mean(axis=0), SMALLEST) / np.maximum((x**2).mean(axis=0), SMALLEST)) ** 0.25
         x, g = x * scale, g / scale
         rank = min(self.rank, x.shape[1], max(1, len(x) // 3))  # each of twice as many directions needs rows of its own
         basis = scipy.linalg.orth(np.concatenate([_leading(x, rank), _leading(g, rank)], axis=1))

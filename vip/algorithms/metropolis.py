@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vip.algorithms.burn_in import Ensemble
+from vip.algorithms.burn_in import BurnInState, Ensemble
 from vip.algorithms.chains import Chains
-from vip.algorithms.metrics import Metric
 from vip.protocols import Floats, LogDensity
 
 
@@ -18,10 +17,10 @@ class Metropolis(Chains):
     """Chains that need no gradient, for a few parameters; gradients serve the warm-up alone."""
 
     def _proposed(
-        self, start: Ensemble, metric: Metric, size: float, log_density: LogDensity, rng: np.random.Generator
+        self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[Ensemble, Floats]:
         """A Gaussian step, symmetric."""
-        y = metric.whiten(start.particles) + size * rng.standard_normal(start.particles.shape)
-        end = self._evaluated(metric.unwhiten(y), log_density, size)
+        y = burn_in.metric.whiten(start.particles) + size * rng.standard_normal(start.particles.shape)
+        end = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
         gained = end.value - start.value
         return end, np.where(np.isnan(gained), -np.inf, gained)

@@ -1,12 +1,12 @@
 """Pathfinder (Zhang, Carpenter, Gelman & Vehtari 2022): Gaussians along quasi-Newton paths from the prior to a mode.
 
-Each path climbs by L-BFGS; at each of its points the inverse Hessian estimate makes a Gaussian, and the path keeps that with the
-largest ELBO. Several paths make a mixture.
+Each path climbs by L-BFGS; at each of its points the inverse Hessian estimate makes a Gaussian, and the path keeps that with
+the largest ELBO. Several paths make a mixture.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -26,7 +26,7 @@ STRAIGHT = 1e-8
 SHORTEST = 2.0**-30
 """Of a step; then the path ends."""
 FLAT = 1e-8
-"""Relative rise of the log-density below which a path ends."""
+"""Rise of the log-density, over its size, below which a path ends."""
 
 
 class PathfinderState(NamedTuple):
@@ -89,23 +89,24 @@ class Pathfinder:
         """Each path tries a step; the Gaussians at points that are new are judged in the same evaluation."""
         running = np.flatnonzero(state.is_done == 0).tolist()
         new = [i for i in running if state.is_new[i]]
+        if not running:
+            return state._replace(iteration=state.iteration + 1), Info(_mean(state.value), 0.0)
         trial = state.particles + state.length[:, None] * state.direction
         gaussians = {i: local_gaussian(state, i) for i in new}
         noise = rng.standard_normal((len(new), DRAWS, trial.shape[1]))
         draws = [mean + metric.unwhiten(z) for (mean, metric), z in zip(gaussians.values(), noise, strict=True)]
         value, gradient = log_density(np.concatenate([trial[running], *draws]))
         of_draws = value[len(running) :].reshape(len(new), DRAWS)
-        moved = PathfinderState(*(np.copy(field) for field in state[:-1]), state.iteration)
+        copies: list[Any] = [*(np.copy(field) for field in state[:-1]), state.iteration]
+        moved = PathfinderState(*copies)
         for row, (i, (mean, metric)) in enumerate(gaussians.items()):
             _judge(moved, i, mean, metric, of_draws[row] - log_normal(noise[row], metric))
         for row, i in enumerate(running):
             _climb(moved, i, trial[i], value[row], gradient[row])
         change = np.sqrt(np.mean((moved.particles - state.particles) ** 2))
-        known = value[: len(running)][np.isfinite(value[: len(running)])]
-        told = float(known.mean()) if len(known) else -np.inf
         best = float(moved.elbo.max())
         return moved._replace(iteration=state.iteration + 1), Info(
-            told, float(change), {"elbo": best} if best > -np.inf else {}
+            _mean(moved.value), float(change), {"elbo": best} if best > -np.inf else {}
         )
 
     def draw(self, state: PathfinderState, n: int, rng: np.random.Generator) -> Floats:
@@ -121,6 +122,12 @@ class Pathfinder:
     def has_converged(self, state: PathfinderState) -> bool:
         """Whether all paths have ended."""
         return bool(state.is_done.all())
+
+
+def _mean(value: Floats) -> float:
+    """Of the log-densities that are known."""
+    known = value[np.isfinite(value)]
+    return float(known.mean()) if len(known) else -np.inf
 
 
 def local_gaussian(state: PathfinderState, i: int) -> tuple[Floats, Metric]:
@@ -177,7 +184,7 @@ def _climb(state: PathfinderState, i: int, trial: Floats, value: float, gradient
         return
     if not first:
         _learn(state, i, trial - state.particles[i], state.gradient[i] - gradient)
-        state.is_done[i] = value - state.value[i] < FLAT * abs(value)
+        state.is_done[i] = value - state.value[i] < FLAT * (1 + abs(value))
     state.particles[i], state.value[i], state.gradient[i], state.is_new[i] = trial, value, gradient, 1
     metric = _inverse_hessian(state.variance[i], state.differences[i], state.changes[i], int(state.pairs[i]))
     state.direction[i] = metric.unwhiten(metric.pull(gradient[None]))[0]

@@ -16,12 +16,12 @@ import scipy.linalg
 
 from vip.algorithms.burn_in import BurnIn, BurnInState, Ensemble, evaluated
 from vip.algorithms.resampling import take_places
-from vip.algorithms.step_sizes import StepSize, StepState
 from vip.algorithms.stein_kernels import RBF, drift
+from vip.algorithms.step_sizes import StepSize, StepState
 from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
 
-JITTER = 1e-10
+JITTER = 1e-8
 """Added to the unit diagonal of K before its Cholesky factor: particles that nearly coincide make it singular to rounding."""
 
 
@@ -45,17 +45,17 @@ class Proposal(NamedTuple):
     mean: Floats
     factor: Floats
 
-    def noise(self, of_gradient: Floats, rng: np.random.Generator) -> Floats:
-        """Noise (n, d) of eq. 25, or less of it where the gradients have noise (n, d) of their own, see `Ensemble`.
+    def noise(self, variance: Floats, rng: np.random.Generator) -> Floats:
+        """Noise (n, d) of eq. 25, or less of it where the gradients have a variance (d,) of their own.
 
-        A gradient's noise of variance v moves the particles by ``epsilon/n K`` times it: of the covariance ``2 epsilon/n K`` that a
-        step must have, ``v (epsilon/n K)^2`` is there already. Both have the eigenvectors of K.
+        A gradient's noise of variance v moves the particles by ``epsilon/n K`` times it: of the covariance ``2 epsilon/n K``
+        that a step must have, ``v (epsilon/n K)^2`` is there already. Both have the eigenvectors of K.
         """
         standard = rng.standard_normal(self.mean.shape)
-        if not of_gradient.size:
+        if not variance.any():
             return self.factor @ standard
         values, vectors = scipy.linalg.eigh(self.factor @ self.factor.T)
-        missing = values[:, None] - (of_gradient**2).mean(axis=0) * (values[:, None] / 2) ** 2
+        missing = values[:, None] - variance * (values[:, None] / 2) ** 2
         noise: Floats = vectors @ (np.sqrt(np.maximum(missing, 0)) * standard)
         return noise
 
@@ -110,7 +110,7 @@ class SSVGD:
         state = state._replace(ensemble=before)
         more: dict[str, float] = {}
         if self.burn_in.is_warming(state.burn_in):
-            burn_in, particles = self.burn_in.warmed(state.burn_in, before)
+            burn_in, particles = self.burn_in.warmed(state.burn_in, before, rng)
             told = evaluated(self.project(particles), log_density, self.burn_in.warm_up_size)
             moved = state._replace(ensemble=told, burn_in=burn_in)
         else:
@@ -130,7 +130,7 @@ class SSVGD:
         y, pulled = metric.whiten(before.particles), metric.pull(before.gradient)
         kernel = self.kernel if adapting else RBF(state.bandwidth)
         forth, bandwidth = self._proposal(y, pulled, kernel, epsilon)
-        new_y = forth.mean + forth.noise(metric.pull(before.noise) if before.noise.size else before.noise, rng)
+        new_y = forth.mean + forth.noise(burn_in.variance, rng)
         after = evaluated(self.project(metric.unwhiten(new_y)), log_density, epsilon)
         back, _ = self._proposal(new_y, metric.pull(after.gradient), RBF(bandwidth), epsilon)
         log_ratio = float(np.sum(after.value - before.value)) + back.log_density(y) - forth.log_density(new_y)
@@ -142,10 +142,14 @@ class SSVGD:
     def _proposal(self, y: Floats, gradient: Floats, kernel: RBF, epsilon: float) -> tuple[Proposal, float]:
         n = len(y)
         K, bandwidth = kernel(y)
-        if not np.isfinite(K).all():
+        mean = y + epsilon * drift(y, gradient, K, bandwidth)
+        if not (np.isfinite(K).all() and np.isfinite(mean).all()):
             raise AlgorithmError(f"particles diverged: use a step_size below {epsilon:g}")
-        factor = scipy.linalg.cholesky(K + JITTER * np.eye(n), lower=True)
-        return Proposal(y + epsilon * drift(y, gradient, K, bandwidth), np.sqrt(2 * epsilon / n) * factor), bandwidth
+        try:
+            factor = scipy.linalg.cholesky(K + JITTER * np.eye(n), lower=True)
+        except np.linalg.LinAlgError as error:  # distances of particles far out are lost to rounding
+            raise AlgorithmError(f"particles diverged: use a step_size below {epsilon:g}") from error
+        return Proposal(mean, np.sqrt(2 * epsilon / n) * factor), bandwidth
 
     def resample(self, state: SSVGDState, failed: Sequence[int], rng: np.random.Generator) -> SSVGDState:
         """The state with the failed particles near others, whose densities they take until they are evaluated."""

@@ -95,9 +95,10 @@ class TargetAcceptance:
 class TargetError:
     """The largest step whose discretisation inflates variances by no more than asked for, without any rejection.
 
-    A Langevin step of length e on a Gaussian of unit variance leaves a variance of ``1 / (1 - e / 2)``, and its log-ratio has the
-    mean square ``e^3 / 2`` an entry. So the mean square over e^3 is a property of the target, which is averaged (its logarithm,
-    so that a few outliers do not matter), and the step follows from it; see Robnik et al. (2023) for Hamiltonian dynamics.
+    A Langevin step of length e on a Gaussian of unit variance leaves a variance of ``1 / (1 - e / 2)``, and its log-ratio has
+    the mean square ``e^3 / 2`` an entry. So the mean square over e^3 is a property of the target, which is averaged (its
+    logarithm, so that a few outliers do not matter), and the step follows from it; see Robnik et al. (2023) for Hamiltonian
+    dynamics.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Stein variational gradient descent (Liu & Wang 2016), eqs. 13-17 of Zhang & Curtis (2024), and its cures in high dimension.
 
-Plain SVGD loses variance when parameters are more than particles (Ba et al. 2022). A metric of curvature (Wang et al. 2019), local
-kernels and annealing (D'Angelo & Fortuin 2021) each restore some of it.
+Plain SVGD loses variance when parameters are more than particles (Ba et al. 2022). A metric of curvature (Wang et al. 2019),
+local kernels and annealing (D'Angelo & Fortuin 2021) each restore some of it.
 """
 
 from __future__ import annotations

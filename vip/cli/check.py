@@ -10,10 +10,10 @@ from vip.cli.options import ConfigFile
 
 
 def check(config: ConfigFile) -> None:
-    """Test the gradient of the forward and say what a run will cost, before it is spent."""
+    """Test the forward, its gradient first of all, and say what a run will cost before it is spent."""
     result = check_problem(vip.load_problem(config))
     for name, value in result.rows():
-        print(f"{name:>26}  {value}")
-    if not result.gradient_is_right:
-        print("The gradient disagrees with finite differences: mend the forward before running.")
+        print(f"{name:>30}  {value}")
+    if result.failures:
+        print("Failed: " + ", ".join(verdict.name for verdict in result.failures) + ". Mend the forward before running.")
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vip.cli.calibrate import calibrate
 from vip.cli.cancel import cancel
 from vip.cli.check import check
 from vip.cli.data import data
@@ -43,7 +44,7 @@ def options(
         raise typer.Exit
 
 
-for command in (init, simulate, check, run, resume, submit, status, cancel, report, export, data, plugins, doctor):
+for command in (init, simulate, check, run, resume, submit, status, cancel, report, calibrate, export, data, plugins, doctor):
     app.command()(command)
 
 

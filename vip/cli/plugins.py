@@ -1,12 +1,41 @@
-"""`vip plugins`."""
+"""`vip plugins` and `vip plugins new NAME`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vip import new_plugin
+from vip.errors import ConfigError
 from vip.plugins import installed
 
 
-def plugins() -> None:
-    """List the forward plugins that are installed."""
-    for name, place in sorted(installed().items()):
-        print(f"{name:<16} {place}")
-    print('Your own: plugin = "./file.py:Class" or "package.module:Class" in [forward]')
+class Action(StrEnum):
+    """What to do."""
+
+    LIST = "list"
+    NEW = "new"
+
+
+def plugins(
+    action: Annotated[Action, typer.Argument(help="List those that are installed, or write a new one.")] = Action.LIST,
+    name: Annotated[str | None, typer.Argument(help="Of the new plugin, and of the folder it is written to.")] = None,
+) -> None:
+    """List the forward plugins that are installed, or write a package to start a new one from: `vip plugins new NAME`."""
+    if action == Action.NEW:
+        _write(name)
+        return
+    for each, place in sorted(installed().items()):
+        print(f"{each:<16} {place}")
+    print('Your own: plugin = "./file.py:Class" or "package.module:Class" in [forward], or a package by `vip plugins new NAME`')
+
+
+def _write(name: str | None) -> None:
+    if name is None:
+        raise ConfigError("NAME", "", "name the new plugin: vip plugins new NAME")
+    folder = new_plugin.write(name, Path())
+    print(folder)
+    print(f"Next: pip install --editable {folder}; cd {folder}; python -m pytest; vip init {name}; vip check {name}.toml")

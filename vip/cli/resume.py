@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 import vip
 from vip import engines
 from vip.cli.messages import told
@@ -15,15 +19,23 @@ from vip.store import Store
 from vip.submission import resumed_dispatch, with_options
 
 
-def resume(run_dir: RunDirectory, dispatch: Dispatch = None, workers: Workers = None, insecure: Insecure = False) -> None:
+def resume(
+    run_dir: RunDirectory,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Go on to so many in total, burn-in included, even if the run had finished.")
+    ] = None,
+    dispatch: Dispatch = None,
+    workers: Workers = None,
+    insecure: Insecure = False,
+) -> None:
     """Continue a run that was stopped or killed, with the same engine or another; its samples will be the same."""
     with stop_on_signal() as stop, told(), shown() as tell:
         store = Store(run_dir)
         problem = load_run(store)
         settings = with_options(resumed_dispatch(store, problem.dispatch, dispatch), workers=workers, insecure=insecure or None)
-        finished = Result(store, problem).status == "finished"
+        finished = iterations is None and Result(store, problem).status == "finished"
         settings = settings if finished else engines.choose(problem, settings)
         if not finished and engines.serves_only(problem, settings):
             return
-        result = vip.resume(run_dir, tell, stop, settings)
+        result = vip.resume(run_dir, tell, stop, settings, iterations)
     tell_outcome(result, stop)

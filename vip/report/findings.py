@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.diagnostics import contraction
 from vip.errors import StoreError
-from vip.inversion import build_algorithm, starting_models
+from vip.inversion import starting_models
+from vip.methods import build_algorithm
 from vip.protocols import Floats, Gather
 from vip.report.agreement import Agreement, agreement
 from vip.report.layout import Panel
+from vip.report.stein import Stein, measure
 from vip.result import Result
 from vip.rng import Purpose, stream
+from vip.verdict import Diagnosis, free_entries, judge_fit, judge_spread, without_evaluations
 
 N_PRIOR = 100
 """Models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
@@ -108,14 +112,13 @@ class Findings:
     def start(self) -> Floats:
         """One of the models (d,) that the run started from."""
         problem = self.result.problem
-        first: Floats = starting_models(problem, build_algorithm(problem.config.algorithm))[0]
+        first: Floats = starting_models(problem, build_algorithm(problem))[0]
         return first
 
     @cached_property
     def fixed(self) -> NDArray[np.bool_]:
         """Entries (d,) of the model whose value is known beforehand: no statistics are made of them."""
-        fixed: NDArray[np.bool_] | None = getattr(self._forward, "fixed_nodes", None)
-        return np.zeros(self.space.size, dtype=bool) if fixed is None else fixed
+        return ~free_entries(self.result)
 
     def free(self, panel: Panel) -> NDArray[np.bool_]:
         """Which nodes of a panel are unknown, in its shape."""
@@ -156,6 +159,28 @@ class Findings:
         label = getattr(forward, "data_label", "")
         return Fit(label, forward.observed, forward.sigma, predicted(self.prior), predicted(self.flat))
 
+    @cached_property
+    def stein(self) -> Stein | None:
+        """What the gradients at some samples say, if they can be had."""
+        return measure(self.result)
+
+    @cached_property
+    def diagnoses(self) -> list[Diagnosis]:
+        """All that says whether these are samples of the posterior, in order of weight."""
+        found = without_evaluations(self.result)
+        if not self.sampled:
+            return found
+        spread = judge_spread(self.stein.spread, self.stein.n, self.result) if self.stein else None
+        found += [spread] if spread else []
+        if self.fit is not None and not getattr(self._forward, "unknown_noise", False):  # then sigma is not what is expected
+            found.append(judge_fit(self.fit.chi2_after, len(self.fit.observed)))
+        return found
+
+    @cached_property
+    def below_truth(self) -> Floats | None:
+        """Share (d,) of the samples below the truth, where that is known."""
+        return None if self.truth is None else np.mean(self.flat < self.truth, axis=0)
+
     def agreement(self, panel: Panel) -> Agreement | None:
         """Of a map with the truth, where that is known."""
         if self.truth is None:
@@ -164,6 +189,13 @@ class Findings:
             truth, mean, start, samples = (panel.of(models) for models in (self.truth, self.mean, self.start, self.flat))
             self._agreements[panel] = agreement(truth, mean, start, samples, self.free(panel))
         return self._agreements[panel]
+
+    def contraction(self, panel: Panel) -> Any:
+        """By how much the data have narrowed the prior in a panel, with what is known beforehand masked."""
+        values = np.zeros(panel.shape)
+        free = self.free(panel)
+        values[free] = contraction(panel.of(self.prior)[:, free], panel.of(self.flat)[:, free])
+        return np.ma.masked_array(values, ~free)
 
     def prior_range(self, panel: Panel) -> tuple[Floats, Floats, str]:
         """Bounds of the prior in the panel's shape, or where it has none its 5-95 % range; and which of the two."""

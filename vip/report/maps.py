@@ -1,4 +1,4 @@
-"""Maps: mean and standard deviation, samples, coverage."""
+"""Maps: mean and standard deviation, contraction, samples, coverage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
 from vip.priors import KM_PER_DEGREE
 from vip.protocols import Floats, Variable
-from vip.report.findings import Findings
+from vip.report.findings import N_PRIOR, Findings
 from vip.report.layout import (
     WIDTH,
     Panel,
@@ -36,6 +36,12 @@ from vip.report.layout import (
 MASKED = "0.85"
 N_SHOWN = 4
 """Samples in a figure."""
+CONTRACTION = (
+    "Share of the prior's variance that the data have removed: 0 where the posterior is the prior, 1 where nothing is left "
+    f"uncertain. Where data say nothing it should be near 0: if not, the samples are too narrow. "
+    f"The prior's variance is that of {N_PRIOR} models, and off by {np.sqrt(2 / N_PRIOR):.0%} by chance."
+)
+"""Caption."""
 OUTLIERS = 0.01
 """Share of values at either end that a colour scale may leave out."""
 WIDE = 0.6
@@ -74,6 +80,21 @@ def samples(findings: Findings) -> Iterator[Picture]:
             _draw_block(figure, block, variable, shown, colour_scale(variable, *shown.values()), None)
         caption = "Features that all of them share are constrained; the rest is uncertainty."
         yield Picture(f"{variable.name}_samples", f"Samples of {name_of(variable)}", caption, figure)
+
+
+def contraction(findings: Findings) -> Iterator[Picture]:
+    """By how much the data have narrowed the prior, at each node of each map."""
+    for variable in maps_of(findings.space):
+        every = panels(findings.space, variable)
+        columns = min(len(every), 3)
+        figure, axes = _grid(variable, -(-len(every) // columns), columns)
+        norm = Normalize(0, 1)
+        for ax, panel in zip(axes.flat, every, strict=False):
+            mesh = draw_map(ax, variable, findings.contraction(panel), norm, cm.devon_r, findings.stations, panel.label)
+        for ax in axes.flat[len(every) :]:
+            ax.remove()
+        _draw_colour_bar(figure, mesh, axes, variable, "1 − var(posterior) / var(prior)", "min")
+        yield Picture(f"{variable.name}_contraction", f"What the data say of {name_of(variable)}", CONTRACTION, figure)
 
 
 def coverage(findings: Findings) -> Iterator[Picture]:

@@ -31,7 +31,7 @@ from vip.report.layout import (
     space_dims,
     value_label,
 )
-from vip.report.maps import colour_scale, draw_map
+from vip.report.maps import CONTRACTION, colour_scale, draw_map
 
 HALO = [withStroke(linewidth=3, foreground="white")]
 """Around lines on an image."""
@@ -61,6 +61,14 @@ def lines(findings: Findings) -> Iterator[Picture]:
         if kind(variable) in ("lines", "entries"):
             figure = _small_panels(findings, variable, _draw_line)
             yield Picture(variable.name, f"Marginals of {name_of(variable)}", "Mean and 5–95 % range of the samples.", figure)
+
+
+def contraction(findings: Findings) -> Iterator[Picture]:
+    """By how much the data have narrowed the prior, along each variable with one dimension."""
+    for variable in findings.space.variables:
+        if kind(variable) == "lines":
+            figure = _small_panels(findings, variable, _draw_contraction)
+            yield Picture(f"{variable.name}_contraction", f"What the data say of {name_of(variable)}", CONTRACTION, figure)
 
 
 def numbers(findings: Findings) -> Iterator[Picture]:
@@ -152,6 +160,18 @@ def _draw_line(ax: Axes, findings: Findings, variable: Variable, panel: Panel) -
     labels = axis_label(variable, dim), value_label(variable)
     ax.set_xlabel(labels[down])
     ax.set_ylabel(labels[not down])
+    if down:
+        ax.invert_yaxis()
+
+
+def _draw_contraction(ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
+    dim = space_dims(variable)[0]
+    place, values, down = variable.coords[dim], findings.contraction(panel), points_down(dim)
+    ax.plot(*((values, place) if down else (place, values)), color=BLUE, lw=1.8, label="1 − var(posterior) / var(prior)")
+    labels = axis_label(variable, dim), "contraction"
+    ax.set_xlabel(labels[down])
+    ax.set_ylabel(labels[not down])
+    (ax.set_xlim if down else ax.set_ylim)(min(0, values.min()), 1)
     if down:
         ax.invert_yaxis()
 

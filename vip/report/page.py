@@ -12,20 +12,23 @@ import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
-from vip.inversion import build_algorithm
-from vip.report import fit, gathers, maps, marginals, trace, truth, wells
-from vip.report.convergence import convergence
+from vip.methods import build_algorithm
+from vip.report import fit, gathers, maps, marginals, reliability, trace, truth, wells
 from vip.report.findings import Findings
 from vip.report.layout import DPI, STYLE, Picture, rounded
 from vip.result import Result
+from vip.verdict import verdict
 
 FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
     maps.moments,
     maps.samples,
+    maps.contraction,
     truth.rows,
+    reliability.curves,
     wells.profiles,
     marginals.profiles,
     marginals.lines,
+    marginals.contraction,
     marginals.numbers,
     maps.coverage,
     gathers.sections,
@@ -64,6 +67,8 @@ def write_report(result: Result, output: Path | None = None) -> Path:
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     page = environment.get_template("template.html").render(
         name=result.path.resolve().name,
+        verdict=verdict(findings.diagnoses),
+        faults=[str(diagnosis) for diagnosis in findings.diagnoses if diagnosis.fault][1:],
         summary=summary(findings),
         figures=figures,
         config=(result.path / "config.toml").read_text(encoding="utf-8"),
@@ -79,14 +84,14 @@ def summary(findings: Findings) -> dict[str, str]:
     settings, made = result.problem.config.algorithm, result.store.provenance
     options = settings.model_dump(exclude={"name", "iterations"})
     seconds = np.array([m["seconds"] for m in result.store.metrics()])
-    algorithm = build_algorithm(settings)
+    algorithm = build_algorithm(result.problem)
     rows = {
         "Status": result.status,
         "Algorithm": f"{settings.name}: " + ", ".join(f"{key} {value}" for key, value in options.items()),
         "Iterations": f"{len(seconds):,} of {settings.iterations:,}",
         "Samples": "none yet",
         "Model": f"{findings.space.size:,} parameters: {', '.join(v.name for v in findings.space.variables)}",
-        "Evaluations": f"{len(seconds) * algorithm.n_evaluated:,} models, {algorithm.n_evaluated} an iteration",
+        "Evaluations": f"{sum(int(m.get('evaluations', algorithm.n_evaluated)) for m in result.store.metrics()):,} models",
     }
     failures = sum(int(m.get("failures", 0)) for m in result.store.metrics())
     if failures:
@@ -97,6 +102,7 @@ def summary(findings: Findings) -> dict[str, str]:
         rows["Time"] = f"{_duration(seconds.sum())}; {np.median(seconds):.3g} s an iteration (median)"
     if findings.sampled:
         rows |= _sample_rows(findings, algorithm.is_chain)
+    rows |= {diagnosis.name: diagnosis.told for diagnosis in findings.diagnoses if diagnosis.name not in rows}
     rows["Machine"] = f"{made['machine']}, {made['platform']}"
     rows["Seed"] = str(made["seed"])
     rows["Versions"] = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
@@ -113,9 +119,8 @@ def _sample_rows(findings: Findings, is_chain: bool) -> dict[str, str]:
     against = truth.summary(findings)
     if against:
         rows["Against the truth"] = against
-    converged = convergence(findings.result.models, findings.fixed) if is_chain else None
-    if converged:
-        rows["Convergence"] = str(converged)
+    if findings.stein is not None:
+        rows["Stein discrepancy"] = str(findings.stein)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The run itself: log-posterior and step by iteration."""
+"""The run itself, by iteration: log-posterior, fit, steps, and what its algorithm tells besides."""
 
 from __future__ import annotations
 
@@ -12,54 +12,77 @@ from matplotlib.ticker import LogLocator, NullFormatter, SymmetricalLogLocator
 
 from vip.protocols import Floats
 from vip.report.findings import Findings
-from vip.report.layout import BLUE, SPACING, WIDTH, Picture
+from vip.report.layout import BLACK, BLUE, SPACING, WIDTH, Picture
+from vip.report.stein import Stein
 
 SPAN = 30
 """Between the worst and the best log-likelihood, from which the axis is logarithmic."""
+LABELS = {
+    "log_density": ("whole run", "mean log-posterior"),
+    "log_likelihood": ("fit", "mean log-likelihood"),
+    "step": ("steps", "r.m.s. step of θ"),
+    "elbo": ("evidence lower bound", "ELBO"),
+    "acceptance": ("acceptance", "share of steps accepted"),
+}
+"""Title and axis of what is recorded at each iteration; runs of earlier versions have not all of it."""
 
 
 def trace(findings: Findings) -> Iterator[Picture]:
-    """Mean log-posterior over the whole run and after burn-in, and the size of the steps."""
+    """Mean log-posterior over the whole run and after burn-in, what else is recorded, and the Stein discrepancy."""
     metrics = findings.result.store.metrics()
     if not metrics:
         return
     settings = findings.result.problem.config.algorithm
     warm_up, burn_in = getattr(settings, "warm_up", 0), getattr(settings, "burn_in", 0)
-    # Runs of earlier versions have no log-likelihood.
-    iteration, log_density, log_likelihood, step = (
-        np.array([m.get(key, np.nan) for m in metrics]) for key in ("iteration", "log_density", "log_likelihood", "step")
-    )
-    figure, axes = _axes(bool(np.isfinite(log_likelihood).any()))
-    whole, late, steps = (axes[name] for name in ("whole", "late", "steps"))
-    curves = {"whole": (log_density, "mean log-posterior"), "steps": (step, "r.m.s. step of θ")}
-    if "likelihood" in axes:
-        curves["likelihood"] = log_likelihood, "mean log-likelihood"
-        axes["likelihood"].set_title("fit")
-        _make_logarithmic(axes["likelihood"], log_likelihood)
-    for name, (values, label) in curves.items():
-        axes[name].plot(iteration, values, color=BLUE, lw=1)
-        axes[name].set(xlabel="iteration", ylabel=label, xlim=(0, iteration[-1]))
-        _shade(axes[name], warm_up, burn_in)
-    steps.set_yscale("log")
-    steps.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    steps.yaxis.set_major_formatter("{x:g}")
-    steps.yaxis.set_minor_formatter(NullFormatter())
-    whole.set_title("whole run")
-    steps.set_title("steps")
+    iteration = np.array([m["iteration"] for m in metrics])
+    recorded = {key: np.array([m.get(key, np.nan) for m in metrics]) for key in LABELS}
+    known = [key for key, values in recorded.items() if np.isfinite(values).any()]
+    stein = findings.stein if findings.sampled else None
+    along = stein is not None and len(stein.discrepancies) > 1
+    figure, axes = _axes([known[0], "late", *known[1:], *(["stein"] if along else [])])
+    for key in known:
+        ax, (title, label) = axes[key], LABELS[key]
+        ax.plot(iteration, recorded[key], color=BLUE, lw=1)
+        ax.set(title=title, xlabel="iteration", ylabel=label, xlim=(0, iteration[-1]))
+        _shade(ax, warm_up, burn_in)
+    for key in {"log_likelihood", "elbo"} & set(known):
+        _make_logarithmic(axes[key], recorded[key])
+    if "step" in known:
+        axes["step"].set_yscale("log")
+        axes["step"].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes["step"].yaxis.set_major_formatter("{x:g}")
+        axes["step"].yaxis.set_minor_formatter(NullFormatter())
+    if "acceptance" in known:
+        axes["acceptance"].set_ylim(0, 1)
     if burn_in:
-        whole.legend(loc="center right", frameon=True, edgecolor="white")
-    _draw_late(late, iteration, log_density, burn_in)
+        axes[known[0]].legend(loc="center right", frameon=True, edgecolor="white")
+    _draw_late(axes["late"], iteration, recorded["log_density"], burn_in)
     caption = "The mean is over the particles, in unconstrained space θ."
+    if stein is not None and along:
+        _draw_stein(axes["stein"], stein, iteration[-1])
+        caption += (
+            f" KSD²: kernelised Stein discrepancy of {stein.n} samples before each point, near 0 where they are the "
+            f"posterior's; {stein.n_evaluated} gradients were evaluated for it."
+        )
     yield Picture("trace", "Log-posterior and steps", caption, figure)
 
 
-def _axes(likelihood: bool) -> tuple[Figure, dict[str, Axes]]:
-    """By name; in two rows where there is a likelihood to draw."""
-    figure = Figure(figsize=(WIDTH + 0.6, 5.4 if likelihood else 2.9), layout=ConstrainedLayoutEngine(w_pad=SPACING))
-    axes: dict[str, Axes] = figure.subplot_mosaic(
-        [["whole", "late"], ["likelihood", "steps"]] if likelihood else [["whole", "late", "steps"]]
-    )
-    return figure, axes
+def _axes(names: list[str]) -> tuple[Figure, dict[str, Axes]]:
+    """By name; two a row, or three of only so many."""
+    columns = 3 if len(names) == 3 else 2
+    rows = -(-len(names) // columns)
+    size = (WIDTH + 0.6, 2.9 if rows == 1 else 2.7 * rows)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=SPACING))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in grid[len(names) :]:
+        ax.remove()
+    return figure, dict(zip(names, grid, strict=False))
+
+
+def _draw_stein(ax: Axes, stein: Stein, last: int) -> None:
+    ax.plot(stein.iterations, [point.squared for point in stein.discrepancies], "o-", color=BLUE, lw=1, ms=4)
+    ax.axhline(0, color=BLACK, lw=0.8, ls=":")
+    ax.set(title="Stein discrepancy", xlabel="iteration", ylabel="KSD²", xlim=(0, 1.02 * last))
 
 
 def _make_logarithmic(ax: Axes, values: Floats) -> None:
@@ -69,6 +92,7 @@ def _make_logarithmic(ax: Axes, values: Floats) -> None:
         ax.set_yscale("symlog", linthresh=-known.max())
         ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=-known.max(), subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
+        ax.set_ylim(1.3 * known.min(), 0.8 * known.max())
 
 
 def _draw_late(ax: Axes, iteration: Floats, log_density: Floats, burn_in: int) -> None:

@@ -1,0 +1,80 @@
+"""Pages of the Python reference: which module is on which. Modules are found, so that a new one needs no line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Group(NamedTuple):
+    """Modules on one page: those named, and all below a package ``name.*``; of ``name.*.`` only the packages."""
+
+    title: str
+    modules: tuple[str, ...]
+    intro: str
+    options: str = ""
+    """Of mkdocstrings, for these modules."""
+
+
+GROUPS = (
+    Group(
+        "Problems and results",
+        ("vip.problem", "vip.inversion", "vip.result", "vip.store"),
+        "`vip.load_problem`, `vip.run`, `vip.resume`, `vip.Problem`, `vip.Result` and `vip.Store` are what is here.",
+    ),
+    Group("Contracts", ("vip.protocols", "vip.errors"), "What plugins, algorithms and dispatchers promise each other."),
+    Group(
+        "From prior to posterior",
+        ("vip.priors", "vip.transforms", "vip.posterior", "vip.rng"),
+        "What turns a forward code into the log-density that algorithms see.",
+    ),
+    Group("Algorithms", ("vip.algorithms.*",), "One method a file, as pure functions from state to state."),
+    Group("Dispatch", ("vip.dispatch.*", "vip.engines"), "Who evaluates the particles."),
+    Group("Forward plugins", ("forward.*.",), "The physics. Their settings are in the [configuration](../configuration.md)."),
+    Group(
+        "Native kernels",
+        ("kernels_c.*.",),
+        "C behind NumPy arrays; each has a slow twin in `reference.py`.",
+        # compiled classes do not tell their parameters
+        "    options: {merge_init_into_class: false, docstring_options: {warn_unknown_params: false}}\n",
+    ),
+    Group("Schedulers", ("jobs.*",), "SLURM and Grid Engine."),
+    Group("The rest", ("vip.*",), "What puts the parts together."),
+)
+LEFT_OUT = ("vip.cli", "vip.report.")
+"""Commands have a page of their own; the figures of a report are no library."""
+
+
+def pages() -> list[tuple[str, str, str]]:
+    """Path, title and text of each page."""
+    placed: set[str] = set()
+    found = []
+    for group in GROUPS:
+        modules = [name for pattern in group.modules for name in _matching(pattern) if name not in placed]
+        placed.update(modules)
+        blocks = "\n".join(f"::: {name}\n{_options(name, modules) or group.options}" for name in modules)
+        path = f"api/{group.title.lower().replace(' ', '_')}.md"
+        found.append((path, group.title, f"# {group.title}\n\n{group.intro}\n\n{blocks}"))
+    return found
+
+
+def _options(name: str, modules: list[str]) -> str:
+    """Of a package whose modules are on the page, only what it says of itself."""
+    return "    options: {members: false}\n" if any(other.startswith(f"{name}.") for other in modules) else ""
+
+
+def _matching(pattern: str) -> list[str]:
+    """Public modules of a pattern, see `Group`."""
+    package, star, only_packages = pattern.partition(".*")
+    folder = ROOT / package.replace(".", "/")
+    if not star:
+        return [pattern]
+    names = sorted(_name(file) for file in folder.glob("*/__init__.py" if only_packages else "**/*.py"))
+    return [name for name in names if name != "vip" and not name.startswith(LEFT_OUT) and "._" not in name]
+
+
+def _name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
