@@ -81,6 +81,11 @@ class ADVISettings(VariationalSettings):
     paths: Particles = 4
     start_iterations: Count = 100
 
+    @property
+    def rejects(self) -> bool:
+        """Pathfinder does: a step that does not rise is halved."""
+        return self.start == "pathfinder"
+
 
 class FlowSettings(VariationalSettings):
     """A normalising flow of spline couplings, for up to a few hundred parameters; needs the extra "neural"."""

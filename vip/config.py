@@ -137,7 +137,8 @@ class RunSettings(Settings):
     """Where and how often a run is saved. A relative `output` is beside the configuration file.
 
     `on_failure` says what becomes of a particle whose forward fails: the run stops, the particle is held where only the others
-    move it, or it takes the place of another, see `vip.protocols.Resamples`.
+    move it, or it takes the place of another, see `vip.protocols.Resamples`. Algorithms that accept or reject steps reject it,
+    whatever is said here; how many failed is in the report.
     """
 
     output: Path | None = None

@@ -87,8 +87,8 @@ class Problem:
     def posterior(self, dispatcher: Dispatcher) -> Posterior:
         """The log-posterior with its likelihood evaluated by `dispatcher`."""
         includes_prior = getattr(self.forward, "includes_prior", False)
-        wanted, rejects = self.config.run.on_failure, self.config.algorithm.rejects
-        on_failure: OnFailure = "raise" if wanted == "raise" else "reject" if rejects else "hold"
+        rejects, raises = self.config.algorithm.rejects, self.config.run.on_failure == "raise"
+        on_failure: OnFailure = "reject" if rejects else "raise" if raises else "hold"
         return Posterior(self.prior, self.transform, dispatcher, includes_prior, on_failure)
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:

@@ -100,13 +100,15 @@ def run(
                 status = "interrupted"
                 break
             except VIPError as error:
+                if getattr(log_density, "failures", {}):
+                    log.warning("%s; iteration %d", ForwardError(log_density.failures), iteration)
                 if isinstance(error, ForwardError):
                     kept = store.save_failed(iteration, to_model(log_density.last))
                     error.saved = f"; iteration {iteration}, its models are in {kept}"
                 store.commit(iteration, "interrupted", state)
                 raise
             failures = getattr(log_density, "failures", {})
-            if failures:
+            if failures and not algorithm.rejects:
                 kept = store.save_failed(iteration, to_model(log_density.last))
                 log.warning("%s; iteration %d, its models are in %s", ForwardError(failures), iteration, kept)
                 if resample and isinstance(algorithm, Resamples):

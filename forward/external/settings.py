@@ -19,7 +19,13 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
 class AxisSettings(Settings):
-    """An axis of a variable; its nodes are at ``start + i step``, i from 0 to ``count - 1``."""
+    """An axis of a variable; its nodes are at ``start + i step``, i from 0 to ``count - 1``.
+
+    Attributes
+    ----------
+    name, units : str
+        For results and figures.
+    """
 
     name: Name
     units: str
@@ -34,7 +40,13 @@ class AxisSettings(Settings):
 
 
 class VariableSettings(Settings):
-    """A part of the model vector: a map over its axes, the last of which runs fastest, or one number without any."""
+    """A part of the model vector: a map over its axes, the last of which runs fastest, or one number without any.
+
+    Attributes
+    ----------
+    name, units, long_name : str
+        For results and figures; `name` is that of its ``[prior.NAME]``.
+    """
 
     name: Name
     units: str

@@ -14,7 +14,21 @@ Nodes = Annotated[int, Field(ge=2)]
 
 
 class GridSettings(Settings):
-    """Velocity nodes, row by row downwards; the first is at depth 0, x = 0. Absorbing layers are added around them."""
+    """Velocity nodes, row by row downwards; the first is at depth 0, x = 0. Absorbing layers are added around them.
+
+    Attributes
+    ----------
+    shape : (rows, columns)
+        Number of nodes.
+    spacing : float or (row, column)
+        Between nodes, m.
+    order : int
+        Of accuracy in space.
+    layer : int
+        Width of the absorbing layers, nodes.
+    free_surface : bool
+        Whether the first row is a free surface, which reflects.
+    """
 
     shape: tuple[Nodes, Nodes]
     spacing: Positive | tuple[Positive, Positive]
@@ -29,7 +43,17 @@ class GridSettings(Settings):
 
 
 class TimeSettings(Settings):
-    """Samples of data and wavelets. The waves take `substeps` steps for each; "auto" means as many as stability needs."""
+    """Samples of data and wavelets. The waves take `substeps` steps for each; "auto" means as many as stability needs.
+
+    Attributes
+    ----------
+    dt : float
+        Between samples of data and wavelet, s.
+    samples : int
+        Number of samples of a trace.
+    substeps : int or "auto"
+        Time steps from sample to sample.
+    """
 
     dt: Positive
     samples: Annotated[int, Field(ge=2)]
@@ -50,7 +74,17 @@ class WaveletSettings(Settings):
 
 
 class LineSettings(Settings):
-    """Points at one depth, evenly spaced."""
+    """Points at one depth, evenly spaced.
+
+    Attributes
+    ----------
+    depth : float
+        Of all points, m.
+    first, step : float
+        Distance along the section of the first point, and between points, m.
+    number : int
+        How many points.
+    """
 
     depth: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     first: Finite
@@ -59,7 +93,15 @@ class LineSettings(Settings):
 
 
 class KnownSettings(Settings):
-    """Velocity that is known: water down to a depth, or where a mask (1: known) says so, the values of a model."""
+    """Velocity that is known: water down to a depth, or where a mask (1: known) says so, the values of a model.
+
+    Attributes
+    ----------
+    depth, velocity : float
+        Nodes above this depth (m) have this velocity (m/s).
+    mask, model : path
+        Where the mask is 1, nodes have the velocity of the model.
+    """
 
     depth: Positive | None = None
     velocity: Positive | None = None
@@ -74,7 +116,17 @@ class KnownSettings(Settings):
 
 
 class SyntheticSettings(Settings):
-    """Make the data from a true model, with noise. `spacing` is that of the file, if not the grid's: it is resampled."""
+    """Make the data from a true model, with noise. `spacing` is that of the file, if not the grid's: it is resampled.
+
+    Attributes
+    ----------
+    model : path
+        Velocities, m/s.
+    spacing : float
+        Between nodes of the file, m.
+    seed : int
+        Of the noise.
+    """
 
     model: Path
     spacing: Positive | None = None
@@ -87,6 +139,29 @@ class FWISettings(Settings):
     Data are `data` (.npy, .h5 with a dataset ``data``, or .sgy), as (traces, samples) or (shots, traces, samples), or made from
     a model by `synthetic`. Shots and receivers are a line of points or CSV: depth and x of each shot; depth and x of each
     receiver, for all shots, or with a column shot (1, 2, ...) that says whose it is. A SEG-Y file may bring its own.
+
+    Attributes
+    ----------
+    velocity_range : (slowest, fastest)
+        What any model may have (m/s): stability and dispersion are checked for it.
+    sigma : float or path
+        Standard deviation of the noise: one for all, or a file of one for each trace or for each sample.
+    relative_sigma : float
+        Instead: share of the median of the largest amplitude of each trace.
+    likelihood, degrees_of_freedom : str, float
+        Errors are Gaussian, or Student's t with these degrees of freedom, which forgives outliers.
+    unknown_noise : bool
+        Whether a factor on all standard deviations is inferred too; then add ``[prior.log_noise]``.
+    dead_traces : str
+        Traces that are all zero and samples that are NaN are an error, or left out.
+    wells : tuple of float
+        Distances along the section (m) where the report draws marginals with depth.
+    true_model : path
+        Of synthetic data: shown beside the result.
+    dispersion_limit : float
+        Largest relative error of phase velocity, at the slowest velocity and the highest frequency.
+    precision : str
+        Of waves and traces.
     """
 
     grid: GridSettings

@@ -16,6 +16,17 @@ class GridSettings(Settings):
 
     `unit` says what coordinates are: "degrees" (first latitude, then longitude) or "km" (first y, then x). A negative
     spacing goes southwards or westwards.
+
+    Attributes
+    ----------
+    shape : (rows, columns)
+        Number of nodes.
+    origin : (row, column)
+        Coordinates of the first node.
+    spacing : (row, column)
+        Between nodes.
+    refinement : int
+        Times are computed on a grid so many times as fine; velocity between nodes is bilinear.
     """
 
     unit: Literal["degrees", "km"]
@@ -37,7 +48,15 @@ class GridSettings(Settings):
 
 
 class PeriodSettings(Settings):
-    """One data set; several of them are inverted independently, in one run."""
+    """One data set; several of them are inverted independently, in one run.
+
+    Attributes
+    ----------
+    label : str
+        Its name in results.
+    times : path
+        Its table of times.
+    """
 
     label: str
     times: Path
@@ -50,6 +69,17 @@ class TomoSettings(Settings):
     `stations` with the columns name, latitude, longitude (or name, y, x), both CSV with a header; or plain text as of the
     VIP package: `sources` and `receivers` with two columns, and `times` with time and sigma in source-major order, 0 for
     no measurement.
+
+    Attributes
+    ----------
+    periods : tuple of tables
+        Instead of `times`: one data set for each period.
+    unknown_noise : bool
+        Whether a factor on all standard deviations is inferred too; then add ``[prior.log_noise]``.
+    precision : str
+        Of the travel times.
+    true_model : path
+        Of synthetic data: shown beside the result.
     """
 
     grid: GridSettings

@@ -41,6 +41,23 @@ ALGORITHMS = {
     "advi": 'name = "advi"\nstep_size = 0.05\nsamples_per_step = 4\ndraws = 200\n',
     "advi full-rank": 'name = "advi"\ncovariance = "full-rank"\nstep_size = 0.03\nstep_decay = 0.01\ndraws = 200\n',
 }
+MORE = {
+    "advi structured": 'name = "advi"\ncovariance = "structured"\nstep_size = 0.05\nstart = "pathfinder"\ndraws = 200\n',
+    "advi low-rank": 'name = "advi"\ncovariance = "low-rank"\nrank = 4\nstep_size = 0.05\ndraws = 200\n',
+    "pathfinder": 'name = "pathfinder"\ndraws = 200\n',
+    "svgd local": 'name = "svgd"\nparticles = 20\nstep_size = 0.05\nkernel = "local"\nmetric = "low-rank"\nannealing = 100\n',
+    "projected-svgd": 'name = "projected-svgd"\nparticles = 20\nstep_size = 0.05\n',
+    "ssvgd adjusted": 'name = "ssvgd"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nadjusted = true\n',
+    "sgld": 'name = "sgld"\nparticles = 8\nburn_in = 200\nwarm_up = 100\n',
+    "mala": 'name = "mala"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nmetric = "low-rank"\n',
+    "hmc": 'name = "hmc"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nleapfrog_steps = 3\n',
+    "metropolis": 'name = "metropolis"\nparticles = 20\nburn_in = 300\nwarm_up = 200\n',
+}
+MORE_PRIORS = {
+    "uniform and smooth": PRIORS["uniform and smooth"],
+    "smooth, whitened": PRIORS["smooth"] + "whiten = true\n",
+    "gaussian and smooth, whitened": 'kind = "gaussian"\nmean = 3.0\nsd = 0.3\nwhiten = true\n' + SMOOTHNESS,
+}
 REFUSED = {("uniform, clipped", "advi"), ("uniform, clipped", "advi full-rank")}
 
 
@@ -64,13 +81,22 @@ def folder(tmp_path):
     ("prior", "algorithm"), [pair for pair in itertools.product(PRIORS, ALGORITHMS) if pair not in REFUSED]
 )
 def test_it_runs_and_fits(folder, prior, algorithm):
+    run_and_check(folder, PRIORS[prior], ALGORITHMS[algorithm])
+
+
+@pytest.mark.parametrize(("prior", "algorithm"), itertools.product(MORE_PRIORS, MORE))
+def test_more_run_and_fit(folder, prior, algorithm):
+    run_and_check(folder, MORE_PRIORS[prior], MORE[algorithm])
+
+
+def run_and_check(folder, prior, algorithm):
     config = folder / "problem.toml"
-    config.write_text(FORWARD + PRIORS[prior] + "[algorithm]\niterations = 500\n" + ALGORITHMS[algorithm])
+    config.write_text(FORWARD + prior + "[algorithm]\niterations = 500\n" + algorithm)
     problem = vip.load_problem(config)
     result = vip.run(problem)
     assert result.status == "finished"
     assert np.isfinite(result.flat).all()
-    if "uniform" in prior:
+    if '"uniform"' in prior:
         assert result.flat.min() >= 2.0
         assert result.flat.max() <= 4.0
     # Mean squares of normalised residuals: about one, somewhat more in runs this short (measured: up to 2.4); of the

@@ -94,7 +94,7 @@ def test_clip_resets_to_the_nearest_bound():
     assert_array_equal(clip.project(theta), [[1.56, -1.5, 1e9], [2.0, -1.7, -1e9], [4.8, -2.0, 0.0]])
     assert_array_equal(clip.to_model(theta), theta)
     assert_array_equal(clip.to_theta(theta), theta)
-    assert_array_equal(clip.slope(theta), np.ones((3, 3)))
+    assert_array_equal(clip.pull(theta, theta), theta)
     value, gradient = clip.log_jacobian(theta)
     assert_array_equal(value, np.zeros(3))
     assert_array_equal(gradient, np.zeros((3, 3)))

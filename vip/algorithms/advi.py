@@ -14,6 +14,7 @@ import numpy as np
 from vip.algorithms.families import Family
 from vip.algorithms.optimizers import Optimizer, OptimizerState
 from vip.algorithms.pathfinder import Pathfinder, PathfinderState
+from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
 
 WINDOW = 100
@@ -97,6 +98,10 @@ class ADVI:
         noise = paired_noise(self.n_evaluated, self.family.n_noise(d), rng)
         theta = self.family.sample(state.parameters, noise)
         value, gradient = log_density(theta)
+        known = np.isfinite(value)
+        if not known.any():
+            raise AlgorithmError("none of the samples could be evaluated: use a smaller step_size, or more samples_per_step")
+        theta, noise, value, gradient = theta[known], noise[known], value[known], gradient[known]
         log_q, by_theta = self.family.density(state.parameters, theta, noise)
         direction = self.family.chain(state.parameters, gradient - by_theta, noise)
         optimizer, increment = self.optimizer.step(state.optimizer, direction)

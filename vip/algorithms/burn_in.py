@@ -107,8 +107,19 @@ class BurnIn:
         return self.optimizer.schedule.size
 
     def ensemble(self, state: BurnInState, known: Ensemble, log_density: LogDensity) -> Ensemble:
-        """What is known of the particles; at the first iteration they are evaluated."""
-        return known if state.iteration else evaluated(known.particles, log_density)
+        """What is known of the particles; at the first iteration they are evaluated.
+
+        Raises
+        ------
+        AlgorithmError
+            If none of them can be.
+        """
+        if state.iteration:
+            return known
+        first = evaluated(known.particles, log_density)
+        if not np.isfinite(first.value).any():
+            raise AlgorithmError("no particle that the run starts from could be evaluated; run.log says why")
+        return first
 
     def adapted(self, state: BurnInState, ensemble: Ensemble) -> BurnInState:
         """With what the particles say of the metric, during burn-in, and of the noise of their gradients, always."""
