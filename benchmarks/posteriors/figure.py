@@ -51,7 +51,7 @@ def draw(lines: list[dict[str, Any]], folder: Path) -> None:
         ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %"])
         ax.minorticks_off()
         ax.spines[["top", "right"]].set_visible(False)
-    np.atleast_1d(axes)[0].set_ylabel("error of the standard deviation, mean over nodes")
+    np.atleast_1d(axes)[0].set_ylabel("error of the standard deviation\n(mean over nodes)")
     handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     figure.savefig(folder / "posterior_benchmark.png", dpi=150)

@@ -31,6 +31,12 @@ class Ensemble(NamedTuple):
         noise = self.noise[origin] if self.noise.size else self.noise
         return Ensemble(particles, self.value[origin], self.gradient[origin], noise)
 
+    def gained(self, before: Ensemble) -> Floats:
+        """Log-densities (n,) over those before: -inf of what cannot be evaluated, inf of what only now can."""
+        gain, known = np.full(len(self.value), -np.inf), np.isfinite(self.value)
+        gain[known] = self.value[known] - before.value[known]
+        return gain
+
     @property
     def mean_value(self) -> float:
         """Mean log-density of the particles that could be evaluated."""

@@ -45,5 +45,4 @@ class HMC(Chains):
             y = y + size * momentum
             at = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
             momentum = momentum + (0.5 if step == steps - 1 else 1) * size * burn_in.metric.pull(at.gradient)
-        gained = at.value - start.value - 0.5 * (momentum**2).sum(axis=1) + kinetic
-        return at, np.where(np.isnan(gained), -np.inf, gained)
+        return at, at.gained(start) - 0.5 * (momentum**2).sum(axis=1) + kinetic

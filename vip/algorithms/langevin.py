@@ -28,8 +28,7 @@ class SGLD(Chains):
         end = self._evaluated(metric.unwhiten(new), log_density, size)
         back = y - new - size * metric.pull(end.gradient)
         forth = new - y - size * gradient
-        log_ratio = end.value - start.value + ((forth**2).sum(axis=1) - (back**2).sum(axis=1)) / (4 * size)
-        return end, np.where(np.isnan(log_ratio), -np.inf, log_ratio)
+        return end, end.gained(start) + ((forth**2).sum(axis=1) - (back**2).sum(axis=1)) / (4 * size)
 
 
 class MALA(SGLD):

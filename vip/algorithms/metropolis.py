@@ -22,5 +22,4 @@ class Metropolis(Chains):
         """A Gaussian step, symmetric."""
         y = burn_in.metric.whiten(start.particles) + size * rng.standard_normal(start.particles.shape)
         end = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
-        gained = end.value - start.value
-        return end, np.where(np.isnan(gained), -np.inf, gained)
+        return end, end.gained(start)

@@ -125,7 +125,7 @@ class TargetError:
     def update(self, state: StepState, log_ratio: Floats, entries: int) -> StepState:
         """With the error of one more step; the next is at most twice or half as long."""
         updates = state.updates + 1
-        square = np.maximum(log_ratio**2, np.finfo(float).tiny)
+        square = np.clip(log_ratio**2, np.finfo(float).tiny, np.finfo(float).max)
         error = float(np.log(square).mean()) - self.LOG_CHI2 - math.log(entries) - 3 * state.log_step
         weight = max(1 / updates, 1 / MEMORY)
         statistic = (1 - weight) * state.statistic + weight * error
