@@ -124,6 +124,11 @@ class Gaussian:
         """Gradients (n, d) by the noise of gradients by the models."""
         return np.ascontiguousarray(self._white_root.solve(np.ascontiguousarray(gradient.T)).T)
 
+    def pushed(self, gradient: Floats) -> Floats:
+        """Gradients (n, d) by the models of gradients by the noise."""
+        by_models: Floats = (self._square_root @ gradient.T).T
+        return by_models
+
     @property
     def log_volume(self) -> float:
         """Log-determinant of L."""

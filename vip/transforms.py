@@ -24,6 +24,9 @@ class Transform(Protocol):
     def pull(self, theta: Floats, gradient: Floats) -> Floats:
         """Gradients (n, d) by theta of gradients by the models."""
 
+    def push(self, theta: Floats, gradient: Floats) -> Floats:
+        """Gradients (n, d) by the models of gradients by theta: the inverse of `pull`."""
+
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
 
@@ -71,6 +74,10 @@ class Logit:
         """Gradients (n, d) by theta of gradients by the models."""
         return gradient * self.slope(theta)
 
+    def push(self, theta: Floats, gradient: Floats) -> Floats:
+        """Gradients (n, d) by the models of gradients by theta."""
+        return gradient / self.slope(theta)
+
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
         larger, smaller = _sigmoids(theta)
@@ -108,6 +115,10 @@ class Clip:
         return models
 
     def pull(self, theta: Floats, gradient: Floats) -> Floats:
+        """The gradients as they are."""
+        return gradient
+
+    def push(self, theta: Floats, gradient: Floats) -> Floats:
         """The gradients as they are."""
         return gradient
 
@@ -163,6 +174,13 @@ class Whitened:
         for where, prior in self.gaussians:
             pulled[:, where] = prior.pulled(gradient[:, where])
         return pulled
+
+    def push(self, theta: Floats, gradient: Floats) -> Floats:
+        """Gradients (n, d) by the models of gradients by theta."""
+        pushed = np.array(self.others.push(theta, gradient))
+        for where, prior in self.gaussians:
+            pushed[:, where] = prior.pushed(gradient[:, where])
+        return pushed
 
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""

@@ -305,7 +305,7 @@ def flat(theta):
 def one_langevin_step(particles, metric, step, bandwidth=1.0):
     algorithm = ssvgd(len(particles), step, burn_in=0, bandwidth=bandwidth)
     state = algorithm.init(particles)
-    state = state._replace(bandwidth=bandwidth, burn_in=state.burn_in._replace(metric=diagonal(metric)))
+    state = state._replace(bandwidth=bandwidth, burn_in=state.burn_in._replace(metric=diagonal(metric), iteration=1))
     moved, _ = algorithm.step(state, flat, stream(11, 0, Purpose.STEP))
     return moved.particles - particles
 

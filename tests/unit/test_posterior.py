@@ -54,6 +54,10 @@ def test_whitening_is_a_change_of_coordinates(gaussian):
     assert_allclose(whitened.transform.to_model(b), models, rtol=1e-9)
     assert_allclose(whitened(b)[0] - plain(a)[0], gaussian.log_volume, rtol=1e-8)
     assert_allclose(whitened.log_prior(b)[1][:, 2:], -b[:, 2:], atol=1e-8)
+    for posterior, theta in ((plain, a), (whitened, b)):
+        gradient = np.random.default_rng(3).standard_normal(theta.shape)
+        pulled = posterior.transform.pull(theta, gradient)
+        assert_allclose(posterior.transform.push(theta, pulled), gradient, rtol=1e-8, atol=1e-9)
     direction = np.random.default_rng(2).standard_normal(14)
     step = 1e-5 * direction
     difference = (whitened(b + step)[0] - whitened(b - step)[0]) / 2e-5

@@ -90,7 +90,8 @@ class BurnIn:
     """
 
     def __init__(self, length: int, estimator: Estimator, warm_up: int = 0, optimizer: Optimizer | None = None) -> None:
-        self.length, self.estimator, self.warm_up = length, estimator, warm_up
+        self.length = max(length, warm_up + 1)  # what the prior alone says of the scales would be too little
+        self.estimator, self.warm_up = estimator, warm_up
         self.optimizer = optimizer or Adam(Schedule(0.05))
 
     def init(self, theta0: Floats) -> BurnInState:

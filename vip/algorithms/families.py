@@ -34,6 +34,9 @@ class Family(Protocol):
     def sample(self, parameters: Floats, noise: Floats) -> Floats:
         """Samples (s, d) made of noise (s, n_noise)."""
 
+    def noise(self, parameters: Floats, theta: Floats) -> Floats:
+        """Noise that makes these samples, as far as `density` needs it."""
+
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
         """Log-density (s,) of samples made of that noise, and its gradient (s, d) by them."""
 
@@ -92,24 +95,30 @@ class Triangular:
         theta: Floats = mean + noise * np.exp(log_diagonal)
         return theta + (self._below(below, len(mean)) @ noise.T).T if len(below) else theta
 
+    def noise(self, parameters: Floats, theta: Floats) -> Floats:
+        """``L^-1 (theta - mean)``."""
+        return self._solved(parameters, theta - parameters[: theta.shape[1]], "N")
+
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
         """Its gradient is ``-L^-T noise``."""
-        mean, log_diagonal, below = self._split(parameters)
+        mean, log_diagonal, _ = self._split(parameters)
         value = -0.5 * (noise**2).sum(axis=1) - log_diagonal.sum() - 0.5 * len(mean) * math.log(2 * math.pi)
+        return value, -self._solved(parameters, noise, "T")
+
+    def _solved(self, parameters: Floats, rows: Floats, trans: str) -> Floats:
+        """``L^-1`` ("N") or ``L^-T`` ("T") times each of the rows (s, d)."""
+        mean, log_diagonal, below = self._split(parameters)
         if not len(below):
-            return value, -noise / np.exp(log_diagonal)
+            return rows / np.exp(log_diagonal)
         L = self._below(below, len(mean))
         if sp.issparse(L):
             # A triangular matrix is its own factor: no entry is filled in, and nothing is exchanged.
-            solver = splu(
-                sp.csc_array(L + sp.diags_array(np.exp(log_diagonal))),
-                permc_spec="NATURAL",
-                diag_pivot_thresh=0.0,
-                options={"SymmetricMode": False},
-            )
-            return value, -solver.solve(np.ascontiguousarray(noise.T), trans="T").T
+            whole = sp.csc_array(L + sp.diags_array(np.exp(log_diagonal)))
+            factor = splu(whole, permc_spec="NATURAL", diag_pivot_thresh=0.0)
+            return np.ascontiguousarray(factor.solve(np.ascontiguousarray(rows.T), trans).T)
         L[np.diag_indices_from(L)] = np.exp(log_diagonal)
-        return value, -scipy.linalg.solve_triangular(L, noise.T, lower=True, trans="T").T
+        solved: Floats = scipy.linalg.solve_triangular(L, rows.T, lower=True, trans=trans).T
+        return solved
 
     def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
         """By mean, logarithm of the diagonal, and entries below it (eqs. 10 and 11 of Zhang & Curtis 2024)."""
@@ -173,6 +182,10 @@ class LowRankGaussian:
         mean, log_s, B = self._split(parameters)
         theta: Floats = mean + noise[:, : self.rank] @ B + noise[:, self.rank :] * np.exp(log_s)
         return theta
+
+    def noise(self, parameters: Floats, theta: Floats) -> Floats:
+        """None: many make the same sample, and the density needs none."""
+        return np.zeros((len(theta), 0))
 
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
         """By Woodbury's identity: solves of the rank's size."""

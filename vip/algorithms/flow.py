@@ -77,6 +77,10 @@ class Flow:
             out: Floats = self._call(self._weights(parameters), torch.from_numpy(noise), "sample").numpy()
         return shift + scale * out
 
+    def noise(self, parameters: Floats, theta: Floats) -> Floats:
+        """None: the density needs none."""
+        return np.zeros((len(theta), 0))
+
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
         """By the flow's inverse; the gradient is the network's own."""
         import torch

@@ -123,7 +123,7 @@ class SSVGD:
         self, state: SSVGDState, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[SSVGDState, Ensemble, dict[str, float]]:
         """The state after a step, what was evaluated for it, and what the step tells."""
-        adapting = self.burn_in.is_adapting(state.burn_in) or state.bandwidth == 0
+        adapting = self.burn_in.is_adapting(state.burn_in)
         burn_in = self.burn_in.adapted(state.burn_in, state.ensemble)
         metric, before = burn_in.metric, state.ensemble
         epsilon = self.step_size.size(state.step, burn_in.iteration, adapting)
