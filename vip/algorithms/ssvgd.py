@@ -132,11 +132,14 @@ class SSVGD:
         forth, bandwidth = self._proposal(y, pulled, kernel, epsilon)
         new_y = forth.mean + forth.noise(burn_in.variance, rng)
         after = evaluated(self.project(metric.unwhiten(new_y)), log_density, epsilon)
+        learning = adapting and self.step_size.learns
+        if not (self.rejects or learning):
+            return SSVGDState(after, burn_in, state.step, bandwidth), after, {"step_size": epsilon}
         back, _ = self._proposal(new_y, metric.pull(after.gradient), RBF(bandwidth), epsilon)
         log_ratio = float(after.gained(before).sum()) + back.log_density(y) - forth.log_density(new_y)
         log_ratio = -np.inf if np.isnan(log_ratio) else log_ratio  # of particles that could not be evaluated before and after
         accepted = not self.rejects or np.log(rng.random()) < log_ratio
-        step = self.step_size.update(state.step, np.array([log_ratio]), y.size) if adapting else state.step
+        step = self.step_size.update(state.step, np.array([log_ratio]), y.size) if learning else state.step
         told = {"step_size": epsilon, "acceptance": float(np.exp(min(log_ratio, 0.0)))}
         return SSVGDState(after if accepted else before, burn_in, step, bandwidth), after, told
 

@@ -29,6 +29,9 @@ class StepState(NamedTuple):
 class StepSize(Protocol):
     """A rule for the step size. Its state changes during burn-in only."""
 
+    learns: bool
+    """Whether it wants to be told of steps."""
+
     def init(self) -> StepState:
         """Before the first step."""
 
@@ -41,6 +44,8 @@ class StepSize(Protocol):
 
 class Scheduled:
     """Given beforehand."""
+
+    learns = False
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -69,6 +74,7 @@ class TargetAcceptance:
         0.234 for random walks (Roberts et al. 1997), 0.574 for MALA (Roberts & Rosenthal 1998), 0.8 for HMC.
     """
 
+    learns = True
     SHRINKAGE, DELAY, FORGETTING = 0.05, 10, 0.75
 
     def __init__(self, first: float, target: float) -> None:
@@ -108,6 +114,7 @@ class TargetError:
         Of variances, relative.
     """
 
+    learns = True
     LOG_CHI2 = -1.2704
     """Mean logarithm of the square of a standard normal number."""
 
