@@ -9,7 +9,7 @@ Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari 2023).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from vip import runner
 from vip.errors import ConfigError, StoreError
-from vip.inversion import density_at, loop_schedule, starting_models
-from vip.methods import build_algorithm
+from vip.inversion import run_in_memory
 from vip.problem import Problem
-from vip.protocols import Floats, Info, Simulates, WithData
+from vip.protocols import Floats, Simulates, WithData
 from vip.rng import Purpose, stream
 from vip.store import checksum
 
@@ -174,36 +172,11 @@ def _with_data_of(problem: Problem, truth: Floats, rng: np.random.Generator) -> 
 
 def _samples(problem: Problem, stop: Callable[[], bool]) -> Floats | None:
     """All samples (n, d) of a run, those of one chain after those of another; None if it was stopped."""
-    algorithm, kept = build_algorithm(problem), _Kept()
-    state = algorithm.init(problem.transform.to_theta(starting_models(problem, algorithm)))
-    density, to_model = density_at(problem, problem.log_density), problem.transform.to_model
-    schedule, resample = loop_schedule(problem), problem.config.run.on_failure == "resample"
-    status = runner.run(
-        algorithm, density, to_model, state, 0, schedule, problem.config.seed, kept, stop=stop, resample=resample
-    )
+    memory, status = run_in_memory(problem, stop=stop)
     if status != "finished":
         return None
-    models: Floats = np.stack(kept.models, axis=1)
+    models: Floats = np.stack(memory.models, axis=1)
     return models.reshape(-1, models.shape[-1])
-
-
-class _Kept:
-    """Samples of a run in memory: the part of a store that a run needs."""
-
-    def __init__(self) -> None:
-        self.models: list[Floats] = []
-
-    def append(self, iteration: int, models: Floats) -> None:
-        self.models.append(models)
-
-    def commit(self, iteration: int, status: str, state: Any) -> None:
-        pass
-
-    def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float]) -> None:
-        pass
-
-    def save_failed(self, iteration: int, models: Floats) -> str:
-        return "no file: a replicate keeps none"
 
 
 def _quantities(problem: Problem, models: Floats) -> dict[str, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from vip.methods import build_algorithm
 from vip.posterior import Estimated, Posterior
 from vip.problem import Problem, build_problem
 from vip.progress import run_config
-from vip.protocols import Algorithm, Converges, DataBlocks, Floats, LogDensity
+from vip.protocols import Algorithm, Converges, DataBlocks, Floats, Info, LogDensity
 from vip.result import Result
 from vip.rng import Purpose, stream
 from vip.runner import Progress
@@ -201,6 +201,52 @@ def _run_from(
         status = runner.run(algorithm, density, to_model, state, first, schedule, seed, store, tell, stop, resample)
         log.info("%s: %s", store.path, status)
     return Result(store, problem)
+
+
+class Memory:
+    """The part of a store that a run needs, for one that leaves nothing behind.
+
+    Attributes
+    ----------
+    models : list of (n, d) float
+        Samples of each iteration that was kept.
+    evaluations : int
+        Models evaluated so far.
+    """
+
+    def __init__(self) -> None:
+        self.models: list[Floats] = []
+        self.evaluations = 0
+
+    def append(self, iteration: int, models: Floats) -> None:
+        """Keep models (n, d)."""
+        self.models.append(models)
+
+    def commit(self, iteration: int, status: str, state: Any) -> None:
+        """Nothing is saved."""
+
+    def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float]) -> None:
+        """Count."""
+        self.evaluations += int(more["evaluations"])
+
+    def save_failed(self, iteration: int, models: Floats) -> str:
+        """Nothing is saved."""
+        return "no file: this run keeps none"
+
+
+def run_in_memory(problem: Problem, thin: int | None = None, stop: Stop = lambda: False) -> tuple[Memory, str]:
+    """Run a problem's algorithm in this process without a run directory; what it kept, and its status.
+
+    `thin` is instead of the configuration's.
+    """
+    algorithm, schedule, memory = build_algorithm(problem), loop_schedule(problem), Memory()
+    schedule = schedule if thin is None else schedule._replace(thin=thin)
+    state, resample = _first_state(problem, algorithm), problem.config.run.on_failure == "resample"
+    density, to_model = density_at(problem, problem.log_density), problem.transform.to_model
+    status = runner.run(
+        algorithm, density, to_model, state, 0, schedule, problem.config.seed, memory, stop=stop, resample=resample
+    )
+    return memory, status
 
 
 def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:

@@ -100,11 +100,11 @@ def run(
                 status = "interrupted"
                 break
             except VIPError as error:
-                if getattr(log_density, "failures", {}):
-                    log.warning("%s; iteration %d", ForwardError(log_density.failures), iteration)
                 if isinstance(error, ForwardError):
                     kept = store.save_failed(iteration, to_model(log_density.last))
                     error.saved = f"; iteration {iteration}, its models are in {kept}"
+                elif getattr(log_density, "failures", {}):
+                    log.warning("%s; iteration %d", ForwardError(log_density.failures), iteration)
                 store.commit(iteration, "interrupted", state)
                 raise
             failures = getattr(log_density, "failures", {})

@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 from problems import Truth
 
-from vip import runner
 from vip.errors import VIPError
-from vip.inversion import loop_schedule, starting_models
-from vip.methods import build_algorithm
+from vip.inversion import loop_schedule, run_in_memory
 from vip.problem import Problem
 from vip.protocols import Floats
 
 MOST_SAMPLES = 40_000
 
 
-class Memory:
-    """A recorder for `runner.run` that keeps samples in memory, and counts."""
-
-    def __init__(self) -> None:
-        self.models: list[Floats] = []
-        self.evaluations = 0
-
-    def append(self, iteration: int, models: Floats) -> None:
-        self.models.append(models.astype(np.float32))
-
-    def commit(self, iteration: int, status: str, state: Any) -> None:
-        pass
-
-    def log_metrics(self, iteration: int, info: Any, seconds: float, more: Any) -> None:
-        self.evaluations += more["evaluations"]
-
-    def save_failed(self, iteration: int, models: Floats) -> str:
-        return "memory"
-
-
 def sampled(problem: Problem) -> tuple[Floats, int, float]:
     """Samples (m, d) of a problem's algorithm, evaluations spent, seconds."""
-    algorithm, schedule = build_algorithm(problem), loop_schedule(problem)
-    kept = (schedule.iterations - schedule.burn_in) * algorithm.n_particles
-    schedule = schedule._replace(thin=max(1, kept // MOST_SAMPLES))
-    memory, start = Memory(), time.perf_counter()
-    state = algorithm.init(problem.transform.to_theta(starting_models(problem, algorithm)))
-    density = problem.log_density
-    runner.run(algorithm, lambda i: density, problem.transform.to_model, state, 0, schedule, problem.config.seed, memory)
-    return np.concatenate(memory.models).astype(float), memory.evaluations, time.perf_counter() - start
+    schedule = loop_schedule(problem)
+    kept = (schedule.iterations - schedule.burn_in) * getattr(problem.config.algorithm, "particles", 1)
+    start = time.perf_counter()
+    memory, _ = run_in_memory(problem, thin=max(1, kept // MOST_SAMPLES))
+    return np.concatenate(memory.models), memory.evaluations, time.perf_counter() - start
 
 
 def errors(models: Floats, truth: Truth) -> dict[str, float]:

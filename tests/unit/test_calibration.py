@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import vip
-from vip import calibration
+from vip import calibration, inversion, runner
 from vip.calibration import Calibration, calibrate
 from vip.errors import ConfigError, StoreError
 from vip.protocols import Info
@@ -94,9 +94,9 @@ def problem(tmp_path):
 
 def sampling(monkeypatch, factor):
     """Let calibration run the exact sampler, for one iteration."""
-    monkeypatch.setattr(calibration, "build_algorithm", lambda problem: Exact(problem, factor))
-    schedule = calibration.runner.Schedule(1)
-    monkeypatch.setattr(calibration, "loop_schedule", lambda problem: schedule)
+    monkeypatch.setattr(inversion, "build_algorithm", lambda problem: Exact(problem, factor))
+    schedule = runner.Schedule(1)
+    monkeypatch.setattr(inversion, "loop_schedule", lambda problem: schedule)
 
 
 def test_a_right_sampler_is_calibrated(problem, tmp_path, monkeypatch):

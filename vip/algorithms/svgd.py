@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from vip.algorithms.metrics import Estimator, Metric, Unit
+from vip.algorithms.metrics import Estimator, Unit
 from vip.algorithms.optimizers import Optimizer, OptimizerState
 from vip.algorithms.resampling import take_places
 from vip.protocols import Floats, Info, LogDensity
@@ -46,12 +46,11 @@ class Annealing(NamedTuple):
 
 
 class SVGDState(NamedTuple):
-    """Particles (n, d), the optimizer's moments, and the metric with what it is learnt from."""
+    """Particles (n, d), the optimizer's moments, and what the metric is learnt from."""
 
     particles: Floats
     optimizer: OptimizerState
     estimate: Any
-    metric: Metric
 
 
 class SVGD:
@@ -87,8 +86,7 @@ class SVGD:
 
     def init(self, theta0: Floats) -> SVGDState:
         """First state from particles (n_particles, d)."""
-        estimate = self.estimator.init(theta0)
-        return SVGDState(theta0, self.optimizer.init(theta0), estimate, self.estimator.metric(estimate))
+        return SVGDState(theta0, self.optimizer.init(theta0), self.estimator.init(theta0))
 
     def step(self, state: SVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SVGDState, Info]:
         """Eq. 17, its direction handed to the optimizer."""
@@ -101,7 +99,7 @@ class SVGD:
         optimizer, increment = self.optimizer.step(state.optimizer, direction)
         moved = self.project(x + increment)
         change = float(np.sqrt(np.mean((moved - x) ** 2)))
-        return SVGDState(moved, optimizer, estimate, metric), Info(float(value.mean()), change)
+        return SVGDState(moved, optimizer, estimate), Info(float(value.mean()), change)
 
     def resample(self, state: SVGDState, failed: Sequence[int], rng: np.random.Generator) -> SVGDState:
         """The state with the failed particles near others."""
