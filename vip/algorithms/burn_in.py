@@ -26,6 +26,11 @@ class Ensemble(NamedTuple):
     gradient: Floats
     noise: Floats
 
+    @classmethod
+    def unknown(cls, particles: Floats) -> Ensemble:
+        """Particles that have not been evaluated yet."""
+        return cls(particles, np.zeros(len(particles)), np.zeros_like(particles), np.zeros((0, 0)))
+
     def at(self, particles: Floats, origin: NDArray[np.intp]) -> Ensemble:
         """Other particles with the densities of those from which they come (n,)."""
         noise = self.noise[origin] if self.noise.size else self.noise

@@ -55,8 +55,7 @@ class Chains:
 
     def init(self, theta0: Floats) -> ChainsState:
         """First state from particles (n_particles, d)."""
-        unknown = Ensemble(theta0, np.zeros(len(theta0)), np.zeros_like(theta0), np.zeros((0, 0)))
-        return ChainsState(unknown, self.burn_in.init(theta0), self.step_size.init())
+        return ChainsState(Ensemble.unknown(theta0), self.burn_in.init(theta0), self.step_size.init())
 
     def step(self, state: ChainsState, log_density: LogDensity, rng: np.random.Generator) -> tuple[ChainsState, Info]:
         """A proposal for each chain, accepted or rejected; eq. 17 of Zhang & Curtis (2024) during the warm-up."""

@@ -101,8 +101,7 @@ class SSVGD:
 
     def init(self, theta0: Floats) -> SSVGDState:
         """First state from particles (n_particles, d)."""
-        unknown = Ensemble(theta0, np.zeros(len(theta0)), np.zeros_like(theta0), np.zeros((0, 0)))
-        return SSVGDState(unknown, self.burn_in.init(theta0), self.step_size.init(), 0.0)
+        return SSVGDState(Ensemble.unknown(theta0), self.burn_in.init(theta0), self.step_size.init(), 0.0)
 
     def step(self, state: SSVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SSVGDState, Info]:
         """Eq. 22 with the noise of eq. 25; eq. 17 during the warm-up."""
