@@ -305,7 +305,7 @@ def flat(theta):
 def one_langevin_step(particles, metric, step, bandwidth=1.0):
     algorithm = ssvgd(len(particles), step, burn_in=0, bandwidth=bandwidth)
     state = algorithm.init(particles)
-    state = state._replace(bandwidth=bandwidth, burn_in=state.burn_in._replace(metric=diagonal(metric), iteration=1))
+    state = state._replace(burn_in=state.burn_in._replace(metric=diagonal(metric), iteration=1, bandwidth=bandwidth))
     moved, _ = algorithm.step(state, flat, stream(11, 0, Purpose.STEP))
     return moved.particles - particles
 
@@ -374,6 +374,6 @@ def test_the_kernel_follows_the_particles_in_burn_in_only(metric):
     kernels = []
     for iteration in range(30):
         state, _ = algorithm.step(state, target, stream(13, iteration, Purpose.STEP))
-        kernels.append((state.bandwidth, *state.burn_in.metric.scale))
+        kernels.append((state.burn_in.bandwidth, *state.burn_in.metric.scale))
     assert len(set(kernels[:burn_in])) == burn_in
     assert len(set(kernels[burn_in - 1 :])) == 1

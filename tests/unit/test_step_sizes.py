@@ -16,12 +16,12 @@ def standard_normal(theta):
 
 
 def learnt(algorithm, d, steps):
-    """The step size after burn-in, and the mean acceptance while it is used."""
+    """The step size after burn-in, and the acceptance at each step where it is used."""
     state, accepted = algorithm.init(stream(1, 0, Purpose.START).standard_normal((algorithm.n_particles, d))), []
     for iteration in range(2 * steps):
         state, info = algorithm.step(state, standard_normal, stream(1, iteration, Purpose.STEP))
-        accepted.append(info.more["acceptance"])
-    return info.more["step_size"], np.mean(accepted[steps:])
+        accepted.append(info.more.get("acceptance"))
+    return info.more["step_size"], accepted[steps:]
 
 
 @pytest.mark.parametrize("first", [1e-3, 1.0, 30.0])
@@ -31,7 +31,7 @@ def learnt(algorithm, d, steps):
 def test_the_acceptance_is_what_was_asked_for(kind, target, more, first):
     algorithm = kind(10, TargetAcceptance(first, target), BurnIn(500, DIAGONAL["none"]), **more)
     _, acceptance = learnt(algorithm, 20, 500)
-    assert acceptance == pytest.approx(target, abs=0.05)
+    assert np.mean(acceptance) == pytest.approx(target, abs=0.05)
 
 
 @pytest.mark.parametrize("inflation", [0.01, 0.1])

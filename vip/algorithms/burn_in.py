@@ -64,7 +64,7 @@ def evaluated(particles: Floats, log_density: LogDensity, size: float = 0.0) -> 
 
 
 class BurnInState(NamedTuple):
-    """Iterations so far, the metric and what it is learnt from, the warm-up's optimizer.
+    """Iterations so far, the metric and what it is learnt from, the warm-up's optimizer, and a kernel's bandwidth.
 
     `variance` (d,) is that of estimated gradients, in the coordinates of the metric, averaged over particles and recent
     iterations; zero for whole ones.
@@ -75,6 +75,7 @@ class BurnInState(NamedTuple):
     estimate: Any
     optimizer: OptimizerState
     variance: Floats
+    bandwidth: float
 
 
 class BurnIn:
@@ -103,7 +104,7 @@ class BurnIn:
         """First state for particles (n, d) drawn from the prior."""
         estimate = self.estimator.init(theta0)
         nothing = np.zeros(theta0.shape[1])
-        return BurnInState(0, self.estimator.metric(estimate), estimate, self.optimizer.init(theta0), nothing)
+        return BurnInState(0, self.estimator.metric(estimate), estimate, self.optimizer.init(theta0), nothing, 0.0)
 
     def is_warming(self, state: BurnInState) -> bool:
         """Whether this iteration is one of the warm-up."""

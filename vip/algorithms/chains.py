@@ -1,4 +1,4 @@
-"""What chains that do not interact have in common: warm-up, a proposal, and whether it is accepted."""
+"""What chains have in common: warm-up, a proposal, and whether it is accepted."""
 
 from __future__ import annotations
 
@@ -27,8 +27,18 @@ class ChainsState(NamedTuple):
         return self.ensemble.particles
 
 
+class Proposal(NamedTuple):
+    """Where chains may go, and how to find the log-ratios of the way there, see `vip.algorithms.step_sizes`.
+
+    There is one log-ratio for each particle (n,), or one (1,) for all together.
+    """
+
+    end: Ensemble
+    log_ratios: Callable[[], Floats]
+
+
 class Chains:
-    """Base: independent chains that learn one metric and one step size together during burn-in.
+    """Base: chains that learn one metric and one step size together during burn-in.
 
     Parameters
     ----------
@@ -60,22 +70,36 @@ class Chains:
     def step(self, state: ChainsState, log_density: LogDensity, rng: np.random.Generator) -> tuple[ChainsState, Info]:
         """A proposal for each chain, accepted or rejected; eq. 17 of Zhang & Curtis (2024) during the warm-up."""
         before = self.burn_in.ensemble(state.burn_in, state.ensemble, log_density)
-        burn_in, step = state.burn_in, state.step
+        state = state._replace(ensemble=before)
         more: dict[str, float] = {}
-        if self.burn_in.is_warming(burn_in):
-            burn_in, particles = self.burn_in.warmed(burn_in, before, rng)
-            after = told = self._evaluated(particles, log_density, self.burn_in.warm_up_size)
+        if self.burn_in.is_warming(state.burn_in):
+            burn_in, particles = self.burn_in.warmed(state.burn_in, before, rng)
+            told = self._evaluated(particles, log_density, self.burn_in.warm_up_size)
+            moved = state._replace(ensemble=told, burn_in=burn_in)
         else:
-            adapting = self.burn_in.is_adapting(burn_in)
-            burn_in = self.burn_in.adapted(burn_in, before)
-            size = self.step_size.size(step, burn_in.iteration, adapting)
-            told, log_ratio = self._proposed(before, burn_in, size, log_density, rng)
-            after = _where(np.log(rng.random(len(log_ratio))) < log_ratio, told, before) if self.rejects else told
-            step = self.step_size.update(step, log_ratio, before.particles.shape[1]) if adapting else step
-            more = {"step_size": size, "acceptance": float(np.exp(np.minimum(log_ratio, 0)).mean())}
-        change = np.sqrt(np.mean((after.particles - before.particles) ** 2))
-        moved = ChainsState(after, burn_in._replace(iteration=burn_in.iteration + 1), step)
+            moved, told, more = self._chain_step(state, log_density, rng)
+        moved = moved._replace(burn_in=moved.burn_in._replace(iteration=state.burn_in.iteration + 1))
+        change = np.sqrt(np.mean((moved.particles - before.particles) ** 2))
         return moved, Info(told.mean_value, float(change), more)
+
+    def _chain_step(
+        self, state: ChainsState, log_density: LogDensity, rng: np.random.Generator
+    ) -> tuple[ChainsState, Ensemble, dict[str, float]]:
+        """The state after a step, what was proposed, and what the step tells."""
+        before, step = state.ensemble, state.step
+        adapting = self.burn_in.is_adapting(state.burn_in)
+        burn_in = self._adapted(state.burn_in, before)
+        size = self.step_size.size(step, burn_in.iteration, adapting)
+        after, log_ratios = self._proposed(before, burn_in, size, log_density, rng)
+        learning = adapting and self.step_size.learns
+        if not (self.rejects or learning):
+            return ChainsState(after, burn_in, step), after, {"step_size": size}
+        log_ratio = log_ratios()
+        if learning:
+            step = self.step_size.update(step, log_ratio, before.particles.size // len(log_ratio))
+        kept = _where(np.log(rng.random(len(log_ratio))) < log_ratio, after, before) if self.rejects else after
+        acceptance = float(np.exp(np.minimum(log_ratio, 0)).mean())
+        return ChainsState(kept, burn_in, step), after, {"step_size": size, "acceptance": acceptance}
 
     def resample(self, state: ChainsState, failed: Sequence[int], rng: np.random.Generator) -> ChainsState:
         """The state with the failed particles near others, whose densities they take until they are evaluated."""
@@ -86,10 +110,14 @@ class Chains:
         """The particles, which are n_particles samples, whatever n."""
         return state.particles
 
+    def _adapted(self, burn_in: BurnInState, ensemble: Ensemble) -> BurnInState:
+        """With what the particles say of what burn-in learns."""
+        return self.burn_in.adapted(burn_in, ensemble)
+
     def _proposed(
         self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
-    ) -> tuple[Ensemble, Floats]:
-        """New particles and their log-ratios (n,), see `vip.algorithms.step_sizes`."""
+    ) -> Proposal:
+        """A step of this size from the particles `start`."""
         raise NotImplementedError
 
     def _evaluated(self, particles: Floats, log_density: LogDensity, size: float) -> Ensemble:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from vip.algorithms.burn_in import BurnIn, BurnInState, Ensemble
-from vip.algorithms.chains import Chains
+from vip.algorithms.chains import Chains, Proposal
 from vip.algorithms.step_sizes import StepSize
-from vip.protocols import Floats, LogDensity
+from vip.protocols import LogDensity
 
 
 class HMC(Chains):
@@ -34,7 +34,7 @@ class HMC(Chains):
 
     def _proposed(
         self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
-    ) -> tuple[Ensemble, Floats]:
+    ) -> Proposal:
         """Where the leapfrog leads from random momenta (Neal 2011, eqs. 2.28-2.30)."""
         momentum = rng.standard_normal(start.particles.shape)
         kinetic = 0.5 * (momentum**2).sum(axis=1)
@@ -45,4 +45,4 @@ class HMC(Chains):
             y = y + size * momentum
             at = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
             momentum = momentum + (0.5 if step == steps - 1 else 1) * size * burn_in.metric.pull(at.gradient)
-        return at, at.gained(start) - 0.5 * (momentum**2).sum(axis=1) + kinetic
+        return Proposal(at, lambda: at.gained(start) - 0.5 * (momentum**2).sum(axis=1) + kinetic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vip.algorithms.burn_in import BurnInState, Ensemble
-from vip.algorithms.chains import Chains
+from vip.algorithms.chains import Chains, Proposal
 from vip.protocols import Floats, LogDensity
 
 
@@ -20,15 +20,20 @@ class SGLD(Chains):
 
     def _proposed(
         self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
-    ) -> tuple[Ensemble, Floats]:
+    ) -> Proposal:
         metric = burn_in.metric
         y, gradient = metric.whiten(start.particles), metric.pull(start.gradient)
         missing = 2 * size - size**2 * burn_in.variance
         new = y + size * gradient + np.sqrt(np.maximum(missing, 0)) * rng.standard_normal(y.shape)
         end = self._evaluated(metric.unwhiten(new), log_density, size)
-        back = y - new - size * metric.pull(end.gradient)
-        forth = new - y - size * gradient
-        return end, end.gained(start) + ((forth**2).sum(axis=1) - (back**2).sum(axis=1)) / (4 * size)
+
+        def log_ratios() -> Floats:
+            back = y - new - size * metric.pull(end.gradient)
+            forth = new - y - size * gradient
+            ratio: Floats = end.gained(start) + ((forth**2).sum(axis=1) - (back**2).sum(axis=1)) / (4 * size)
+            return ratio
+
+        return Proposal(end, log_ratios)
 
 
 class MALA(SGLD):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from vip.algorithms.burn_in import BurnInState, Ensemble
-from vip.algorithms.chains import Chains
-from vip.protocols import Floats, LogDensity
+from vip.algorithms.chains import Chains, Proposal
+from vip.protocols import LogDensity
 
 
 class Metropolis(Chains):
@@ -18,8 +18,8 @@ class Metropolis(Chains):
 
     def _proposed(
         self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
-    ) -> tuple[Ensemble, Floats]:
+    ) -> Proposal:
         """A Gaussian step, symmetric."""
         y = burn_in.metric.whiten(start.particles) + size * rng.standard_normal(start.particles.shape)
         end = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
-        return end, end.gained(start)
+        return Proposal(end, lambda: end.gained(start))
