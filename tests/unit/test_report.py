@@ -7,9 +7,13 @@ import pytest
 
 import vip
 from forward.tomo2d.synthetic import write_example
+from vip.errors import ConfigError
 from vip.report import write_report
+from vip.report.comparison import comparison
 from vip.report.findings import Findings
 from vip.report.layout import kind, panels
+from vip.result import Result
+from vip.store import Store
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -165,6 +169,23 @@ def test_fit_of_the_truth_is_that_of_the_noise(tomography):
     # Noise was added with these sigmas: the mean of 401 squares has a standard deviation of 0.07.
     assert findings.fit.chi2_after == pytest.approx(1, abs=0.3)
     assert findings.fit.chi2_before > 100
+
+
+def test_runs_are_compared_each_in_its_column(tomography):
+    other = Result(Store(tomography.path), tomography.problem)
+    other.mean_model, other.std_model = tomography.mean_model + 1.0, 2 * tomography.std_model
+    expected = [tomography.mean_model, other.mean_model, tomography.std_model, other.std_model]
+    drawn = [ax.collections[0].get_array().ravel() for ax in comparison([tomography, other], ["one", "two"]).axes[:4]]
+    for values, model in zip(drawn, expected, strict=True):
+        np.testing.assert_array_equal(values, model)
+
+
+def test_runs_without_the_same_maps_are_refused(tomography, toy_problem, tmp_path):
+    toy = vip.run(toy_problem, tmp_path / "toy")
+    with pytest.raises(ConfigError, match=r"toy: its models have no maps"):
+        comparison([toy, tomography], ["one", "two"])
+    with pytest.raises(ConfigError, match=r"toy: has not the same grid of velocity"):
+        comparison([tomography, toy], ["one", "two"])
 
 
 def test_importing_vip_leaves_matplotlib_out():

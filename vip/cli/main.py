@@ -11,6 +11,7 @@ import typer
 from vip.cli.calibrate import calibrate
 from vip.cli.cancel import cancel
 from vip.cli.check import check
+from vip.cli.compare import compare
 from vip.cli.data import data
 from vip.cli.doctor import doctor
 from vip.cli.export import export
@@ -44,7 +45,8 @@ def options(
         raise typer.Exit
 
 
-for command in (init, simulate, check, run, resume, submit, status, cancel, report, calibrate, export, data, plugins, doctor):
+RUNS = (run, resume, submit, status, cancel, report, compare, export)
+for command in (init, simulate, check, *RUNS, calibrate, data, plugins, doctor):
     app.command()(command)
 
 

@@ -61,7 +61,7 @@ def moments(findings: Findings) -> Iterator[Picture]:
             shown = {titled(title, panel): findings.shown(panel, model) for title, model in models.items()}
             # A rough start would leave truth and mean only the middle of the colours.
             found = [findings.shown(panel, model) for title, model in models.items() if title != "start"]
-            _draw_block(figure, block[:-1], variable, shown, colour_scale(variable, *found), findings.stations)
+            draw_block(figure, block[:-1], variable, shown, colour_scale(variable, *found), findings.stations)
             _draw_std(figure, block[-1], findings, variable, panel)
         title = f"{', '.join(models)} and standard deviation of {name_of(variable)}"
         yield Picture(
@@ -77,7 +77,7 @@ def samples(findings: Findings) -> Iterator[Picture]:
         figure, axes = _grid(variable, len(every), N_SHOWN)
         for block, panel in zip(axes, every, strict=True):
             shown = {titled(f"sample {i + 1}", panel): values for i, values in enumerate(findings.shown(panel, chosen))}
-            _draw_block(figure, block, variable, shown, colour_scale(variable, *shown.values()), None)
+            draw_block(figure, block, variable, shown, colour_scale(variable, *shown.values()), None)
         caption = "Features that all of them share are constrained; the rest is uncertainty."
         yield Picture(f"{variable.name}_samples", f"Samples of {name_of(variable)}", caption, figure)
 
@@ -159,17 +159,26 @@ def _moments_caption(findings: Findings, variable: Variable, models: dict[str, F
     return " ".join(part for part in parts if part)
 
 
-def _draw_block(
-    figure: Figure, axes: Any, variable: Variable, maps: dict[str, Any], scale: tuple[Normalize, Any], stations: Floats | None
+def draw_block(
+    figure: Figure,
+    axes: Any,
+    variable: Variable,
+    maps: dict[str, Any],
+    scale: tuple[Normalize, Any],
+    stations: Floats | None,
+    label: str = "",
 ) -> None:
-    """Maps by title with one colour bar: below the last one where another map completes its pair."""
+    """Maps by title with one colour bar: below the last one where another map completes its pair.
+
+    Without a label they are of the variable's values.
+    """
     norm, colours = scale
     for ax, (title, values) in zip(axes, maps.items(), strict=True):
         mesh = draw_map(ax, variable, values, norm, colours, stations, title)
         ax.label_outer()
     _draw_scale_bar(axes[0], variable)
     beside = axes[-1:] if _in_pairs(variable) and len(axes) % PAIR else axes
-    _draw_colour_bar(figure, mesh, beside, variable, value_label(variable), _extend(norm, *maps.values()))
+    _draw_colour_bar(figure, mesh, beside, variable, label or value_label(variable), _extend(norm, *maps.values()))
 
 
 def _draw_std(figure: Figure, ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
@@ -202,17 +211,17 @@ def _grid(variable: Variable, n: int, maps: int) -> tuple[Figure, Any]:
     pairs = _in_pairs(variable)
     columns = min(maps, PAIR) if pairs else maps
     rows = n * -(-maps // columns)
-    shape, width = _shape(variable), min(WIDTH / columns, 4.2 if pairs else 3.2)
+    shape, width = shape_of(variable), min(WIDTH / columns, 4.2 if pairs else 3.2)
     size = (columns * width + 0.6, rows * (0.8 * width * shape + (0.9 if pairs else 0.6)) + 0.7 * n * pairs)
     figure = Figure(figsize=size, layout="compressed")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).reshape(n, -1)
 
 
 def _in_pairs(variable: Variable) -> bool:
-    return _shape(variable) < WIDE
+    return shape_of(variable) < WIDE
 
 
-def _shape(variable: Variable) -> float:
+def shape_of(variable: Variable) -> float:
     """Height over width of a map."""
     y, x = (variable.coords[dim] for dim in space_dims(variable))
     aspect = _aspect(variable)
