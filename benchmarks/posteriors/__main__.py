@@ -15,10 +15,15 @@ import numpy as np
 from figure import draw, table
 from measure import measured, sampled
 from methods import LEAPFROG_STEPS, chain, methods
-from problems import Target, Truth, banana, funnel, linear, travel_times, two_modes
+from problems import Target, Truth, banana, funnel, independent, linear, travel_times, two_modes
 
 HERE = Path(__file__).parent
-BUDGETS = {"linear": [1000, 4000, 16_000, 64_000], "toy": [2000, 20_000, 100_000], "travel times": [16_000, 160_000]}
+BUDGETS = {
+    "linear": [1000, 4000, 16_000, 64_000],
+    "independent": [20_000],
+    "toy": [2000, 20_000, 100_000],
+    "travel times": [16_000, 160_000],
+}
 REFERENCE = 400_000
 """Evaluations of the HMC run that stands for the truth of the nonlinear tomography."""
 SHORT = 1000
@@ -34,6 +39,8 @@ def targets(names: list[str], folder: Path, reference: int) -> dict[str, tuple[T
     for name, make in {"banana": banana, "funnel": funnel, "two modes": two_modes}.items():
         if name in names:
             chosen[name] = make(), BUDGETS["toy"]
+    if "independent" in names:
+        chosen["independent"] = independent(), BUDGETS["independent"]
     if "travel times" in names:
         chosen["travel times"] = with_reference(travel_times(folder), reference), BUDGETS["travel times"]
     return chosen
@@ -61,7 +68,7 @@ def with_reference(target: Target, evaluations: int) -> Target:
 
 def main() -> None:
     """Measure what is asked for, and draw what is there."""
-    problems = ["linear 100", "linear 400", "linear 1558", "banana", "funnel", "two modes", "travel times"]
+    problems = ["linear 100", "linear 400", "linear 1558", "independent", "banana", "funnel", "two modes", "travel times"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", nargs="*", default=problems, choices=problems)
     parser.add_argument("--methods", nargs="*", help="labels; all without it")

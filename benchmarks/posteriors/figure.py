@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-PANELS = ["linear 100", "linear 400", "linear 1558", "travel times"]
+PANELS = ["linear 100", "linear 400", "linear 1558", "travel times", "banana", "funnel", "two modes"]
+COLUMNS = 4
 SHOWN = {
     "ADVI mean-field": ("#E69F00", ":"),
     "ADVI low-rank": ("#E69F00", "--"),
@@ -32,8 +32,13 @@ GOAL = 0.05
 def draw(lines: list[dict[str, Any]], folder: Path) -> None:
     """Error of the standard deviation against evaluations, a panel for each problem."""
     panels = [name for name in PANELS if any(line["problem"] == name for line in lines)]
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.1 * len(panels), 4.4), sharey=True, layout="constrained")
-    for ax, problem in zip(np.atleast_1d(axes), panels, strict=True):
+    columns = min(COLUMNS, len(panels) + 1)
+    rows = -(-(len(panels) + 1) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(3.1 * columns, 3.6 * rows), sharey=True, squeeze=False, layout="constrained"
+    )
+    axes = grid.ravel()
+    for ax, problem in zip(axes, panels, strict=False):
         for method, (color, style) in SHOWN.items():
             chosen = [x for x in lines if x["problem"] == problem and x["method"] == method and x["sd"] is not None]
             chosen.sort(key=lambda x: x["evaluations"])
@@ -47,13 +52,16 @@ def draw(lines: list[dict[str, Any]], folder: Path) -> None:
                 label=method,
             )
         ax.axhline(GOAL, color="0.75", lw=0.8, zorder=0)
-        ax.set(xscale="log", yscale="log", title=problem, xlabel="forward evaluations", ylim=(0.008, 1.5))
+        ax.set(xscale="log", yscale="log", title=problem, ylim=(0.008, 1.5))
+        ax.set_xlabel("evaluations")
         ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %"])
         ax.minorticks_off()
         ax.spines[["top", "right"]].set_visible(False)
-    np.atleast_1d(axes)[0].set_ylabel("error of the standard deviation\n(mean over nodes)")
-    handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    for row in grid:
+        row[0].set_ylabel("error of the standard deviation\n(mean over parameters)")
+    for ax in axes[len(panels) :]:
+        ax.axis("off")
+    axes[-1].legend(*axes[0].get_legend_handles_labels(), loc="center", frameon=False, fontsize=9)
     figure.savefig(folder / "posterior_benchmark.png", dpi=150)
 
 

@@ -127,6 +127,16 @@ def known(d: int, log_density: Callable, mean: list[float], sd: list[float]) -> 
     return Target(Density(d, log_density), Joint([prior]), Logit(prior.lower, prior.upper), truth)
 
 
+def independent(d: int = 1000) -> Target:
+    """As many independent parameters, their standard deviations from 0.5 to 2: what collapses here has too few particles."""
+    sd = np.geomspace(0.5, 2, d)
+
+    def log_density(theta: Floats) -> tuple[Floats, Floats]:
+        return -0.5 * ((theta / sd) ** 2).sum(axis=1), -theta / sd**2
+
+    return known(d, log_density, [0.0] * d, sd.tolist())
+
+
 def banana() -> Target:
     """X ~ N(0, 1), y ~ N(x^2 - 1, 1)."""
 
