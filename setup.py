@@ -26,6 +26,7 @@ def kernel(name: str, *headers: str) -> Extension:
 EXTENSIONS = [
     kernel("eikonal2d", "eikonal2d.h", "eikonal2d_lanes.h"),
     kernel("acoustic2d", "acoustic2d.h", "acoustic2d_lanes.h"),
+    kernel("edt", "edt.h", "edt_lanes.h"),
     kernel("timetables", "timetables.h"),
 ]
 
