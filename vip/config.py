@@ -158,7 +158,7 @@ class Config(Settings):
 
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     forward: ForwardSettings
-    prior: dict[str, PriorSettings]
+    prior: dict[str, PriorSettings] = Field(default_factory=dict)
     algorithm: AlgorithmSettings
     dispatch: DispatchSettings = DispatchSettings()
     run: RunSettings = RunSettings()

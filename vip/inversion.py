@@ -17,7 +17,7 @@ from vip.methods import build_algorithm
 from vip.posterior import Estimated, Posterior
 from vip.problem import Problem, build_problem
 from vip.progress import run_config
-from vip.protocols import Algorithm, Converges, DataBlocks, Floats, Info, LogDensity
+from vip.protocols import Algorithm, Converges, DataBlocks, Floats, Info, LogDensity, Starts
 from vip.result import Result
 from vip.rng import Purpose, stream
 from vip.runner import Progress
@@ -250,9 +250,12 @@ def run_in_memory(problem: Problem, thin: int | None = None, stop: Stop = lambda
 
 
 def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
-    """Models (n_particles, d) drawn from the prior, that a run starts from."""
+    """Models (n_particles, d) that a run starts from: drawn from the prior, if the forward knows no better."""
+    rng = stream(problem.config.seed, 0, Purpose.START)
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
-        return problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
+        if isinstance(problem.forward, Starts):
+            return problem.forward.start(algorithm.n_particles, rng)
+        return problem.sample_prior(algorithm.n_particles, rng)
 
 
 def _first_state(problem: Problem, algorithm: Algorithm) -> Any:

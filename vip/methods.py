@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import scipy.sparse as sp
+
 from vip.algorithm_settings import (
     ADVISettings,
     ChainSettings,
@@ -22,14 +24,14 @@ from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathf
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import Family, LowRankGaussian, Triangular
 from vip.algorithms.flow import Flow
-from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
+from vip.algorithms.local_kernel import LocalRBF, neighbourhoods, within
 from vip.algorithms.metrics import DIAGONAL, Covariance, Estimator, LowRank
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Optimizer, Schedule
 from vip.algorithms.stein_kernels import RBF
 from vip.algorithms.step_sizes import Scheduled, StepSize, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing, Kernel
 from vip.problem import Problem
-from vip.protocols import Algorithm, Floats, ModelSpace
+from vip.protocols import Algorithm, Factorises, Floats
 
 CAUTION = 1e-3
 """First steps of chains without rejection, which could diverge, over those of chains with it."""
@@ -43,13 +45,13 @@ def build_algorithm(problem: Problem) -> Algorithm:
             return Pathfinder(settings.paths)
         case ADVISettings():
             start = Pathfinder(settings.paths) if settings.start == "pathfinder" else None
-            return _variational(settings, _gaussian(settings, problem.space), start, settings.start_iterations)
+            return _variational(settings, _gaussian(settings, problem), start, settings.start_iterations)
         case FlowSettings():
             return _variational(settings, Flow(problem.space.size, settings.transforms, settings.hidden))
         case SVGDSettings():
             kernel: Kernel = _rbf(settings.bandwidth)
             if settings.kernel == "local":
-                kernel = LocalRBF(neighbourhoods(problem.space, settings.reach))
+                kernel = LocalRBF(_neighbours(problem, settings.reach))
             metric, annealing = _estimator(settings.metric, settings.rank), Annealing(settings.annealing, settings.cycles)
             return SVGD(settings.particles, _optimizer(settings), kernel, metric, annealing, project)
         case ProjectedSVGDSettings():
@@ -59,20 +61,27 @@ def build_algorithm(problem: Problem) -> Algorithm:
             return _chains(settings, problem.space.size, project)
 
 
+def _neighbours(problem: Problem, reach: int) -> sp.csr_array:
+    """Which entries see each other: those of a group where the problem falls apart into groups, else neighbours on the grid."""
+    if isinstance(problem.forward, Factorises):
+        return within(problem.forward.groups)
+    return neighbourhoods(problem.space, reach)
+
+
 def _variational(
     settings: VariationalSettings, family: Family, start: Pathfinder | None = None, start_iterations: int = 0
 ) -> ADVI:
     return ADVI(settings.samples_per_step, _optimizer(settings), family, settings.halvings, start, start_iterations)
 
 
-def _gaussian(settings: ADVISettings, space: ModelSpace) -> Family:
+def _gaussian(settings: ADVISettings, problem: Problem) -> Family:
     match settings.covariance:
         case "mean-field":
             return Triangular.mean_field()
         case "full-rank":
-            return Triangular.full_rank(space.size)
+            return Triangular.full_rank(problem.space.size)
         case "structured":
-            return Triangular.between(neighbourhoods(space, settings.reach))
+            return Triangular.between(_neighbours(problem, settings.reach))
         case "low-rank":
             return LowRankGaussian(settings.rank)
 

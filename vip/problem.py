@@ -111,7 +111,7 @@ def load_problem(path: str | Path) -> Problem:
 def build_problem(config: Config, path: Path) -> Problem:
     """Build a problem from a checked configuration; `path` says where relative paths start and what errors name."""
     forward = build_forward(config, path)
-    prior, transform = _prior(config, forward.space, path)
+    prior, transform = _prior(config, forward, path)
     _check_together(config, forward, prior, path)
     return Problem(forward, prior, transform, config, path)
 
@@ -175,14 +175,19 @@ def _settings_model(error: ValidationError) -> type[BaseModel]:
     return next((c for c in subclasses(BaseModel) if c.__name__ == error.title), BaseModel)
 
 
-def _prior(config: Config, space: ModelSpace, path: Path) -> tuple[Prior, Transform]:
-    """The joint prior of all variables, and the transform that its bounds ask for."""
+def _prior(config: Config, forward: Forward, path: Path) -> tuple[Prior, Transform]:
+    """The joint prior of all variables, the forward's bounds where none is given, and the transform that its bounds ask for."""
+    space = forward.space
     names = [variable.name for variable in space.variables]
     for name in config.prior:
         if name not in names:
             raise ConfigError(f"prior.{name}", name, f"no such variable; this forward has {', '.join(names)}", path)
-    parts = []
+    parts: list[Prior] = []
     for variable in space.variables:
+        bounds = getattr(forward, "bounds", {}).get(variable.name)
+        if variable.name not in config.prior and bounds is not None:
+            parts.append(Uniform(*(np.ravel(bound) for bound in bounds)))
+            continue
         if variable.name not in config.prior:
             raise ConfigError("prior", variable.name, f"give a prior for it in [prior.{variable.name}]", path)
         try:
@@ -200,7 +205,7 @@ def _prior(config: Config, space: ModelSpace, path: Path) -> tuple[Prior, Transf
     whitened = [
         (where, part)
         for (name, where), part in zip(space.slices().items(), parts, strict=True)
-        if getattr(config.prior[name], "whiten", False) and isinstance(part, Gaussian)
+        if getattr(config.prior.get(name), "whiten", False) and isinstance(part, Gaussian)
     ]
     return prior, Whitened(transform, whitened) if whitened else transform
 

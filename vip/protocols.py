@@ -177,6 +177,30 @@ class ChecksPrior(Protocol):
 
 
 @runtime_checkable
+class HasBounds(Protocol):
+    """A forward that knows between which values some of its variables must lie: where no prior is given, theirs is uniform."""
+
+    bounds: Mapping[str, tuple[Floats, Floats]]
+    """Lower and upper bounds, of the shape of the variable, by its name."""
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """A forward that knows better than the prior where a run should start."""
+
+    def start(self, n: int, rng: np.random.Generator) -> Floats:
+        """Models (n, d)."""
+
+
+@runtime_checkable
+class Factorises(Protocol):
+    """A forward of many independent problems: given the data, entries of different groups say nothing of each other."""
+
+    groups: NDArray[np.intp]
+    """(d,) the group of each entry."""
+
+
+@runtime_checkable
 class HasFacts(Protocol):
     """A forward that has more to say before a run."""
 

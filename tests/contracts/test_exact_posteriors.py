@@ -12,7 +12,7 @@ from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathf
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import LowRankGaussian, Triangular
 from vip.algorithms.flow import Flow
-from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
+from vip.algorithms.local_kernel import LocalRBF, neighbourhoods, within
 from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank
 from vip.algorithms.optimizers import Adam, Schedule
 from vip.algorithms.stein_kernels import RBF
@@ -304,6 +304,17 @@ def test_a_local_kernel_sees_its_neighbourhood_only():
     assert_array_equal(kernel.direction(x, g)[:, 0], kernel.direction(far, g)[:, 0])
     alone = RBF().direction(x[:, :2], g[:, :2])
     assert_allclose(kernel.direction(x, g)[:, 0], alone[:, 0], rtol=1e-12)
+
+
+def test_groups_move_as_if_each_were_alone():
+    """More groups than are worked on at a time, their entries scattered over the model, of different sizes."""
+    rng = np.random.default_rng(22)
+    groups = rng.permutation(np.repeat(np.arange(70), rng.integers(1, 5, 70)))
+    x, g = rng.standard_normal((2, 6, len(groups)))
+    found = LocalRBF(within(groups)).direction(x, g)
+    for group in range(70):
+        own = groups == group
+        assert_allclose(found[:, own], RBF().direction(x[:, own], g[:, own]), rtol=1e-9, atol=1e-12)
 
 
 def test_projected_particles_stay_the_prior_where_the_data_say_nothing():

@@ -70,7 +70,7 @@ BAD_CONFIGURATIONS = {
     "whole number wanted": ("particles = 20", "particles = 20.5", "algorithm.particles", "20.5", "integer"),
     "too few particles": ("particles = 20", "particles = 1", "algorithm.particles", "1", "greater than or equal to 2"),
     "missing key": ("^burn_in = .*", "", "algorithm", "burn_in", "missing"),
-    "missing table": (PRIOR, "", "prior", "missing"),
+    "missing prior": (PRIOR, "", "prior", "velocity", "give a prior"),
     "negative step": ("step_size = 2.0", "step_size = -2.0", "algorithm.step_size", "-2.0", "greater than 0"),
     "negative seed": ("seed = 1", "seed = -1", "seed", "-1", "greater than or equal to 0"),
     "crossing bounds": ("lower = 1.6", "lower = 5.6", "prior.velocity.upper", "4.6", "larger than lower", "5.6"),

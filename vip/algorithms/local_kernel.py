@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from vip.protocols import Floats, ModelSpace
 
-COLUMNS = 32
-"""Entries of the model worked on at a time: pairwise distances of all of them are many."""
+NEIGHBOURHOODS = 32
+"""Neighbourhoods worked on at a time: pairwise distances of all of them are many."""
 
 
 class LocalRBF:
@@ -29,23 +30,35 @@ class LocalRBF:
     """
 
     def __init__(self, neighbours: Any) -> None:
-        self.neighbours = sp.csr_array(neighbours)
+        self.distinct, self.neighbourhood = _distinct(sp.csr_array(neighbours))
 
     def direction(self, particles: Floats, gradient: Floats) -> Floats:
         """``phi_ik = 1/n sum_j k_k(x_j, x_i) [g_jk + (x_ik - x_jk) / h_k^2]``, where k_k sees the neighbourhood of entry k."""
         n, d = particles.shape
         direction = np.empty((n, d))
-        for start in range(0, d, COLUMNS):
-            columns = slice(start, min(start + COLUMNS, d))
-            block = self.neighbours[columns]
+        order = np.argsort(self.neighbourhood, kind="stable")
+        first = np.searchsorted(self.neighbourhood[order], np.arange(0, self.distinct.shape[0], NEIGHBOURHOODS))
+        for k, entries in enumerate(np.split(order, first[1:])):
+            block = self.distinct[k * NEIGHBOURHOODS : (k + 1) * NEIGHBOURHOODS]
             seen = np.unique(block.indices)
             apart = (particles[:, None, seen] - particles[None, :, seen]) ** 2
             squared = (apart.reshape(n * n, -1) @ block[:, seen].T.toarray()).reshape(n, n, -1)
             h2 = _median_bandwidths(squared)
             K = np.exp(squared / (-2 * h2))
-            x, g = particles[:, columns], gradient[:, columns]
-            direction[:, columns] = (np.einsum("ijk,jk->ik", K, g - x / h2) + x / h2 * K.sum(axis=1)) / n
+            own = self.neighbourhood[entries] - k * NEIGHBOURHOODS
+            x, g, h2 = particles[:, entries], gradient[:, entries], h2[own]
+            direction[:, entries] = (np.einsum("ijk,jk->ik", K[:, :, own], g - x / h2) + x / h2 * K.sum(axis=1)[:, own]) / n
         return direction
+
+
+def _distinct(neighbours: sp.csr_array) -> tuple[sp.csr_array, NDArray[np.intp]]:
+    """Neighbourhoods (m, d) that differ, and which of them each entry (d,) has: groups of entries share one."""
+    neighbours.sort_indices()
+    first: dict[bytes, int] = {}
+    rows = np.split(neighbours.indices, neighbours.indptr[1:-1])
+    which = [first.setdefault(row.tobytes(), len(first)) for row in rows]
+    _, representative = np.unique(which, return_index=True)
+    return neighbours[representative], np.array(which, dtype=np.intp)
 
 
 def _median_bandwidths(squared: Floats) -> Floats:
@@ -79,3 +92,15 @@ def neighbourhoods(space: ModelSpace, reach: int) -> sp.csr_array:
             block = sp.kron(block, band)
         blocks.append(block)
     return sp.csr_array(sp.block_diag(blocks))
+
+
+def within(groups: NDArray[np.intp]) -> sp.csr_array:
+    """Entries (d, d) of the same group (d,).
+
+    Examples
+    --------
+    >>> within(np.array([0, 1, 0])).toarray().astype(int).tolist()
+    [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+    """
+    member = sp.csr_array((np.ones(len(groups)), (np.arange(len(groups)), groups)))
+    return sp.csr_array(member @ member.T)

@@ -89,15 +89,14 @@ class SVGD:
         return SVGDState(theta0, self.optimizer.init(theta0), self.estimator.init(theta0))
 
     def step(self, state: SVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SVGDState, Info]:
-        """Eq. 17, its direction handed to the optimizer."""
+        """Eq. 17, its direction handed to the optimizer, in the coordinates of the metric."""
         x = state.particles
         value, gradient = log_density(x)
         estimate = self.estimator.update(state.estimate, x, gradient)
         metric = self.estimator.metric(estimate)
         pull = self.annealing(state.optimizer.iteration) * metric.pull(gradient)
-        direction = metric.unwhiten(self.kernel.direction(metric.whiten(x), pull))
-        optimizer, increment = self.optimizer.step(state.optimizer, direction)
-        moved = self.project(x + increment)
+        optimizer, increment = self.optimizer.step(state.optimizer, self.kernel.direction(metric.whiten(x), pull))
+        moved = self.project(x + metric.unwhiten(increment))
         change = float(np.sqrt(np.mean((moved - x) ** 2)))
         return SVGDState(moved, optimizer, estimate), Info(float(value.mean()), change)
 
