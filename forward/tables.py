@@ -16,6 +16,16 @@ from vip.errors import ConfigError
 Floats = NDArray[np.float64]
 
 
+def read_text(file: Path, expected: str) -> str:
+    """All of a file of text in UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError("", file, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("", file, f"is not {expected}: {error}") from error
+
+
 def read_table(file: Path, columns: list[str]) -> pd.DataFrame:
     """A CSV table as text, its rows named by their lines in the file."""
     table = _read(file, "a CSV table", sep=",", skipinitialspace=True, index_col=False)
@@ -37,12 +47,7 @@ def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
 
 def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
     """Any table as text. Comments and blank lines are left out here so that rows keep their lines."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise ConfigError("", file, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError("", file, f"is not {expected}: {error}") from error
+    lines = read_text(file, expected).splitlines()
     kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
     text = io.StringIO("\n".join(line for _, line in kept))
     try:

@@ -35,7 +35,7 @@ THIRD_PARTY = {"kernels_c": {"numpy"}, "vip/errors.py": set(), "vip/protocols.py
 
 HEAVY = {"torch", "zuko", "jax", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue", "pandas", "xarray", "scipy"}
 HEAVY |= {"distributed", "h5py"}
-AT_USE = {"torch", "zuko", "jax", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue"}
+AT_USE = {"torch", "zuko", "jax", "sklearn", "matplotlib", "mpi4py", "dask_jobqueue", "obspy", "pyproj"}
 """To be imported only inside the functions that use them, but for the room of figures."""
 
 

@@ -1,0 +1,1 @@
+"""Earthquake locations from picks of P and S."""

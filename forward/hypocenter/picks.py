@@ -1,0 +1,329 @@
+"""Picks of all events. What is wrong with one event does not stop the others: it becomes a `Fault`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forward.hypocenter.stations import Stations
+from forward.tables import read_table, read_text
+from vip.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+log = logging.getLogger("vip.forward.hypocenter")
+
+PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "P1", "S", "s", "Sg", "Sn", "Sb", "S*", "S1")}
+"""First arrivals by the name of the phase: direct, refracted below the crust, refracted within it. Others are left out."""
+OWN_EVENT = "smi:local/event/"
+"""What QuakeML written here puts before the name of an event that is no resource identifier."""
+ISO_8601 = r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?|)"
+"""A date and a time of the day; its only group is the offset from UTC, empty where there is none."""
+COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
+"""What every format is brought to first: text as it is in the file, and where it came from."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with one event, and what would be right."""
+
+    event: str
+    place: str
+    """File and line, or the pick's resource identifier."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"event {self.event}: {self.place}: {self.message}"
+
+
+class Picks(NamedTuple):
+    """Picks of all events, one event after the other."""
+
+    events: list[str]
+    start: NDArray[np.intp]
+    """(n_events + 1,) the picks of event i are start[i]:start[i + 1]."""
+    reference: NDArray[np.datetime64]
+    """(n_events,) UTC, in microseconds: the first pick of each event, floored to the second."""
+    station: NDArray[np.intp]
+    """(n,) indices of stations."""
+    phase: NDArray[np.str_]
+    """(n,) "P" or "S"."""
+    time: Floats
+    """(n,) s after the event's reference."""
+    sigma: Floats
+    """(n,) s."""
+    weight: Floats
+    """(n,) larger than 0."""
+    source: list[str]
+    """(n,) where each pick came from: "line 12", or its resource identifier."""
+
+    def absolute_time(self) -> NDArray[np.datetime64]:
+        """Times (n,) in UTC, in microseconds."""
+        event = np.repeat(np.arange(len(self.events)), np.diff(self.start))
+        return self.reference[event] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+
+
+class PickRules(NamedTuple):
+    """What picks must comply with."""
+
+    phases: frozenset[str] = frozenset(PHASES.values())
+    """Those that have a velocity."""
+    default_sigma: Mapping[str, float] = {}
+    """s by phase, where the file gives none. Without it, a pick without its own is a fault."""
+    inside: Callable[[Floats], NDArray[np.bool_]] | None = None
+    """Whether positions (n, 3) of stations are inside the model."""
+    fewest: int = 4
+    """Picks of an event: as many as it has unknowns."""
+    longest: float = 3600.0
+    """s from the first pick of an event to its last; more is a typing error in a date."""
+
+
+def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[Picks, list[Fault]]:
+    """Picks from a CSV table, QuakeML or NonLinLoc phase files, as the content tells.
+
+    A CSV table has the columns event, station, phase, time (ISO 8601), sigma (s) and, if wanted, weight; a pick of weight 0 is
+    left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all; rejected
+    ones are left out. NonLinLoc events are separated by blank lines.
+
+    Returns
+    -------
+    picks : Picks
+        Of the events without a fault, in the order of the file.
+    faults : list of Fault
+        Of the others, the first of each kind for each event.
+
+    Raises
+    ------
+    ConfigError
+        If the file as a whole cannot be read, lacks a column or holds no pick.
+    """
+    text = read_text(file, "a file of picks")
+    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    if first.lstrip().startswith("<"):
+        table = _read_quakeml(file)
+    elif "," in first:
+        table = _read_csv(file)
+    else:
+        table = _read_nonlinloc(text, file)
+    if table.empty:
+        raise ConfigError("picks", "none", "at least one is needed", file)
+    return _checked(table, stations, rules or PickRules(), file)
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    table = read_table(file, COLUMNS[:5])
+    if "weight" not in table.columns:
+        table["weight"] = ""
+    table["source"] = "line " + table.index.astype(str)
+    return _with_iso_times(table[COLUMNS])
+
+
+def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
+    """With the columns `utc`, not a time where unreadable, and `zone`: offsets as +0100, and zeros where there is none."""
+    offset = table["time"].str.extract(f"^{ISO_8601}$", expand=False)
+    readable = table["time"].where(offset.notna())
+    utc = pd.to_datetime(readable, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+    zone = offset.str.replace("Z", "+0000").str.replace(":", "").str.ljust(5, "0")
+    return table.assign(utc=utc.astype("datetime64[us]"), zone=zone)
+
+
+def _read_quakeml(file: Path) -> pd.DataFrame:
+    try:
+        from obspy import read_events
+    except ImportError as error:
+        raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
+    try:
+        catalogue = read_events(str(file), format="QUAKEML")
+    except Exception as error:  # a damaged file may raise anything
+        raise ConfigError("", file, f"is not QuakeML: {error}") from error
+    rows = [row for event in catalogue for row in _quakeml_rows(event)]
+    empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
+    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # told as a fault, not lost
+    return _with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+
+
+def _quakeml_rows(event: Any) -> Iterator[tuple[str, ...]]:
+    """The weights of an earlier location are its results, not data: they are not read."""
+    name = event.resource_id.id.removeprefix(OWN_EVENT)
+    picks = {pick.resource_id.id: pick for pick in event.picks if pick.evaluation_status != "rejected"}
+    origin = event.preferred_origin() or next(iter(event.origins), None)
+    phases = {arrival.pick_id.id: arrival.phase for arrival in (origin.arrivals if origin else ()) if arrival.pick_id}
+    for identifier, phase in (phases or dict.fromkeys(picks)).items():
+        if identifier not in picks:
+            continue
+        pick = picks[identifier]
+        stream, errors = pick.waveform_id, pick.time_errors
+        code = (stream.station_code if stream else "") or ""
+        station = f"{stream.network_code}.{code}" if stream and stream.network_code else code
+        sigma = errors.uncertainty
+        if sigma is None and None not in (errors.lower_uncertainty, errors.upper_uncertainty):
+            sigma = (errors.lower_uncertainty + errors.upper_uncertainty) / 2
+        shown = "" if sigma is None else repr(float(sigma))
+        yield name, station, phase or pick.phase_hint or "", str(pick.time or ""), shown, "", identifier
+
+
+def _read_nonlinloc(text: str, file: Path) -> pd.DataFrame:
+    """Phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
+    rows, number, name = [], 0, ""
+    for line, written in enumerate(text.splitlines(), 1):
+        words = written.split(">")[0].split()
+        if not words:
+            name = ""  # a blank line ends an event
+            continue
+        if words[0].startswith("#"):
+            continue
+        if not name:
+            number += 1
+            name = f"{file.stem}-{number}"
+        if words[0] == "PUBLIC_ID":
+            name = "".join(words[1:2]) or name
+            continue
+        station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
+        sigma = size if error == "GAU" else f"{error} {size}"
+        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
+    table = _with_nonlinloc_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+    if rows and table["utc"].isna().all():
+        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
+    return table
+
+
+def _with_nonlinloc_times(table: pd.DataFrame) -> pd.DataFrame:
+    """From date, hours and minutes, and seconds, which may be negative or more than 60."""
+    parts = table["time"].str.extract(r"^(\d{8}) (\d\d?)(\d\d) ([-+.\deE]+)$")
+    day = pd.to_datetime(parts[0], format="%Y%m%d", errors="coerce")
+    hours, minutes, seconds = (pd.to_numeric(parts[i], errors="coerce") for i in (1, 2, 3))
+    microseconds = np.rint((hours * 3600 + minutes * 60 + seconds) * 1e6)
+    return table.assign(utc=(day + pd.to_timedelta(microseconds, unit="us")).astype("datetime64[us]"), zone="+0000")
+
+
+def _checked(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
+    """Picks of the events without a fault, from a table with the columns of `COLUMNS`, `utc` and `zone`."""
+    first_source = table.groupby("event", sort=False)["source"].first()
+    table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
+    table = _of_known_phases(table[table["weight_number"] != 0], file)
+    table = table.assign(
+        index=table["station"].map(stations.indices()),
+        sigma_s=pd.to_numeric(table["sigma"], errors="coerce").where(
+            table["sigma"] != "", table["kind"].map(rules.default_sigma)
+        ),
+    )
+    faults = [*_faults_of_rows(table, stations, rules, file), *_faults_of_counts(table, first_source, rules, file)]
+    rank = {event: i for i, event in enumerate(first_source.index)}
+    faults.sort(key=lambda fault: rank[fault.event])
+    bad = {fault.event for fault in faults}
+    good = _first_arrivals(table[~table["event"].isin(bad)], file)
+    return _arrays(good, [event for event in rank if event not in bad]), faults
+
+
+def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """With the column `kind`, "P" or "S"; the others are left out, and it is said how many."""
+    table = table.assign(kind=table["phase"].map(PHASES))
+    others = table.loc[table["kind"].isna(), "phase"].value_counts()
+    if len(others):
+        counts = ", ".join(f"{name or 'no name'} ({number})" for name, number in others.items())
+        log.warning("%s: picks of other phases than first P and S are left out: %s", file, counts)
+    return table[table["kind"].notna()]
+
+
+def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> Iterator[Fault]:
+    """The first of each kind for each event. The messages name columns of the table."""
+    known = table["index"].notna()
+    inside = rules.inside(stations.position) if rules.inside else np.ones(len(stations.names), bool)
+    unsaid = table["sigma"] == ""
+    checks = [
+        (table["event"] == "", "an event needs a name"),
+        (~known, "station {station!r}: there is no such station; add it to the stations, or leave this pick out"),
+        (
+            table["index"].isin(np.flatnonzero(~inside)),
+            "station {station!r}: lies outside the model; enlarge the model, or leave this pick out",
+        ),
+        (
+            ~table["kind"].isin(rules.phases),
+            "phase {phase!r}: the model has no velocity of {kind}; add one, or leave this pick out",
+        ),
+        (
+            table["utc"].isna(),
+            "time {time!r}: cannot be read; write it as 2024-05-17T09:30:12.34 (NonLinLoc: 20240517 0930 12.34)",
+        ),
+        (unsaid & table["sigma_s"].isna(), "no sigma; give it (s), or a default for phase {kind}"),
+        (~unsaid & ~_positive(table["sigma_s"]), "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)"),
+        (~_positive(table["weight_number"]), "weight {weight!r}: must be a number and not negative"),
+        (
+            known & table.duplicated(["event", "index", "phase"]),
+            "station {station!r}, phase {phase!r}: picked twice; keep one of the two",
+        ),
+        (_other_zone(table), "time {time!r}: this event has times of different offsets from UTC, or some without; use one"),
+        (
+            _far_apart(table, rules.longest),
+            f"time {{time!r}}: more than {rules.longest:g} s from another pick; is the date right?",
+        ),
+    ]
+    for wrong, message in checks:
+        for row in table[wrong].drop_duplicates("event").to_dict("records"):
+            yield Fault(row["event"], f"{file}, {row['source']}", message.format(**row))
+
+
+def _positive(values: pd.Series) -> pd.Series:
+    return (values > 0) & np.isfinite(values)
+
+
+def _other_zone(table: pd.DataFrame) -> pd.Series:
+    """Whether a time that can be read is of another offset than the first of its event."""
+    readable = table["utc"].notna()
+    first = table[readable].drop_duplicates("event").set_index("event")["zone"]
+    return readable & (table["zone"] != table["event"].map(first))
+
+
+def _far_apart(table: pd.DataFrame, longest: float) -> pd.Series:
+    """The pick furthest from the median time of its event, if the picks span more than `longest`, s."""
+    seconds = (table["utc"] - table["utc"].min()).dt.total_seconds()
+    by_event = seconds.groupby(table["event"])
+    off = (seconds - by_event.transform("median")).abs()
+    spans = by_event.transform("max") - by_event.transform("min")
+    return (spans > longest) & (off == off.groupby(table["event"]).transform("max"))
+
+
+def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickRules, file: Path) -> Iterator[Fault]:
+    """Of events with too few picks, not counting later arrivals of a phase at a station."""
+    counts = (
+        table.drop_duplicates(["event", "station", "kind"]).groupby("event").size().reindex(first_source.index, fill_value=0)
+    )
+    for event, number in counts[counts < rules.fewest].items():
+        message = f"{number} picks of P and S; at least {rules.fewest} are needed, add picks or leave the event out"
+        yield Fault(str(event), f"{file}, {first_source[event]}", message)
+
+
+def _first_arrivals(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """Where a station has, say, Pg and Pn, the earlier one: travel times are those of first arrivals."""
+    earliest = table.sort_values("utc", kind="stable").drop_duplicates(["event", "index", "kind"]).index
+    later = len(table) - len(earliest)
+    if later:
+        log.warning("%s: %d later arrivals of a phase that a station has twice (such as Pg and Pn) are left out", file, later)
+    return table.loc[earliest.sort_values()]
+
+
+def _arrays(table: pd.DataFrame, events: list[str]) -> Picks:
+    """Sorted by event, in the order of the file."""
+    code = pd.Categorical(table["event"], categories=events).codes
+    order = np.argsort(code, kind="stable")
+    table, code = table.iloc[order], code[order]
+    start = np.searchsorted(code, np.arange(len(events) + 1))
+    utc = table["utc"].to_numpy("datetime64[us]")
+    first = np.minimum.reduceat(utc, start[:-1]) if len(events) else utc
+    reference = first.astype("datetime64[s]").astype("datetime64[us]")
+    return Picks(
+        events=events,
+        start=start,
+        reference=reference,
+        station=table["index"].to_numpy(np.intp),
+        phase=table["kind"].to_numpy(str),
+        time=(utc - reference[code]) / np.timedelta64(1, "s"),
+        sigma=table["sigma_s"].to_numpy(float),
+        weight=table["weight_number"].to_numpy(float),
+        source=list(table["source"]),
+    )

@@ -1,0 +1,182 @@
+"""From latitude and longitude to local Cartesian coordinates and back: x to the east and y to the north, km."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vip.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+SCALE = 0.9995
+"""Of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
+KM_PER_DEGREE = 10000.0 / 90.0
+"""Of NonLinLoc's TRANS SIMPLE: the metre as it was first defined."""
+STEP = 1e-4
+"""degrees, of the difference that the Jacobian is taken from."""
+
+
+class Projection(Protocol):
+    """A map from degrees to km, and back."""
+
+    def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
+        """To the east and to the north, x and y, km."""
+        ...
+
+    def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Latitude and longitude, degrees."""
+        ...
+
+
+@dataclass(frozen=True)
+class MapProjection:
+    """A projection of PROJ.
+
+    Parameters
+    ----------
+    definition : str
+        PROJ string or EPSG code of a projected coordinate system, in any unit of length.
+
+    Raises
+    ------
+    ConfigError
+        If PROJ does not know it, or it is not projected.
+    """
+
+    definition: str
+
+    def __post_init__(self) -> None:
+        _ = self._transformer  # a fault is told here, not at first use
+
+    @cached_property
+    def _transformer(self) -> tuple[Any, float]:
+        """From degrees to its unit, and the km in this."""
+        try:
+            from pyproj import CRS, Transformer
+            from pyproj.exceptions import CRSError
+        except ImportError as error:
+            raise ConfigError("projection", self.definition, "needs pyproj: pip install 'vip-inversion[seismology]'") from error
+        try:
+            crs = CRS.from_user_input(self.definition)
+        except CRSError as error:
+            raise ConfigError("projection", self.definition, f"expected a PROJ string or an EPSG code: {error}") from error
+        if not crs.is_projected:
+            raise ConfigError("projection", self.definition, "has degrees; expected one in metres, such as EPSG:32632")
+        to_km = crs.axis_info[0].unit_conversion_factor / 1000
+        return Transformer.from_crs("EPSG:4326", crs, always_xy=True), to_km
+
+    def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
+        """To the east and to the north, x and y, km."""
+        transformer, to_km = self._transformer
+        x, y = transformer.transform(longitude, latitude)
+        return np.asarray(x) * to_km, np.asarray(y) * to_km
+
+    def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Latitude and longitude, degrees."""
+        transformer, to_km = self._transformer
+        longitude, latitude = transformer.transform(np.asarray(x) / to_km, np.asarray(y) / to_km, direction="INVERSE")
+        return np.asarray(latitude), np.asarray(longitude)
+
+
+@dataclass(frozen=True)
+class Simple:
+    """NonLinLoc's TRANS SIMPLE, for what was made with it: flat, with 111.1 km to a degree of latitude.
+
+    Parameters
+    ----------
+    latitude, longitude : float
+        Of the origin, degrees.
+    rotation : float
+        Of geographic north, degrees clockwise from the y axis.
+    """
+
+    latitude: float
+    longitude: float
+    rotation: float = 0.0
+
+    def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
+        """To the east and to the north, x and y, km."""
+        degrees_east = (np.asarray(longitude) - self.longitude + 180) % 360 - 180
+        east = degrees_east * KM_PER_DEGREE * np.cos(np.radians(latitude))
+        north = (np.asarray(latitude) - self.latitude) * KM_PER_DEGREE
+        return _turned(east, north, self.rotation)
+
+    def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Latitude and longitude, degrees."""
+        east, north = _turned(np.asarray(x), np.asarray(y), -self.rotation)
+        latitude = self.latitude + north / KM_PER_DEGREE
+        longitude = self.longitude + east / (KM_PER_DEGREE * np.cos(np.radians(latitude)))
+        return latitude, (longitude + 180) % 360 - 180
+
+
+def _turned(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
+    """By an angle in degrees, clockwise."""
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    return c * x + s * y, c * y - s * x
+
+
+def centred_on(latitude: Floats, longitude: Floats) -> MapProjection:
+    """Transverse Mercator about the middle of points in degrees, such as stations; they may lie across the 180th meridian."""
+    first = float(np.ravel(longitude)[0])
+    apart = (np.asarray(longitude) - first + 180) % 360 - 180
+    centre = (np.min(latitude) + np.max(latitude)) / 2, (first + (apart.min() + apart.max()) / 2 + 180) % 360 - 180
+    return MapProjection(
+        f"+proj=tmerc +lat_0={centre[0]:.6f} +lon_0={centre[1]:.6f} +k={SCALE} +datum=WGS84 +units=m +type=crs"
+    )
+
+
+def read_transform(line: str) -> Simple:
+    """The projection of a NonLinLoc line, "TRANS SIMPLE 45 7 0" or "TRANSFORM SIMPLE LatOrig 45 LongOrig 7 RotCW 0".
+
+    Raises
+    ------
+    ConfigError
+        If it is another transformation.
+    """
+    keyword, *fields = line.split() or [""]
+    if keyword in ("TRANS", "TRANSFORM") and fields[:1] == ["SIMPLE"]:
+        try:
+            latitude, longitude, rotation = map(float, fields[2::2] if keyword == "TRANSFORM" else fields[1:])
+            return Simple(latitude, longitude, rotation)
+        except ValueError:
+            pass  # told below
+    raise ConfigError("TRANS", line, "expected TRANS SIMPLE latOrig longOrig rotAngle; give others as a PROJ string")
+
+
+def jacobian(projection: Projection, latitude: Floats, longitude: Floats) -> Floats:
+    """Derivative of true kilometres east and north on the WGS84 ellipsoid by local x and y, at points in degrees.
+
+    A covariance C of (x, y) is J C J^T of (east, north).
+
+    Parameters
+    ----------
+    latitude, longitude : (n,) float
+
+    Returns
+    -------
+    (n, 2, 2) float
+    """
+    latitude, longitude = np.atleast_1d(latitude).astype(float), np.atleast_1d(longitude).astype(float)
+    columns = []
+    for step in ((0.0, STEP), (STEP, 0.0)):  # to the east, to the north
+        ahead = np.stack(projection.to_local(latitude + step[0], longitude + step[1]), axis=-1)
+        behind = np.stack(projection.to_local(latitude - step[0], longitude - step[1]), axis=-1)
+        columns.append((ahead - behind) / (2 * STEP))
+    by_degrees = np.stack(columns, axis=-1)
+    kilometres = np.stack(_degree_lengths(latitude), axis=-1)
+    return kilometres[..., :, None] * np.linalg.inv(by_degrees)
+
+
+def _degree_lengths(latitude: Floats) -> tuple[Floats, Floats]:
+    """Kilometres to a degree of longitude and of latitude on the WGS84 ellipsoid."""
+    radius, eccentricity_squared = 6378.137, 0.00669437999014
+    sine = np.sin(np.radians(latitude))
+    bulge = 1 - eccentricity_squared * sine**2
+    across = radius / np.sqrt(bulge)
+    along = radius * (1 - eccentricity_squared) / bulge**1.5
+    return np.radians(across * np.cos(np.radians(latitude))), np.radians(along)
