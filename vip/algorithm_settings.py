@@ -112,8 +112,9 @@ class SVGDSettings(StepSettings):
     """Stein variational gradient descent.
 
     `metric` is what the particles' coordinates are scaled by, see `ChainSettings`. With `kernel` "local" each node has a
-    kernel of its own, of nodes at most `reach` apart. In `annealing` iterations, in `cycles`, the pull of the posterior grows
-    from nothing.
+    kernel of its own, of nodes at most `reach` apart; of independent problems in one model, like earthquakes, each has one.
+    `widening` multiplies the median heuristic's bandwidth. In `annealing` iterations, in `cycles`, the pull of the posterior
+    grows from nothing.
     """
 
     name: Literal["svgd"]
@@ -123,6 +124,7 @@ class SVGDSettings(StepSettings):
     rank: Count = 50
     kernel: Literal["global", "local"] = "global"
     bandwidth: Positive | Literal["median"] = "median"
+    widening: Positive = 1.0
     reach: Count = 1
     annealing: Natural = 0
     cycles: Count = 1
@@ -131,6 +133,10 @@ class SVGDSettings(StepSettings):
     def _fitting(self) -> SVGDSettings:
         if self.kernel == "local" and self.bandwidth != "median":
             raise ConfigError("bandwidth", self.bandwidth, "each local kernel has the median heuristic's: leave it out")
+        if self.widening != 1 and self.bandwidth != "median":
+            raise ConfigError(
+                "widening", self.widening, f"is of the median heuristic: leave it out, or bandwidth = {self.bandwidth}"
+            )
         if self.annealing > self.iterations:
             raise ConfigError("annealing", self.annealing, f"must not be larger than iterations, which is {self.iterations}")
         return self

@@ -49,9 +49,9 @@ def build_algorithm(problem: Problem) -> Algorithm:
         case FlowSettings():
             return _variational(settings, Flow(problem.space.size, settings.transforms, settings.hidden))
         case SVGDSettings():
-            kernel: Kernel = _rbf(settings.bandwidth)
+            kernel: Kernel = _rbf(settings.bandwidth, settings.widening)
             if settings.kernel == "local":
-                kernel = LocalRBF(_neighbours(problem, settings.reach))
+                kernel = LocalRBF(_neighbours(problem, settings.reach), settings.widening)
             metric, annealing = _estimator(settings.metric, settings.rank), Annealing(settings.annealing, settings.cycles)
             return SVGD(settings.particles, _optimizer(settings), kernel, metric, annealing, project)
         case ProjectedSVGDSettings():
@@ -131,5 +131,5 @@ def _optimizer(settings: VariationalSettings | SVGDSettings | ProjectedSVGDSetti
     return OPTIMIZERS[settings.optimizer](schedule)
 
 
-def _rbf(bandwidth: float | str) -> RBF:
-    return RBF(None if bandwidth == "median" else float(bandwidth))
+def _rbf(bandwidth: float | str, widening: float = 1.0) -> RBF:
+    return RBF(None if bandwidth == "median" else float(bandwidth), widening)

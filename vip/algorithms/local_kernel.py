@@ -27,9 +27,12 @@ class LocalRBF:
     ----------
     neighbours : (d, d) sparse
         One where the column's entry belongs to the neighbourhood of the row's, which is its own neighbour too.
+    widening : float
+        Of all bandwidths. Kernels some times wider than their neighbourhood keep more of the variance and fewer of the modes.
     """
 
-    def __init__(self, neighbours: Any) -> None:
+    def __init__(self, neighbours: Any, widening: float = 1.0) -> None:
+        self.widening = widening
         self.distinct, self.neighbourhood = _distinct(sp.csr_array(neighbours))
 
     def direction(self, particles: Floats, gradient: Floats) -> Floats:
@@ -43,7 +46,7 @@ class LocalRBF:
             seen = np.unique(block.indices)
             apart = (particles[:, None, seen] - particles[None, :, seen]) ** 2
             squared = (apart.reshape(n * n, -1) @ block[:, seen].T.toarray()).reshape(n, n, -1)
-            h2 = _median_bandwidths(squared)
+            h2 = self.widening**2 * _median_bandwidths(squared)
             K = np.exp(squared / (-2 * h2))
             own = self.neighbourhood[entries] - k * NEIGHBOURHOODS
             x, g, h2 = particles[:, entries], gradient[:, entries], h2[own]

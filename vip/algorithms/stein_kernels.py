@@ -25,6 +25,8 @@ class RBF:
         h. Without it the median heuristic of Liu & Wang (2016):
         ``h^2 = median^2 / (2 log n)`` over the distances between different particles, so that a particle's kernel
         values to the others sum to about one.
+    widening : float
+        Of the median heuristic's bandwidth.
 
     Examples
     --------
@@ -34,13 +36,13 @@ class RBF:
     (0.6065, 1.0)
     """
 
-    def __init__(self, bandwidth: float | None = None) -> None:
-        self.bandwidth = bandwidth
+    def __init__(self, bandwidth: float | None = None, widening: float = 1.0) -> None:
+        self.bandwidth, self.widening = bandwidth, widening
 
     def __call__(self, particles: Floats) -> tuple[Floats, float]:
         """Kernel matrix (n, n) of particles (n, d), and the bandwidth it was made with."""
         squared = squared_distances(particles)
-        h = median_bandwidth(squared) if self.bandwidth is None else self.bandwidth
+        h = self.widening * median_bandwidth(squared) if self.bandwidth is None else self.bandwidth
         squared *= -0.5 / h**2
         return np.exp(squared, out=squared), h
 

@@ -1,0 +1,92 @@
+"""The ``[forward]`` table of an earthquake location."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from forward.settings import Finite, Positive, Settings
+from vip.errors import ConfigError
+
+Interval = tuple[Finite, Finite]
+
+
+class RegionSettings(Settings):
+    """Where hypocentres may be; the prior is uniform there unless there is another.
+
+    Attributes
+    ----------
+    depth : (top, bottom)
+        Km below sea level.
+    latitude, longitude, y, x : (from, to), optional
+        Degrees, or km; without them as far as the stations, and half as far again.
+    """
+
+    depth: Interval
+    latitude: Interval | None = None
+    longitude: Interval | None = None
+    y: Interval | None = None
+    x: Interval | None = None
+
+    def model_post_init(self, _context: object) -> None:
+        """Check the order of bounds."""
+        for key in type(self).model_fields:
+            interval = getattr(self, key)
+            if interval is not None and interval[0] >= interval[1]:
+                raise ConfigError(key, interval, "the second must be larger than the first")
+
+
+class AccuracySettings(Settings):
+    """Of predicted times (eq. 14 of Smith et al. 2022): a fraction of them, between `least` and `most` s."""
+
+    fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    least: Annotated[float, Field(ge=0)] = 0.1
+    most: Positive = 2.0
+
+    def model_post_init(self, _context: object) -> None:
+        """Check the order of bounds."""
+        if self.least > self.most:
+            raise ConfigError("least", self.least, f"must not be larger than most, which is {self.most}")
+
+
+class HypocenterSettings(Settings):
+    """All of the table; `plugin` is the name of this one.
+
+    Attributes
+    ----------
+    stations, picks : path
+        See `forward.hypocenter.stations` and `forward.hypocenter.picks` for their formats.
+    velocity : path
+        Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF.
+    between : "constant" or "linear"
+        Velocity between the depths of layers.
+    projection : str, optional
+        PROJ string or EPSG code of the map on which distances are measured; without it, a transverse Mercator about the stations.
+    spacing : float
+        Of the nodes that travel times are computed on, km.
+    likelihood : "edt" or "gaussian"
+        Equal differential times, or Gaussian errors with the origin time as one more unknown.
+    exponent : "calibrated", "picks" or "pairs"
+        Of equal differential times, see `forward.hypocenter.likelihood.EDT`.
+    accuracy : table
+    sigma : table
+        Standard deviations of picks, s, by phase, where the file gives none.
+    fewest_picks : int
+        Events with fewer are left out.
+    """
+
+    plugin: str
+    stations: Path
+    picks: Path
+    velocity: Path
+    region: RegionSettings
+    between: Literal["constant", "linear"] = "constant"
+    projection: str | None = None
+    spacing: Positive = 1.0
+    likelihood: Literal["edt", "gaussian"] = "edt"
+    exponent: Literal["calibrated", "picks", "pairs"] = "calibrated"
+    accuracy: AccuracySettings = AccuracySettings()
+    sigma: dict[Literal["P", "S"], Positive] = Field(default_factory=dict)
+    fewest_picks: Annotated[int, Field(ge=4)] = 4
