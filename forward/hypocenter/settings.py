@@ -63,7 +63,7 @@ class HypocenterSettings(Settings):
     between : "constant" or "linear"
         Velocity between the depths of layers.
     projection : str, optional
-        PROJ string or EPSG code of the map that distances are measured on; without it, a transverse Mercator about the stations.
+        PROJ string or EPSG code of the map for distances; a transverse Mercator about the stations without it.
     spacing : float
         Of the nodes that travel times are computed on, km.
     likelihood : "edt" or "gaussian"
