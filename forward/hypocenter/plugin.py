@@ -63,7 +63,7 @@ class Hypocenters:
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-likelihood (n,) of all events together, and its gradient (n, d)."""
-        places = self._by_event(models)
+        places = self.by_event(models)
         gradient = np.empty_like(places)
         value = np.zeros(len(models))
         for events, picks in self._batches(np.arange(len(self.picks.events))):
@@ -120,7 +120,7 @@ class Hypocenters:
             yield slice(first, last), events[first:last]
             first = last
 
-    def _by_event(self, models: Floats) -> Floats:
+    def by_event(self, models: Floats) -> Floats:
         """Places (n, n_events, k) of models (n, d)."""
         return np.moveaxis(models.reshape(len(models), -1, len(self.picks.events)), 1, 2)
 

@@ -28,8 +28,6 @@ cdef extern from "timetables.h":
 
 LEAST_NODES = 4
 """Along each axis."""
-AT_STATION = 1e-9
-"""Distance over spacing within which a node is the station."""
 
 
 def _real(name, values, shape):
@@ -61,13 +59,11 @@ cdef class TimeTables:
 
     Parameters
     ----------
-    times : (n_tables, nx, ny, nz) or (n_tables, nr, nz) array_like
-        First arrivals, s, on nodes along x, y and depth, or along horizontal distance and depth where velocity depends on
-        depth alone.
+    slowness : (n_tables, nx, ny, nz) or (n_tables, nr, nz) array_like
+        Times of first arrivals over straight distances from the station, s/km, on nodes along x, y and depth, or along
+        horizontal distance and depth where velocity depends on depth alone; at the station itself, the slowness there.
     places : (n_tables, 3) array_like
         X, y and depth of the station of each table, km.
-    slowness : (n_tables,) array_like
-        At the stations, s/km: what the mean slowness there becomes where a station is on a node.
     origin, spacing : (3,) or (2,) array_like
         Of the grid, km.
 
@@ -81,15 +77,15 @@ cdef class TimeTables:
     cdef readonly object shape, places, origin, spacing
     cdef object _coefficients
 
-    def __init__(self, times, places, slowness, origin, spacing):
-        dims = np.ndim(times) - 1
+    def __init__(self, slowness, places, origin, spacing):
+        dims = np.ndim(slowness) - 1
         if dims not in (2, 3):
-            raise ValueError(f"times: shape {np.shape(times)}: expected (n_tables, nx, ny, nz) or (n_tables, nr, nz)")
-        times = _real("times", times, (None,) * (dims + 1))
-        n, self.shape = times.shape[0], times.shape[1:]
+            raise ValueError(f"slowness: shape {np.shape(slowness)}: expected (n_tables, nx, ny, nz) or (n_tables, nr, nz)")
+        slowness = _real("slowness", slowness, (None,) * (dims + 1))
+        n, self.shape = slowness.shape[0], slowness.shape[1:]
         if min(self.shape) < LEAST_NODES or not n:
-            raise ValueError(f"times: shape {times.shape}: expected a table or more, {LEAST_NODES} nodes or more along each axis")
-        self.places, slowness = _real("places", places, (n, 3)), _real("slowness", slowness, (n,))
+            raise ValueError(f"slowness: shape {slowness.shape}: expected a table or more, {LEAST_NODES} nodes or more an axis")
+        self.places = _real("places", places, (n, 3))
         self.origin, self.spacing = _real("origin", origin, (dims,)), _real("spacing", spacing, (dims,))
         if not (self.spacing > 0).all():
             raise ValueError(f"spacing: {self.spacing}: must be positive")
@@ -97,18 +93,11 @@ cdef class TimeTables:
             raise ValueError(f"origin: {self.origin}: distance must begin at 0")
         self._coefficients = np.empty((n, *(m + 3 for m in self.shape)), np.float32)
         for i in range(n):
-            self._coefficients[i] = coefficients(self._mean_slowness(times[i], self.places[i], slowness[i]), dims == 2)
+            self._coefficients[i] = coefficients(slowness[i], dims == 2)
         self._fill()
 
     def __reduce__(self):
         raise TypeError("TimeTables hold pointers and are not pickled: build them where they are used")
-
-    def _mean_slowness(self, times, place, slowness):
-        station = place if len(self.shape) == 3 else np.array([0, place[2]])
-        apart = [first + step * np.arange(n) - s for first, step, n, s in zip(self.origin, self.spacing, self.shape, station)]
-        distance = np.sqrt(sum(a**2 for a in np.meshgrid(*apart, indexing="ij", sparse=True)))
-        near = distance < AT_STATION * self.spacing.max()
-        return np.where(near, slowness, times / np.where(near, 1, distance))
 
     cdef _fill(self):
         cdef const float[::1] coefficient = self._coefficients.ravel()

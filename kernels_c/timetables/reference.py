@@ -13,11 +13,10 @@ from kernels_c.timetables.splines import Floats, coefficients
 class TimeTables:
     """Arguments are those of the native `TimeTables`, which checks them."""
 
-    def __init__(self, times: ArrayLike, places: ArrayLike, slowness: ArrayLike, origin: ArrayLike, spacing: ArrayLike) -> None:
+    def __init__(self, slowness: ArrayLike, places: ArrayLike, origin: ArrayLike, spacing: ArrayLike) -> None:
         self.places = np.asarray(places, float)
         self.origin, self.spacing = np.asarray(origin, float), np.asarray(spacing, float)
-        slowness = mean_slowness(np.asarray(times, float), self.places, slowness, origin, spacing)
-        self.coefficients = [coefficients(table, slowness.ndim == 3) for table in slowness]
+        self.coefficients = [coefficients(table, table.ndim == 2) for table in np.asarray(slowness, float)]
 
     def evaluate(self, hypocentres: ArrayLike, event: ArrayLike, table: ArrayLike, threads: int = 1) -> tuple[Floats, Floats]:
         """Times (n_particles, n_picks) and gradients (3, n_particles, n_picks)."""
@@ -55,22 +54,6 @@ def basis(f: float) -> tuple[Floats, Floats]:
     """The four B-splines that are not zero at the fraction f of the way between two nodes, and their derivatives."""
     values = np.array([(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, -3 * f**3 + 3 * f**2 + 3 * f + 1, f**3]) / 6
     return values, np.array([-3 * (1 - f) ** 2, 9 * f**2 - 12 * f, -9 * f**2 + 6 * f + 3, 3 * f**2]) / 6
-
-
-def mean_slowness(times: Floats, places: Floats, slowness: ArrayLike, origin: ArrayLike, spacing: ArrayLike) -> Floats:
-    """Times over straight distances (n_tables, *shape), s/km; at the stations themselves `slowness` (n_tables,)."""
-    axes = [first + step * np.arange(n) for first, step, n in zip(origin, spacing, times.shape[1:], strict=True)]
-    nodes = np.meshgrid(*axes, indexing="ij")
-    shown = places if len(axes) == 3 else places[:, 2:]
-    from_station: Any = [
-        node - place.reshape(-1, *[1] * len(axes)) for node, place in zip(nodes[-shown.shape[1] :], shown.T, strict=True)
-    ]
-    if len(axes) == 2:
-        from_station = [nodes[0], *from_station]
-    distance = np.sqrt(sum(np.square(apart) for apart in from_station))
-    near = distance < 1e-9 * np.max(spacing)
-    at_station = np.broadcast_to(np.reshape(slowness, (-1, *[1] * len(axes))), times.shape)
-    return np.where(near, at_station, times / np.where(near, 1, distance))
 
 
 def _along(weights: Any, around: Floats) -> float:

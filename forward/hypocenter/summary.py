@@ -1,0 +1,143 @@
+"""From samples of hypocentres to origins: all modes, the most probable place, the origin time, residuals and geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import gaussian_kde
+
+from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
+from forward.hypocenter.picks import Picks
+from forward.hypocenter.plugin import Hypocenters
+from forward.hypocenter.projection import Projection, jacobian
+from forward.hypocenter.stations import Stations
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+NEAR, FEWEST = 0.7, 3
+"""Samples of a cluster are this close, in robust standard deviations, to as many others (DBSCAN)."""
+GAUSSIAN = 1.4826
+"""Standard deviation of a Gaussian over its median absolute deviation."""
+
+
+class Network(NamedTuple):
+    """Where stations are, on the map and on the Earth."""
+
+    stations: Stations
+    x: Floats
+    """(n_stations,) km to the east."""
+    y: Floats
+    """(n_stations,) km to the north."""
+    projection: Projection | None
+    """None where the model is Cartesian."""
+
+
+def origins(forward: Hypocenters, models: Floats, network: Network) -> Iterator[Origin]:
+    """The origin of each event.
+
+    Parameters
+    ----------
+    forward : Hypocenters
+    models : (n, d) float
+        Samples of the posterior.
+    network : Network
+    """
+    places = forward.by_event(models)
+    for event in range(len(forward.picks.events)):
+        yield _origin(forward, places[:, event], event, network)
+
+
+def modes(samples: Floats) -> list[Ints]:
+    """Which samples (n, 3) belong to each mode, the largest first; stragglers belong to the nearest.
+
+    Clusters of high density (DBSCAN, Ester et al. 1996), after each axis is scaled by its spread.
+    """
+    from sklearn.cluster import DBSCAN
+
+    centred = samples - np.median(samples, axis=0)
+    scaled = centred / np.maximum(GAUSSIAN * np.median(np.abs(centred), axis=0), np.finfo(float).tiny)
+    label = DBSCAN(eps=NEAR, min_samples=FEWEST).fit(scaled).labels_
+    if (label < 0).all():
+        return [np.arange(len(samples))]
+    clustered, stray = np.flatnonzero(label >= 0), np.flatnonzero(label < 0)
+    apart = np.linalg.norm(scaled[stray, None] - scaled[None, clustered], axis=2)
+    label[stray] = label[clustered[apart.argmin(axis=1)]]
+    found = [np.flatnonzero(label == k) for k in np.unique(label)]
+    return sorted(found, key=len, reverse=True)
+
+
+def most_probable(samples: Floats) -> Floats:
+    """Where a kernel density estimate of samples (n, 3) is largest among them."""
+    density = gaussian_kde(samples.T)
+    best: Floats = samples[np.argmax(density(samples.T))]
+    return best
+
+
+def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) -> Origin:
+    """Of one event, from its samples (n, k)."""
+    picks, own = forward.picks, slice(*forward.picks.start[event : event + 2])
+    samples = places[:, :3]
+    found = modes(samples)
+    place = most_probable(samples[found[0]])
+    times = forward.travel_times(places[:, None, :3], np.array([event]))[0]
+    predicted = forward.travel_times(place[None, None], np.array([event]))[0][0]
+    sample_times = places[:, 3] if forward.likelihood.has_origin_time else np.median(picks.time[own] - times, axis=1)
+    at_place = picks.time[own] - predicted
+    origin_time = float(np.median(sample_times[found[0]] if forward.likelihood.has_origin_time else at_place))
+    scatter = sample_times[found[0]] if forward.likelihood.has_origin_time else at_place
+    turned = _to_true_north(network, place)
+    latitude, longitude = _on_earth(network, place)
+    residual = at_place - origin_time
+    arrivals = Arrivals(predicted, residual, picks.weight[own], *_seen_from(network, place, picks, own))
+    return Origin(
+        event=picks.events[event],
+        time=picks.reference[event] + np.timedelta64(round(origin_time * 1e6), "us"),
+        time_uncertainty=GAUSSIAN * float(np.median(np.abs(scatter - np.median(scatter)))),
+        latitude=latitude,
+        longitude=longitude,
+        depth=float(place[2]),
+        geographic=network.projection is not None,
+        mean=samples.mean(axis=0),
+        covariance=turned @ np.cov(samples.T) @ turned.T,
+        modes=tuple(_mode(samples, chosen, turned) for chosen in found),
+        gap=azimuthal_gap(arrivals.azimuth),
+        nearest=float(arrivals.distance.min()),
+        rms=float(np.sqrt(np.average(residual**2, weights=picks.weight[own]))),
+        arrivals=arrivals,
+        samples=samples,
+        sample_times=sample_times - origin_time,
+    )
+
+
+def _mode(samples: Floats, chosen: Ints, turned: Floats) -> Mode:
+    own = samples[chosen]
+    covariance = np.cov(own.T) if len(own) > 1 else np.zeros((3, 3))
+    return Mode(len(own) / len(samples), most_probable(own) if len(own) > FEWEST else own[0], turned @ covariance @ turned.T)
+
+
+def _on_earth(network: Network, place: Floats) -> tuple[float, float]:
+    """Latitude and longitude, or y and x."""
+    if network.projection is None:
+        return float(place[1]), float(place[0])
+    latitude, longitude = network.projection.to_geographic(place[:1], place[1:2])
+    return float(latitude[0]), float(longitude[0])
+
+
+def _to_true_north(network: Network, place: Floats) -> Floats:
+    """The matrix (3, 3) from x, y and depth to true kilometres east, north and down."""
+    matrix = np.eye(3)
+    if network.projection is not None:
+        matrix[:2, :2] = jacobian(network.projection, *(np.array([value]) for value in _on_earth(network, place)))[0]
+    return matrix
+
+
+def _seen_from(network: Network, place: Floats, picks: Picks, own: slice) -> tuple[Floats, Floats]:
+    """Distances, km, and azimuths, degrees, of the stations of an event's picks."""
+    station = picks.station[own]
+    matrix = _to_true_north(network, place)[:2, :2]
+    east, north = matrix @ np.stack([network.x[station] - place[0], network.y[station] - place[1]])
+    return np.hypot(east, north), np.degrees(np.arctan2(east, north)) % 360
