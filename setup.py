@@ -26,7 +26,9 @@ def kernel(name: str, *headers: str) -> Extension:
 EXTENSIONS = [
     kernel("eikonal2d", "eikonal2d.h", "eikonal2d_lanes.h"),
     kernel("acoustic2d", "acoustic2d.h", "acoustic2d_lanes.h"),
+    kernel("eikonal3d", "eikonal3d.h", "eikonal3d_queue.h"),
     kernel("edt", "edt.h", "edt_lanes.h"),
+    kernel("stein_groups", "stein_groups.h"),
     kernel("timetables", "timetables.h"),
 ]
 

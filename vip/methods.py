@@ -27,7 +27,7 @@ from vip.algorithms.flow import Flow
 from vip.algorithms.local_kernel import LocalRBF, neighbourhoods, within
 from vip.algorithms.metrics import DIAGONAL, Covariance, Estimator, LowRank
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Optimizer, Schedule
-from vip.algorithms.stein_kernels import RBF
+from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, StepSize, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing, Kernel
 from vip.problem import Problem
@@ -49,16 +49,22 @@ def build_algorithm(problem: Problem) -> Algorithm:
         case FlowSettings():
             return _variational(settings, Flow(problem.space.size, settings.transforms, settings.hidden))
         case SVGDSettings():
-            kernel: Kernel = _rbf(settings.bandwidth, settings.widening)
-            if settings.kernel == "local":
-                kernel = LocalRBF(_neighbours(problem, settings.reach), settings.widening)
             metric, annealing = _estimator(settings.metric, settings.rank), Annealing(settings.annealing, settings.cycles)
-            return SVGD(settings.particles, _optimizer(settings), kernel, metric, annealing, project)
+            return SVGD(settings.particles, _optimizer(settings), _kernel(settings, problem), metric, annealing, project)
         case ProjectedSVGDSettings():
             log_prior = problem.log_density.log_prior
             return ProjectedSVGD(settings.particles, _optimizer(settings), log_prior, settings.rank, project)
         case _:
             return _chains(settings, problem.space.size, project)
+
+
+def _kernel(settings: SVGDSettings, problem: Problem) -> Kernel:
+    """Local ones are those of the groups where the problem falls apart into groups, else of neighbours on the grid."""
+    if settings.kernel != "local":
+        return _rbf(settings.bandwidth, settings.widening)
+    if isinstance(problem.forward, Factorises):
+        return GroupRBF(problem.forward.groups, settings.widening)
+    return LocalRBF(neighbourhoods(problem.space, settings.reach), settings.widening)
 
 
 def _neighbours(problem: Problem, reach: int) -> sp.csr_array:

@@ -201,6 +201,17 @@ class Factorises(Protocol):
 
 
 @runtime_checkable
+class Exports(Protocol):
+    """A forward whose results have formats of their own, such as catalogues."""
+
+    formats: Mapping[str, str]
+    """The suffix of the files of each, by its name."""
+
+    def export(self, models: Floats, name: str, path: Path) -> None:
+        """Write samples (n, d) of the posterior in the format of this name."""
+
+
+@runtime_checkable
 class HasFacts(Protocol):
     """A forward that has more to say before a run."""
 

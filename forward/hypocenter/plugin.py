@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.hypocenter.likelihood import Likelihood, Readings
-from forward.hypocenter.picks import Picks
+from forward.hypocenter.catalogue import Catalogue, read_catalogue
+from forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
+from forward.hypocenter.origins import write_csv, write_quakeml, write_scatter
+from forward.hypocenter.settings import HypocenterSettings
 from forward.hypocenter.start import tempered
-from kernels_c.timetables import TimeTables
+from forward.hypocenter.summary import origins
+from forward.hypocenter.synthetic import starter_config, write_example
 from vip.protocols import ModelSpace, Variable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+SLOWEST = 1.0
+"""km/s; the first pick of an event is at most as long after its origin as a wave of this velocity takes to cross the region."""
+UNSAFE = r"[^\w.-]+"
+"""In names of files."""
+log = logging.getLogger("vip.forward.hypocenter")
+
 PICKS_AT_ONCE = 640
 """Picks evaluated together: their arrays fit the cache, and calls are few."""
-
-
-class Ways(NamedTuple):
-    """What arrivals need on their way to the stations."""
-
-    tables: TimeTables
-    table: Ints
-    """(n_picks,) the table of each pick's station and phase."""
-    correction: Floats
-    """(n_picks,) s, added to the predicted times."""
 
 
 class Hypocenters:
@@ -39,17 +42,18 @@ class Hypocenters:
 
     Parameters
     ----------
-    picks : Picks
-    ways : Ways
+    catalogue : Catalogue
     likelihood : Likelihood
-    lower, upper : (3,) float
-        X, y and depth of the region, km, inside the tables.
     """
 
     threads = 1
+    formats: Mapping[str, str] = MappingProxyType({"quakeml": ".xml", "csv": ".csv", "scatter": ""})
 
-    def __init__(self, picks: Picks, ways: Ways, likelihood: Likelihood, lower: Floats, upper: Floats) -> None:
-        self.picks, self.ways, self.likelihood = picks, ways, likelihood
+    def __init__(self, catalogue: Catalogue, likelihood: Likelihood) -> None:
+        self.catalogue, self.likelihood = catalogue, likelihood
+        self.picks, self.ways = catalogue.picks, catalogue.ways
+        self.inputs: list[Path] = []
+        picks, (lower, upper) = catalogue.picks, catalogue.box
         n = len(picks.events)
         names = np.array(picks.events)
         axes = [Variable(name, "km", ("event",), {"event": names}) for name in ("x", "y", "depth")]
@@ -60,6 +64,19 @@ class Hypocenters:
         self.space = ModelSpace(tuple(axes))
         self.ndim = self.space.size
         self.groups = np.tile(np.arange(n), len(axes))
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
+        """Build from the ``[forward]`` table; paths are relative to `base_dir`."""
+        s = HypocenterSettings.model_validate(settings)
+        accuracy = Accuracy(s.accuracy.fraction, s.accuracy.least, s.accuracy.most)
+        likelihood = EDT(accuracy, s.exponent) if s.likelihood == "edt" else Gaussian(accuracy)
+        catalogue = read_catalogue(s, base_dir)
+        for fault in catalogue.faults:
+            log.warning("left out: %s", fault)
+        plugin = cls(catalogue, likelihood)
+        plugin.inputs = [base_dir / path for path in (s.stations, s.picks, s.velocity)]
+        return plugin
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-likelihood (n,) of all events together, and its gradient (n, d)."""
@@ -84,11 +101,27 @@ class Hypocenters:
         places = tempered(self.log_likelihood, lower, upper, n, rng)
         return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
 
+    def export(self, models: Floats, name: str, path: Path) -> None:
+        """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc scatter files."""
+        found = list(origins(self, models))
+        match name:
+            case "quakeml":
+                write_quakeml(found, self.picks, self.catalogue.network.stations, path)
+            case "csv":
+                write_csv(found, path)
+            case "scatter":
+                path.mkdir(parents=True, exist_ok=True)
+                for origin in found:
+                    write_scatter(origin, path / f"{re.sub(UNSAFE, '_', origin.event)}.scat")
+
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""
         picks, event = self._picks_of(events)
         time, gradient = self.ways.tables.evaluate(places, event, self.ways.table[picks], self.threads)
         return time + self.ways.correction[picks], gradient
+
+    starter_config = staticmethod(starter_config)
+    write_example = staticmethod(write_example)
 
     def _evaluate(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Log-likelihoods (n, m) and gradients (n, m, k)."""
@@ -125,8 +158,10 @@ class Hypocenters:
         return np.moveaxis(models.reshape(len(models), -1, len(self.picks.events)), 1, 2)
 
     def _origin_bounds(self) -> tuple[Floats, Floats]:
-        """Between the first pick less the longest travel time, and the first pick and some of its errors."""
+        """Between the first pick less the longest way, and the first pick and some of its errors."""
         start = self.picks.start[:-1]
+        lower, upper = self.catalogue.box
+        longest = float(np.linalg.norm(upper - lower)) / SLOWEST
         first = np.minimum.reduceat(self.picks.time, start)
         error = np.maximum.reduceat(self.picks.sigma, start)
-        return first - self.longest, first + 10 * error
+        return first - longest, first + 10 * error

@@ -75,6 +75,8 @@ class HypocenterSettings(Settings):
         Standard deviations of picks, s, by phase, where the file gives none.
     fewest_picks : int
         Events with fewer are left out.
+    cache : path, optional
+        Folder in which travel times are kept, else the user's.
     """
 
     plugin: str
@@ -90,3 +92,4 @@ class HypocenterSettings(Settings):
     accuracy: AccuracySettings = AccuracySettings()
     sigma: dict[Literal["P", "S"], Positive] = Field(default_factory=dict)
     fewest_picks: Annotated[int, Field(ge=4)] = 4
+    cache: Path | None = None

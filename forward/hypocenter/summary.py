@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
+from forward.hypocenter.catalogue import Network
 from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
 from forward.hypocenter.picks import Picks
-from forward.hypocenter.plugin import Hypocenters
-from forward.hypocenter.projection import Projection, jacobian
-from forward.hypocenter.stations import Stations
+from forward.hypocenter.projection import jacobian
+
+if TYPE_CHECKING:
+    from forward.hypocenter.plugin import Hypocenters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -24,19 +26,7 @@ GAUSSIAN = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
 
 
-class Network(NamedTuple):
-    """Where stations are, on the map and on the Earth."""
-
-    stations: Stations
-    x: Floats
-    """(n_stations,) km to the east."""
-    y: Floats
-    """(n_stations,) km to the north."""
-    projection: Projection | None
-    """None where the model is Cartesian."""
-
-
-def origins(forward: Hypocenters, models: Floats, network: Network) -> Iterator[Origin]:
+def origins(forward: Hypocenters, models: Floats) -> Iterator[Origin]:
     """The origin of each event.
 
     Parameters
@@ -44,9 +34,8 @@ def origins(forward: Hypocenters, models: Floats, network: Network) -> Iterator[
     forward : Hypocenters
     models : (n, d) float
         Samples of the posterior.
-    network : Network
     """
-    places = forward.by_event(models)
+    places, network = forward.by_event(models), forward.catalogue.network
     for event in range(len(forward.picks.events)):
         yield _origin(forward, places[:, event], event, network)
 
@@ -139,5 +128,5 @@ def _seen_from(network: Network, place: Floats, picks: Picks, own: slice) -> tup
     """Distances, km, and azimuths, degrees, of the stations of an event's picks."""
     station = picks.station[own]
     matrix = _to_true_north(network, place)[:2, :2]
-    east, north = matrix @ np.stack([network.x[station] - place[0], network.y[station] - place[1]])
+    east, north = matrix @ (network.place[station, :2] - place[:2]).T
     return np.hypot(east, north), np.degrees(np.arctan2(east, north)) % 360

@@ -13,7 +13,7 @@ from vip.algorithms.flow import Flow
 from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
 from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank
 from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
-from vip.algorithms.stein_kernels import RBF
+from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing
 from vip.protocols import Info, ModelSpace, Variable
@@ -67,6 +67,7 @@ ALGORITHMS = {
     "svgd adadelta gradient": svgd("adadelta", "gradient"),
     "svgd low-rank": svgd("adam", "low-rank"),
     "svgd local": svgd("adam", kernel=lambda d: LocalRBF(line(d))),
+    "svgd groups": svgd("adam", kernel=lambda d: GroupRBF(np.arange(d) % 2)),
     "projected-svgd": lambda d, project: ProjectedSVGD(N, Adam(STEP), wide_prior, 2, project),
     "ssvgd": ssvgd(),
     "ssvgd variance": ssvgd("variance", 0.7),

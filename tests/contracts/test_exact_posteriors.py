@@ -12,10 +12,10 @@ from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathf
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import LowRankGaussian, Triangular
 from vip.algorithms.flow import Flow
-from vip.algorithms.local_kernel import LocalRBF, neighbourhoods, within
+from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
 from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank
 from vip.algorithms.optimizers import Adam, Schedule
-from vip.algorithms.stein_kernels import RBF
+from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance
 from vip.protocols import ModelSpace, Variable
 from vip.rng import Purpose, stream
@@ -306,15 +306,17 @@ def test_a_local_kernel_sees_its_neighbourhood_only():
     assert_allclose(kernel.direction(x, g)[:, 0], alone[:, 0], rtol=1e-12)
 
 
-def test_groups_move_as_if_each_were_alone():
-    """More groups than are worked on at a time, their entries scattered over the model, of different sizes."""
+@pytest.mark.parametrize("widening", [1.0, 2.5])
+def test_groups_move_as_if_each_were_alone(widening):
+    """Entries scattered over the model, in groups of different sizes, under any labels."""
     rng = np.random.default_rng(22)
-    groups = rng.permutation(np.repeat(np.arange(70), rng.integers(1, 5, 70)))
+    groups = 10 * rng.permutation(np.repeat(np.arange(70), rng.integers(1, 5, 70))) - 300
     x, g = rng.standard_normal((2, 6, len(groups)))
-    found = LocalRBF(within(groups)).direction(x, g)
-    for group in range(70):
+    found = GroupRBF(groups, widening).direction(x, g)
+    for group in np.unique(groups):
         own = groups == group
-        assert_allclose(found[:, own], RBF().direction(x[:, own], g[:, own]), rtol=1e-9, atol=1e-12)
+        alone = RBF(widening=widening).direction(x[:, own], g[:, own])
+        assert_allclose(found[:, own], alone, rtol=1e-9, atol=1e-12)
 
 
 def test_projected_particles_stay_the_prior_where_the_data_say_nothing():

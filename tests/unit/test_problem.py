@@ -86,4 +86,4 @@ def test_the_run_starts_where_the_forward_says(config, tmp_path):
 
 def test_the_local_kernel_is_that_of_the_groups(config):
     kernel = build_algorithm(vip.load_problem(config())).kernel
-    assert kernel.neighbourhood.tolist() == [0, 1, 0, 1, 2]
+    assert kernel.groups.tolist() == [0, 1, 0, 1, 2]

@@ -32,36 +32,23 @@ class LocalRBF:
     """
 
     def __init__(self, neighbours: Any, widening: float = 1.0) -> None:
-        self.widening = widening
-        self.distinct, self.neighbourhood = _distinct(sp.csr_array(neighbours))
+        self.neighbours, self.widening = sp.csr_array(neighbours), widening
 
     def direction(self, particles: Floats, gradient: Floats) -> Floats:
         """``phi_ik = 1/n sum_j k_k(x_j, x_i) [g_jk + (x_ik - x_jk) / h_k^2]``, where k_k sees the neighbourhood of entry k."""
         n, d = particles.shape
         direction = np.empty((n, d))
-        order = np.argsort(self.neighbourhood, kind="stable")
-        first = np.searchsorted(self.neighbourhood[order], np.arange(0, self.distinct.shape[0], NEIGHBOURHOODS))
-        for k, entries in enumerate(np.split(order, first[1:])):
-            block = self.distinct[k * NEIGHBOURHOODS : (k + 1) * NEIGHBOURHOODS]
+        for start in range(0, d, NEIGHBOURHOODS):
+            entries = slice(start, start + NEIGHBOURHOODS)
+            block = self.neighbours[entries]
             seen = np.unique(block.indices)
             apart = (particles[:, None, seen] - particles[None, :, seen]) ** 2
             squared = (apart.reshape(n * n, -1) @ block[:, seen].T.toarray()).reshape(n, n, -1)
             h2 = self.widening**2 * _median_bandwidths(squared)
             K = np.exp(squared / (-2 * h2))
-            own = self.neighbourhood[entries] - k * NEIGHBOURHOODS
-            x, g, h2 = particles[:, entries], gradient[:, entries], h2[own]
-            direction[:, entries] = (np.einsum("ijk,jk->ik", K[:, :, own], g - x / h2) + x / h2 * K.sum(axis=1)[:, own]) / n
+            x, g = particles[:, entries], gradient[:, entries]
+            direction[:, entries] = (np.einsum("ijk,jk->ik", K, g - x / h2) + x / h2 * K.sum(axis=1)) / n
         return direction
-
-
-def _distinct(neighbours: sp.csr_array) -> tuple[sp.csr_array, NDArray[np.intp]]:
-    """Neighbourhoods (m, d) that differ, and which of them each entry (d,) has: groups of entries share one."""
-    neighbours.sort_indices()
-    first: dict[bytes, int] = {}
-    rows = np.split(neighbours.indices, neighbours.indptr[1:-1])
-    which = [first.setdefault(row.tobytes(), len(first)) for row in rows]
-    _, representative = np.unique(which, return_index=True)
-    return neighbours[representative], np.array(which, dtype=np.intp)
 
 
 def _median_bandwidths(squared: Floats) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from vip.protocols import Floats
@@ -66,6 +67,34 @@ class RBF:
         """
         K, h = self(particles)
         return drift(particles, gradient, K, h)
+
+
+class GroupRBF:
+    """Radial basis functions of the entries of each group, each with its own median bandwidth: many problems in one model.
+
+    Parameters
+    ----------
+    groups : (d,) int
+        The group of each entry, by any labels.
+    widening : float
+        Of all bandwidths.
+
+    Examples
+    --------
+    >>> kernel = GroupRBF(np.array([7, 2, 7]))
+    >>> kernel.direction(np.array([[0.0, 0.0, 0.0], [1.0, 9.0, 0.0]]), np.zeros((2, 3))).round(4)
+    array([[-0.3466, -0.0385,  0.    ],
+           [ 0.3466,  0.0385,  0.    ]])
+    """
+
+    def __init__(self, groups: NDArray[np.intp], widening: float = 1.0) -> None:
+        self.groups, self.widening = np.unique(groups, return_inverse=True)[1], widening
+
+    def direction(self, particles: Floats, gradient: Floats) -> Floats:
+        """As `RBF.direction` of each group alone."""
+        from kernels_c.stein_groups import direction  # native code is loaded by runs that need it
+
+        return np.asarray(direction(particles, gradient, self.groups, self.widening))
 
 
 def squared_distances(particles: Floats) -> Floats:

@@ -8,21 +8,33 @@ from typing import Annotated
 import typer
 
 from vip.cli.options import Overwrite, RunDirectory
-from vip.errors import StoreError
+from vip.errors import ConfigError, StoreError
 from vip.inversion import load_run
+from vip.protocols import Exports
 from vip.result import Result
 from vip.store import Store
+
+NETCDF = "netcdf"
 
 
 def export(
     run_dir: RunDirectory,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="NetCDF file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File, or folder, to write.")] = None,
+    format: Annotated[str, typer.Option("--format", "-f", help="netcdf, or one of the forward's, such as quakeml.")] = NETCDF,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write samples, prior, data and predictions as one NetCDF file in ArviZ's schema."""
-    file = output or run_dir / "posterior.nc"
+    """Write samples, prior, data and predictions as NetCDF in ArviZ's schema, or results in a format of the forward's."""
+    store = Store(run_dir)
+    result = Result(store, load_run(store))
+    forward = result.problem.forward
+    suffixes = {NETCDF: ".nc", **(forward.formats if isinstance(forward, Exports) else {})}
+    if format not in suffixes:
+        raise ConfigError("--format", format, f"expected one of {', '.join(suffixes)}")
+    file = output or run_dir / f"posterior{suffixes[format]}"
     if file.exists() and not overwrite:
         raise StoreError(f"{file}: exists; choose another --output or use --overwrite")
-    store = Store(run_dir)
-    Result(store, load_run(store)).to_datatree().to_netcdf(file, engine="h5netcdf")
+    if isinstance(forward, Exports) and format != NETCDF:
+        forward.export(result.flat.astype(float), format, file)
+    else:
+        result.to_datatree().to_netcdf(file, engine="h5netcdf")
     print(file)
