@@ -52,7 +52,7 @@ class AccuracySettings(Settings):
 
 
 class HypocenterSettings(Settings):
-    """All of the table; `plugin` is the name of this one.
+    """All of the table but the name of the plugin.
 
     Attributes
     ----------
@@ -79,7 +79,6 @@ class HypocenterSettings(Settings):
         Folder in which travel times are kept, else the user's.
     """
 
-    plugin: str
     stations: Path
     picks: Path
     velocity: Path
