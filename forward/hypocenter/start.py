@@ -18,10 +18,12 @@ Ints = NDArray[np.intp]
 
 EFFECTIVE = 0.5
 """Share of the particles that a step of the power must leave."""
-MOVES, LAST_MOVES = 3, 10
+MOVES, LAST_MOVES = 5, 10
 """Metropolis steps after each step of the power, and after the last."""
 JUMPS = 0.1
 """Share of the moves that go by a whole difference: from mode to mode."""
+SHORTEST = 0.05
+"""Of the other moves, over those that suit a Gaussian: bent posteriors need shorter ones."""
 JITTER = 1e-3
 """Noise of a move, in standard deviations: differences of few particles reach few places."""
 BISECTIONS = 30
@@ -98,7 +100,8 @@ def _move(
     here = x[:, events]
     n, m, k = here.shape
     first, second = ((np.arange(n)[:, None] + rng.integers(1, n, (n, m))) % n for _ in range(2))
-    length = np.where(rng.random((n, m, 1)) < JUMPS, 1.0, 2.38 / np.sqrt(2 * k))
+    length = 2.38 / np.sqrt(2 * k) * SHORTEST ** rng.random((n, m, 1))
+    length[rng.random((n, m)) < JUMPS] = 1.0
     across = np.arange(m)
     there = here + length * (here[first, across] - here[second, across])
     there += JITTER * here.std(axis=0) * rng.standard_normal(there.shape)

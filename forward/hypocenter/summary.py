@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
 
 from forward.hypocenter.catalogue import Network
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-NEAR, FEWEST = 0.7, 3
-"""Samples of a cluster are this close, in robust standard deviations, to as many others (DBSCAN)."""
+FEWEST = 3
+"""Samples that make a cluster."""
+NEAR = 2.0
+"""How close they must be, over the median distance of a sample to so many neighbours: thin outskirts still belong to it."""
 GAUSSIAN = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
 
@@ -43,13 +46,15 @@ def origins(forward: Hypocenters, models: Floats) -> Iterator[Origin]:
 def modes(samples: Floats) -> list[Ints]:
     """Which samples (n, 3) belong to each mode, the largest first; stragglers belong to the nearest.
 
-    Clusters of high density (DBSCAN, Ester et al. 1996), after each axis is scaled by its spread.
+    Clusters of high density (DBSCAN, Ester et al. 1996), after each axis is scaled by its spread; modes far apart do not make
+    samples of one mode seem close, as what is close is measured between neighbours.
     """
     from sklearn.cluster import DBSCAN
 
     centred = samples - np.median(samples, axis=0)
     scaled = centred / np.maximum(GAUSSIAN * np.median(np.abs(centred), axis=0), np.finfo(float).tiny)
-    label = DBSCAN(eps=NEAR, min_samples=FEWEST).fit(scaled).labels_
+    near = NEAR * float(np.median(KDTree(scaled).query(scaled, k=FEWEST + 1)[0][:, -1]))
+    label = DBSCAN(eps=max(near, np.finfo(float).tiny), min_samples=FEWEST).fit(scaled).labels_
     if (label < 0).all():
         return [np.arange(len(samples))]
     clustered, stray = np.flatnonzero(label >= 0), np.flatnonzero(label < 0)

@@ -1,0 +1,132 @@
+"""Locations of a synthetic catalogue against a dense grid search, its truth, and each other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import vip
+from forward.hypocenter.catalogue import read_catalogue
+from forward.hypocenter.likelihood import Accuracy, Gaussian
+from forward.hypocenter.plugin import Hypocenters
+from forward.hypocenter.settings import HypocenterSettings
+from forward.hypocenter.summary import modes, origins
+from forward.hypocenter.synthetic import write_example
+
+pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
+
+NODES = 41
+"""Along each axis of the grid search."""
+
+
+@pytest.fixture(scope="module")
+def located(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hypocenter")
+    result = vip.run(vip.load_problem(write_example(folder, seed=1)))
+    return result, pd.read_csv(folder / "truth.csv")
+
+
+def grid_search(forward, event, samples):
+    """Mean and covariance of the posterior on a dense grid around samples (n, 3)."""
+    lower, upper = forward.catalogue.box
+    middle, reach = samples.mean(axis=0), 5.5 * samples.std(axis=0)
+    low, high = np.maximum(middle - reach, lower), np.minimum(middle + reach, upper)
+    nodes = np.stack(np.meshgrid(*np.linspace(low, high, NODES).T, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    value = forward.log_likelihood(nodes, np.array([event]))[:, 0]
+    mass = np.exp(value - value.max())
+    mean = np.average(nodes[:, 0], axis=0, weights=mass)
+    return mean, np.cov(nodes[:, 0].T, aweights=mass, ddof=0), nodes[np.argmax(mass), 0]
+
+
+def test_mean_and_covariance_are_those_of_a_grid_search(located):
+    """Within 10 %: of the standard deviation, and of the variance in every direction; on average over events much closer."""
+    result, _ = located
+    forward = result.problem.forward
+    places = forward.by_event(result.flat.astype(float))
+    ratios = []
+    for event in range(0, 20, 3):
+        samples = places[:, event]
+        mean, covariance, _ = grid_search(forward, event, samples)
+        root = np.linalg.inv(np.linalg.cholesky(covariance))
+        assert np.linalg.norm(root @ (samples.mean(axis=0) - mean)) < 0.1
+        ratios.append(np.linalg.eigvalsh(root @ np.cov(samples.T) @ root.T))
+        assert_allclose(ratios[-1], 1, atol=0.1)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.05)
+
+
+def test_the_truth_is_where_it_should_be(located):
+    """Squared distances in standard deviations have the mean of chi-square of 3; that of twenty is off by 0.55."""
+    result, truth = located
+    forward = result.problem.forward
+    x, y = forward.catalogue.network.projection.to_local(truth["latitude"].to_numpy(), truth["longitude"].to_numpy())
+    apart = np.stack([x, y, truth["depth"]], axis=1) - forward.by_event(result.flat.astype(float)).mean(axis=0)
+    squared = [
+        d @ np.linalg.solve(np.cov(samples.T), d)
+        for d, samples in zip(apart, np.moveaxis(forward.by_event(result.flat.astype(float)), 1, 0), strict=True)
+    ]
+    assert np.mean(squared) == pytest.approx(3, abs=3 * 0.55)
+
+
+def test_origins_say_when_and_where(located):
+    result, truth = located
+    found = list(origins(result.problem.forward, result.flat.astype(float)))
+    assert [origin.event for origin in found] == truth["event"].tolist()
+    for i, (origin, longitude) in enumerate(zip(found, truth["longitude"], strict=True)):
+        assert origin.latitude == pytest.approx(33.6, abs=0.02)
+        assert origin.longitude == pytest.approx(longitude, abs=0.02)
+        late = origin.time - (np.datetime64("2026-01-01T00:00:00", "us") + np.timedelta64(600 * i, "s"))
+        assert abs(late / np.timedelta64(1, "s")) < 0.5
+        assert sum(mode.weight for mode in origin.modes) == pytest.approx(1)
+        assert abs(np.median(origin.arrivals.residual)) < 1e-6
+        assert 0 < origin.gap < 360
+        assert origin.nearest == origin.arrivals.distance.min() < 60
+
+
+def test_an_event_is_located_as_if_it_were_alone(located):
+    """To the last bit, whatever is evaluated with it, on however many threads."""
+    result, _ = located
+    forward, models = result.problem.forward, result.flat.astype(float)[:7]
+    value, gradient = forward(models)
+    each = forward.log_likelihood(forward.by_event(models), np.arange(20))
+    assert_allclose(each.sum(axis=1), value, rtol=1e-13)
+    assert_array_equal(forward.log_likelihood(forward.by_event(models)[3:4, [12]], np.array([12])), each[3:4, [12]])
+    forward.threads = 3
+    again = forward(models)
+    forward.threads = 1
+    assert_array_equal(again[0], value)
+    assert_array_equal(again[1], gradient)
+
+
+@pytest.mark.parametrize("likelihood", ["edt", "gaussian"])
+def test_gradients_are_those_of_the_value(tmp_path, likelihood):
+    config = write_example(tmp_path, seed=2)
+    config.write_text(config.read_text().replace('likelihood = "edt"', f'likelihood = "{likelihood}"'))
+    forward = vip.load_problem(config).forward
+    models = forward.start(3, np.random.default_rng(0))
+    direction, step = np.random.default_rng(1).standard_normal(forward.ndim), 1e-4
+    there, back = (forward(models + s * direction)[0] for s in (step, -step))
+    assert_allclose(forward(models)[1] @ direction, (there - back) / (2 * step), rtol=1e-4)
+
+
+def test_gaussian_origin_times_are_unknowns_like_any_other(tmp_path):
+    """And found."""
+    config = write_example(tmp_path, seed=3)
+    settings = HypocenterSettings(
+        stations="stations.csv", picks="picks.csv", velocity="velocity.csv", region={"depth": (0, 30)}
+    )
+    forward = Hypocenters(read_catalogue(settings, config.parent), Gaussian(Accuracy(0.01, 0.05, 0.5)))
+    assert [v.name for v in forward.space.variables] == ["x", "y", "depth", "origin_time"]
+    places = forward.by_event(forward.start(200, np.random.default_rng(0)))
+    since = forward.picks.reference - (np.datetime64("2026-01-01T00:00:00", "us") + np.arange(20) * np.timedelta64(600, "s"))
+    late = places[..., 3].mean(axis=0) + since / np.timedelta64(1, "s")
+    assert_allclose(late, 0, atol=0.3)
+
+
+def test_modes_are_told_apart_whatever_their_distance():
+    rng = np.random.default_rng(5)
+    one = rng.standard_normal((150, 3)) * [1, 1, 4]
+    assert [len(m) for m in modes(one)] == [150]
+    for apart in (10, 1000):
+        two = one.copy()
+        two[:40, 0] += apart
+        assert [sorted(m.tolist()) for m in modes(two)] == [list(range(40, 150)), list(range(40))]
