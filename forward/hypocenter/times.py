@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pooch
-from kernels_c.eikonal3d import solve
 from numpy.typing import NDArray
 
 from forward.hypocenter.projection import Projection
 from forward.hypocenter.velocity import Grid3D, Layered
+from kernels_c.eikonal3d import solve
 from kernels_c.timetables import TimeTables
 from vip.errors import ConfigError
 

@@ -16,6 +16,7 @@ from vip.cli.data import data
 from vip.cli.doctor import doctor
 from vip.cli.export import export
 from vip.cli.init import init
+from vip.cli.locate import locate
 from vip.cli.plugins import plugins
 from vip.cli.report import report
 from vip.cli.resume import resume
@@ -46,7 +47,7 @@ def options(
 
 
 RUNS = (run, resume, submit, status, cancel, report, compare, export)
-for command in (init, simulate, check, *RUNS, calibrate, data, plugins, doctor):
+for command in (init, simulate, check, *RUNS, calibrate, locate, data, plugins, doctor):
     app.command()(command)
 
 

@@ -1,0 +1,90 @@
+"""`vip locate PICKS --stations FILE --velocity FILE -o CATALOGUE`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import vip
+from vip import engines
+from vip.cli.messages import told
+from vip.cli.options import Dispatch, Overwrite
+from vip.cli.outcome import tell_outcome
+from vip.cli.progress import shown
+from vip.cli.signals import stop_on_signal
+from vip.errors import ConfigError, StoreError
+from vip.inversion import load_run
+from vip.plugins import starter
+from vip.store import Store
+from vip.submission import with_options
+
+FORMATS = {".xml": "quakeml", ".csv": "csv"}
+"""Of the catalogue, by its suffix."""
+
+
+def locate(
+    picks: Annotated[Path, typer.Argument(help="QuakeML, NonLinLoc phases, or CSV: event, station, phase, time, sigma.")],
+    stations: Annotated[Path, typer.Option("--stations", help="StationXML, NonLinLoc GTSRCE, or CSV.")],
+    velocity: Annotated[Path, typer.Option("--velocity", help="CSV: depth, vp, vs; NonLinLoc LAYER; or NetCDF in 3-D.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue: .xml (QuakeML) or .csv.")],
+    depth: Annotated[tuple[float, float], typer.Option("--depth", help="Of the region, km below sea level.")] = (0.0, 30.0),
+    likelihood: Annotated[str, typer.Option("--likelihood", help="edt or gaussian.")] = "edt",
+    sigma: Annotated[float | None, typer.Option("--sigma", help="Of picks that have none, s.")] = None,
+    dispatch: Dispatch = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Locate earthquakes; Ctrl-C saves, and the same command goes on."""
+    if output.suffix not in FORMATS:
+        raise ConfigError("--output", output, f"expected a name that ends in {' or '.join(FORMATS)}")
+    config, run_dir = output.with_suffix(".toml"), output.with_suffix(".run")
+    text = _configuration(stations, picks, velocity, depth, likelihood, sigma, run_dir)
+    goes_on = not overwrite and run_dir.exists() and config.is_file() and config.read_text(encoding="utf-8") == text
+    if not overwrite and not goes_on:
+        for path in (output, config, run_dir):
+            if path.exists():
+                raise StoreError(f"{path}: exists; choose another --output or use --overwrite")
+    config.write_text(text, encoding="utf-8")
+    with stop_on_signal() as stop, told(), shown() as tell:
+        problem = load_run(Store(run_dir)) if goes_on else vip.load_problem(config)
+        settings = engines.choose(problem, with_options(problem.dispatch, kind=dispatch))
+        if goes_on:
+            result = vip.resume(run_dir, tell, stop, settings)
+        else:
+            result = vip.run(problem, run_dir, overwrite, tell, stop, settings)
+    if result.status != "finished":
+        tell_outcome(result, stop)
+    result.problem.forward.export(result.flat.astype(float), FORMATS[output.suffix], output)  # type: ignore[attr-defined]
+    print(f"{output}: {len(result.problem.space.variables[0].coords['event'])} events; more: vip report {run_dir}")
+
+
+def _configuration(
+    stations: Path,
+    picks: Path,
+    velocity: Path,
+    depth: tuple[float, float],
+    likelihood: str,
+    sigma: float | None,
+    run_dir: Path,
+) -> str:
+    """The starter configuration with what the command says."""
+    text: str = starter("hypocenter", "starter_config")()
+    said = {
+        "stations": str(stations.resolve()),
+        "picks": str(picks.resolve()),
+        "velocity": str(velocity.resolve()),
+        "likelihood": likelihood,
+        "depth": list(depth),
+        "output": str(run_dir.resolve()),
+    }
+    lines = []
+    for line in text.splitlines():
+        key = line.partition(" =")[0]
+        if key in said:
+            line = f"{key} = {json.dumps(said[key])}"  # strings and lists of JSON are those of TOML
+        if line.startswith("# sigma =") and sigma is not None:
+            line = f"sigma = {{ P = {sigma}, S = {sigma} }}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
