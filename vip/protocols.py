@@ -5,7 +5,7 @@ Shapes: n particles, d model parameters. `theta` is unconstrained, a `model` is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -209,6 +209,14 @@ class Exports(Protocol):
 
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write samples (n, d) of the posterior in the format of this name."""
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A forward with figures of its own for the report."""
+
+    def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
+        """Name, title, caption and matplotlib figure of each, from samples (n, d) of the posterior."""
 
 
 @runtime_checkable

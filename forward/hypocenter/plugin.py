@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,14 @@ class Hypocenters:
                 path.mkdir(parents=True, exist_ok=True)
                 for origin in found:
                     write_scatter(origin, path / f"{re.sub(UNSAFE, '_', origin.event)}.scat")
+
+    def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
+        """Figures of the catalogue and of its first events."""
+        from forward.hypocenter.pictures import pictures
+
+        start = self.picks.start
+        phases = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
+        yield from pictures(list(origins(self, models)), phases, self.catalogue.network)
 
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""

@@ -82,6 +82,20 @@ def test_origins_say_when_and_where(located):
         assert origin.nearest == origin.arrivals.distance.min() < 60
 
 
+def test_figures_show_the_catalogue_and_its_events(located):
+    result, _ = located
+    drawn = list(result.problem.forward.pictures(result.flat.astype(float)))
+    assert [name for name, *_ in drawn] == [
+        "catalogue_depth",
+        "catalogue_uncertainty",
+        *(f"event_ev{i:03d}" for i in range(1, 13)),
+    ]
+    figure = drawn[2][3]
+    samples = result.problem.forward.by_event(result.flat.astype(float))[:, 0]
+    for ax, (i, j) in zip(figure.axes[:3], ((0, 1), (2, 1), (0, 2)), strict=True):
+        assert_array_equal(ax.lines[0].get_xydata(), samples[:, [i, j]])
+
+
 def test_an_event_is_located_as_if_it_were_alone(located):
     """To the last bit, whatever is evaluated with it, on however many threads."""
     result, _ = located

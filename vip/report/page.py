@@ -13,13 +13,23 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from vip.methods import build_algorithm
+from vip.protocols import Draws
 from vip.report import fit, gathers, maps, marginals, reliability, trace, truth, wells
 from vip.report.findings import Findings
 from vip.report.layout import DPI, STYLE, Picture, rounded
 from vip.result import Result
 from vip.verdict import verdict
 
+
+def own(findings: Findings) -> Iterator[Picture]:
+    """The forward's own."""
+    forward = findings.result.problem.forward
+    if isinstance(forward, Draws):
+        yield from (Picture(*picture) for picture in forward.pictures(findings.flat.astype(float)))
+
+
 FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
+    own,
     maps.moments,
     maps.samples,
     maps.contraction,
