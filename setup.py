@@ -1,5 +1,6 @@
 """Builds the native kernels; everything else is in pyproject.toml."""
 
+import os
 import sys
 
 from Cython.Build import cythonize
@@ -32,4 +33,4 @@ EXTENSIONS = [
     kernel("timetables", "timetables.h"),
 ]
 
-setup(ext_modules=cythonize(EXTENSIONS, language_level=3))
+setup(ext_modules=cythonize(EXTENSIONS, language_level=3), options={"build_ext": {"parallel": os.cpu_count() or 1}})
