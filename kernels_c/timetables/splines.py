@@ -24,9 +24,9 @@ def coefficients(values: Floats, even: bool) -> Floats:
 
     Examples
     --------
-    >>> c = coefficients(np.array([0.0, 1.0, 4.0, 9.0]), even=False)
+    >>> c = coefficients(np.array([1.0, 2.0, 5.0, 10.0]), even=False)
     >>> ((c[:-3] + 4 * c[1:-2] + c[2:-1]) / 6).round(12).tolist()
-    [0.0, 1.0, 4.0, 9.0]
+    [1.0, 2.0, 5.0, 10.0]
     """
     for axis in range(values.ndim):
         along = np.moveaxis(values, axis, 0)
