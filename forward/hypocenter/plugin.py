@@ -125,7 +125,9 @@ class Hypocenters:
 
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""
-        picks, event = self._picks_of(events)
+        return self._times(places, *self._picks_of(events))
+
+    def _times(self, places: Floats, picks: Ints, event: Ints) -> tuple[Floats, Floats]:
         time, gradient = self.ways.tables.evaluate(places, event, self.ways.table[picks], self.threads)
         return time + self.ways.correction[picks], gradient
 
@@ -134,12 +136,12 @@ class Hypocenters:
 
     def _evaluate(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Log-likelihoods (n, m) and gradients (n, m, k)."""
-        picks, _ = self._picks_of(events)
+        picks, event = self._picks_of(events)
         sizes = np.diff(self.picks.start)[events]
         start = np.concatenate([[0], np.cumsum(sizes)])
         p = self.picks
         readings = Readings(p.time[picks], p.sigma[picks] ** 2, p.weight[picks], start)
-        time, by_place = self.travel_times(places[..., :3], events)
+        time, by_place = self._times(places[..., :3], picks, event)
         value, by_time, by_origin = self.likelihood(readings, time, places[..., -1])
         gradient = [readings.summed(by_time * axis) for axis in by_place]
         if self.likelihood.has_origin_time:

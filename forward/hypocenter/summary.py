@@ -12,7 +12,6 @@ from scipy.stats import gaussian_kde
 
 from forward.hypocenter.catalogue import Network
 from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
-from forward.hypocenter.picks import Picks
 from forward.hypocenter.projection import jacobian
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) 
     turned = _to_true_north(network, place)
     latitude, longitude = _on_earth(network, place)
     residual = at_place - origin_time
-    arrivals = Arrivals(predicted, residual, picks.weight[own], *_seen_from(network, place, picks, own))
+    arrivals = Arrivals(predicted, residual, picks.weight[own], *_seen_from(network, place, picks.station[own], turned))
     return Origin(
         event=picks.events[event],
         time=picks.reference[event] + np.timedelta64(round(origin_time * 1e6), "us"),
@@ -129,9 +128,7 @@ def _to_true_north(network: Network, place: Floats) -> Floats:
     return matrix
 
 
-def _seen_from(network: Network, place: Floats, picks: Picks, own: slice) -> tuple[Floats, Floats]:
+def _seen_from(network: Network, place: Floats, station: Ints, turned: Floats) -> tuple[Floats, Floats]:
     """Distances, km, and azimuths, degrees, of the stations of an event's picks."""
-    station = picks.station[own]
-    matrix = _to_true_north(network, place)[:2, :2]
-    east, north = matrix @ (network.place[station, :2] - place[:2]).T
+    east, north = turned[:2, :2] @ (network.place[station, :2] - place[:2]).T
     return np.hypot(east, north), np.degrees(np.arctan2(east, north)) % 360
