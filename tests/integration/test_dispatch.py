@@ -115,11 +115,11 @@ def test_the_scheduler_of_a_local_cluster_refuses_who_has_no_certificate():
         address = client.scheduler.address
         assert address.startswith("tls://127.0.0.1:")
         with pytest.raises((OSError, TypeError, ValueError)):
-            distributed.Client(address, timeout="3s")
+            distributed.Client(address, timeout="3s", set_as_default=False)
         with pytest.raises((OSError, TypeError, ValueError)):
-            distributed.Client(address, security=certificates.in_memory(), timeout="3s")
+            distributed.Client(address, security=certificates.in_memory(), timeout="3s", set_as_default=False)
         with pytest.raises((OSError, TypeError, ValueError)):
-            distributed.Client(address.replace("tls", "tcp"), timeout="3s")
+            distributed.Client(address.replace("tls", "tcp"), timeout="3s", set_as_default=False)
         assert client.submit(lambda: 1 + 1).result() == 2
 
 

@@ -258,7 +258,7 @@ def test_workers_start_over_tls_are_replaced_and_end_with_the_cluster(scheduler,
             security(run_dir / "tls"),
             2,
         )
-    with cluster, distributed.Client(cluster) as client:
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
         cluster.scale(jobs=1)
         client.wait_for_workers(2, timeout=PATIENCE)
         assert states(scheduler, name) == {f"{name}-worker": "running"}

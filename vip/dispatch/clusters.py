@@ -96,7 +96,8 @@ def dashboard_address(wanted: str | None) -> str:
 def _client(place: Any, **options: Any) -> Client:
     from distributed import Client
 
-    client = Client(place, direct_to_workers=True, **options)
+    # Not the default of this process: Dask's settings of a client that finds no scheduler are left behind, and then xarray fails.
+    client = Client(place, direct_to_workers=True, set_as_default=False, **options)
     if find_spec("bokeh") and client.dashboard_link:  # bokeh draws it
         log.info("Dask's dashboard: %s", client.dashboard_link)
     return client
