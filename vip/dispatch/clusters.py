@@ -26,6 +26,8 @@ DASK_SETTINGS: Mapping[str, object] = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.worker.memory.monitor-interval": "500ms",
+    # A client that finds no scheduler would leave its own here, and then xarray in the same process fails.
+    "scheduler": None,
 }
 
 
@@ -96,8 +98,7 @@ def dashboard_address(wanted: str | None) -> str:
 def _client(place: Any, **options: Any) -> Client:
     from distributed import Client
 
-    # Not the default of this process: Dask's settings of a client that finds no scheduler are left behind, and then xarray fails.
-    client = Client(place, direct_to_workers=True, set_as_default=False, **options)
+    client = Client(place, direct_to_workers=True, **options)
     if find_spec("bokeh") and client.dashboard_link:  # bokeh draws it
         log.info("Dask's dashboard: %s", client.dashboard_link)
     return client
