@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,19 @@ Floats = NDArray[np.float64]
 STARTER = Path(__file__).with_name("starter.toml")
 LATITUDES, LONGITUDES = np.linspace(32.4, 34.8, 6), np.linspace(-118.2, -115.0, 7)
 """Of the stations, at sea level."""
-N_EVENTS, LATITUDE, BETWEEN, DEPTH = 20, 33.6, (-117.4, -115.8), 5.0
-"""Events on a line."""
+LINE = np.stack([np.full(20, 33.6), np.linspace(-117.4, -115.8, 20), np.full(20, 5.0)], axis=1)
+"""Hypocentres: latitude, longitude and depth, km."""
+APART = np.timedelta64(600, "s")
+"""From one event to the next."""
 SHARE = 0.7
 """Of the possible picks that there are."""
 SIGMA = {"P": 0.05, "S": 0.1}
 """s"""
 FRACTION, LEAST, MOST = 0.01, 0.05, 0.5
 """Accuracy of the times that are predicted: a fraction of them, within bounds, s."""
+FALSE = (2.0, 20.0)
+"""By how much false picks are wrong, s."""
+START = np.datetime64("2026-01-01T00:00:00", "us")
 LAYERS = pd.DataFrame(
     {"depth": [-1.0, 2.0, 6.0, 16.0, 32.0], "vp": [4.8, 5.6, 6.1, 6.7, 7.8], "vs": [2.8, 3.2, 3.5, 3.85, 4.5]}
 )
@@ -36,11 +42,20 @@ def starter_config() -> str:
     return STARTER.read_text(encoding="utf-8")
 
 
-def write_example(directory: Path, seed: int) -> Path:
-    """Write stations, layers, picks of a line of events, where these are, and a configuration; returns its path.
+def write_example(directory: Path, seed: int, events: Floats = LINE, false: float = 0.0) -> Path:
+    """Write stations, layers, picks of some events, where these are, and a configuration; returns its path.
 
     Errors are those of the configuration: of the picks, and of the predicted times, which are independent here. The true times
     are computed on nodes twice as close as those of the configuration.
+
+    Parameters
+    ----------
+    directory : Path
+    seed : int
+    events : (n, 3) float
+        Latitude, longitude and depth, km.
+    false : float
+        Share of the picks that are wrong by some seconds.
     """
     rng = np.random.default_rng(seed)
     directory.mkdir(parents=True, exist_ok=True)
@@ -49,12 +64,11 @@ def write_example(directory: Path, seed: int) -> Path:
     stations = pd.DataFrame({"station": names, "latitude": latitude, "longitude": longitude, "elevation_km": 0.0})
     stations.to_csv(directory / "stations.csv", index=False, float_format="%.5f")
     LAYERS.to_csv(directory / "velocity.csv", index=False)
-    events = np.stack([np.full(N_EVENTS, LATITUDE), np.linspace(*BETWEEN, N_EVENTS), np.full(N_EVENTS, DEPTH)], axis=1)
-    layers = read_layers(directory / "velocity.csv")
-    picks = pd.concat([_picks(layers, stations, event, f"ev{i + 1:03d}", 600 * i, rng) for i, event in enumerate(events)])
+    times = _times(read_layers(directory / "velocity.csv"), latitude, longitude, events)
+    picks = _picks(names, times, false, rng)
     picks.to_csv(directory / "picks.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
     truth = pd.DataFrame(events, columns=["latitude", "longitude", "depth"])
-    truth.insert(0, "event", [f"ev{i + 1:03d}" for i in range(N_EVENTS)])
+    truth.insert(0, "event", _event_names(len(events)))
     truth.to_csv(directory / "truth.csv", index=False)
     config = directory / "hypocenter.toml"
     accuracy = f"fraction = {FRACTION}\nleast = {LEAST}\nmost = {MOST}\n"
@@ -63,24 +77,40 @@ def write_example(directory: Path, seed: int) -> Path:
     return config
 
 
-def _picks(
-    layers: Layered, stations: pd.DataFrame, event: Floats, name: str, seconds: int, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Picks of one event: by reciprocity, tables from it to all stations serve as well as one from each station."""
-    latitude, longitude = stations["latitude"].to_numpy(), stations["longitude"].to_numpy()
+def _event_names(n: int) -> list[str]:
+    return [f"ev{i + 1:03d}" for i in range(n)]
+
+
+def _times(layers: Layered, latitude: Floats, longitude: Floats, events: Floats) -> dict[str, Floats]:
+    """Travel times (n_events, n_stations), s, by phase."""
     projection = centred_on(latitude, longitude)
-    x, y = projection.to_local(latitude, longitude)
-    place = np.array([*np.ravel(projection.to_local(event[:1], event[1:2])), event[2]])
-    box = Box(np.array([x.min(), y.min(), 0.0]), np.array([x.max(), y.max(), 30.0]))
-    tables = Solver(box, 0.5, default_cache()).layered(layers, list(SIGMA), np.tile(place, (len(SIGMA), 1)))
-    at_stations = np.stack([x, y, np.zeros_like(x)], axis=1)[None]
-    origin = np.datetime64("2026-01-01T00:00:00", "us") + np.timedelta64(seconds, "s")
+    stations, places = (
+        np.stack([*projection.to_local(lat, lon), depth], axis=1)
+        for lat, lon, depth in ((latitude, longitude, np.zeros_like(latitude)), events.T)
+    )
+    both = np.concatenate([stations, places])
+    solver = Solver(Box(both.min(axis=0), both.max(axis=0)), 0.5, default_cache())
+    event, station = (index.ravel() for index in np.indices((len(events), len(stations))))
+    return {
+        phase: solver.layered(layers, [phase] * len(stations), stations)
+        .evaluate(places[None], event, station)[0]
+        .reshape(len(events), len(stations))
+        for phase in SIGMA
+    }
+
+
+def _picks(stations: NDArray[np.str_], times: Mapping[str, Floats], false: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Picks of all events, one event after the other."""
     parts = []
-    for row, (phase, sigma) in enumerate(SIGMA.items()):
-        time = tables.evaluate(at_stations, np.arange(len(x)), np.full(len(x), row))[0][0]
-        time += np.hypot(sigma, np.clip(FRACTION * time, LEAST, MOST)) * rng.standard_normal(len(x))
-        there = rng.random(len(x)) < SHARE
-        observed = origin + np.rint(1e6 * time[there]).astype("timedelta64[us]")
-        picked = {"event": name, "station": stations["station"][there], "phase": phase, "time": observed, "sigma": sigma}
-        parts.append(pd.DataFrame(picked))
-    return pd.concat(parts)
+    for phase, sigma in SIGMA.items():
+        time = times[phase] + np.hypot(sigma, np.clip(FRACTION * times[phase], LEAST, MOST)) * rng.standard_normal(
+            times[phase].shape
+        )
+        time += np.where(rng.random(time.shape) < false, rng.uniform(*FALSE, time.shape) * rng.choice([-1, 1], time.shape), 0.0)
+        event, station = np.nonzero(rng.random(time.shape) < SHARE)
+        observed = START + event * APART + np.rint(1e6 * time[event, station]).astype("timedelta64[us]")
+        names = np.array(_event_names(len(time)))[event]
+        parts.append(
+            pd.DataFrame({"event": names, "station": stations[station], "phase": phase, "time": observed, "sigma": sigma})
+        )
+    return pd.concat(parts).sort_values("event", kind="stable")

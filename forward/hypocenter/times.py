@@ -59,16 +59,19 @@ class Solver(NamedTuple):
         furthest = np.linalg.norm(corners[:, None] - stations[None, :, :2], axis=2).max()
         top, bottom = min(self.box.lower[2], stations[:, 2].min()), max(self.box.upper[2], stations[:, 2].max())
         first = top - MARGIN * self.spacing
-        n_r, n_z = (int(np.ceil(length / self.spacing)) + MARGIN for length in (furthest, bottom - first))
+        n_r, n_z = (int(np.ceil(length / self.spacing)) + MARGIN for length in (furthest, bottom + furthest - first))
         depth = first + self.spacing * np.arange(n_z)
-        slowness = np.empty((len(stations), n_r, n_z))
-        for phase in set(phases):
-            cells = depth[:, None] + self.spacing * WITHIN_CELL
-            velocity = 1 / np.mean(1 / model.at(phase, cells), axis=1)
+        cells = depth[:, None] + self.spacing * WITHIN_CELL
+        profile = {phase: 1 / np.mean(1 / model.at(phase, cells), axis=1) for phase in set(phases)}
+        n_z = max(deepest(depth, velocity, bottom, furthest) for velocity in profile.values()) + 1 + MARGIN
+        n_kept = int(np.ceil((bottom - first) / self.spacing)) + MARGIN
+        slowness = np.empty((len(stations), n_r, n_kept))
+        for phase, velocity in profile.items():
             of_phase = np.flatnonzero(np.array(phases) == phase)
             at_depth = stations[of_phase] * [0, 0, 1]
-            volume = np.broadcast_to(velocity, (n_r, 1, n_z))
-            slowness[of_phase] = self._solved(volume, at_depth, np.array([0, 0, first]))[:, :, 0]
+            volume = np.broadcast_to(velocity[:n_z], (n_r, 1, n_z))
+            found = self._solved(volume, at_depth, np.array([0, 0, first]), np.full(3, self.spacing))
+            slowness[of_phase] = found[:, :, 0, :n_kept]
         return TimeTables(slowness, stations, [0, first], [self.spacing] * 2)
 
     def volume(self, model: Grid3D, phases: Sequence[str], stations: Floats, projection: Projection | None) -> TimeTables:
@@ -81,11 +84,14 @@ class Solver(NamedTuple):
         """
         first = np.minimum(self.box.lower, stations.min(axis=0))
         last = np.maximum(self.box.upper, stations.max(axis=0))
-        shape = np.ceil((last - first) / self.spacing).astype(int) + 1
-        nodes = [start + self.spacing * np.arange(n) for start, n in zip(first, shape, strict=True)]
+        kept, last[2] = last[2], self._deepest(model, phases, last - first, last[2])
+        shape = np.maximum(np.ceil((last - first) / self.spacing).astype(int), 1) + 1
+        step = (last - first) / (shape - 1)
+        nodes = [np.linspace(*ends) for ends in zip(first, last, shape, strict=True)]  # no further: the model may end there
         x, y, depth = (axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij"))
         points = (y, x) if projection is None else projection.to_geographic(x, y)
-        slowness = np.empty((len(stations), *shape))
+        n_kept = int(np.ceil((kept - first[2]) / step[2])) + 1
+        slowness = np.empty((len(stations), *shape[:2], n_kept))
         for phase in set(phases):
             velocity = model.at(phase, np.stack([*points, depth], axis=1))
             outside = np.flatnonzero(np.isnan(velocity))
@@ -93,25 +99,57 @@ class Solver(NamedTuple):
                 where = ", ".join(f"{axis[outside[0]]:g}" for axis in (*points, depth))
                 raise ConfigError("velocity", where, "the region or a station lies outside the model: make the region smaller")
             of_phase = np.flatnonzero(np.array(phases) == phase)
-            slowness[of_phase] = self._solved(velocity.reshape(shape), stations[of_phase], first)
-        return TimeTables(slowness, stations, first, [self.spacing] * 3)
+            found = self._solved(velocity.reshape(shape), stations[of_phase], first, step)
+            slowness[of_phase] = found[..., :n_kept]
+        return TimeTables(slowness, stations, first, step)
 
-    def _solved(self, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
+    def _deepest(self, model: Grid3D, phases: Sequence[str], extent: Floats, bottom: float) -> float:
+        """As far down as first arrivals go through the mean of the model over each depth, km, but not below the model."""
+        depth = np.arange(bottom, max(model.axes[2][-1], bottom + self.spacing), self.spacing)
+        furthest = float(np.hypot(*extent[:2]))
+        means = (1 / np.mean(1 / model.velocity[phase], axis=(0, 1)) for phase in set(phases))
+        profiles = (np.interp(depth, model.axes[2], mean) for mean in means)
+        return float(max(depth[deepest(depth, profile, bottom, furthest)] for profile in profiles))
+
+    def _solved(self, velocity: Floats, sources: Floats, origin: Floats, step: Floats) -> Floats:
         """Mean slowness (n, *shape), s/km, from each source (n, 3): from the cache, or solved and put there."""
         velocity = np.ascontiguousarray(velocity)
-        files = [self._file(velocity, source, origin) for source in sources]
-        missing = [i for i, file in enumerate(files) if not file.is_file()]
+        files = [self._file(velocity, source, origin, step) for source in sources]
+        missing = {file: i for i, file in enumerate(files) if not file.is_file()}  # in layers, stations may share a depth
         if missing:
-            step = np.full(3, self.spacing)
-            found = solve(velocity, sources[missing], step, origin=origin, factored=True, threads=self.threads)
-            for i, table in zip(missing, found, strict=True):
-                _save(files[i], table)
+            places = sources[list(missing.values())]
+            found = solve(velocity, places, step, origin=origin, factored=True, threads=self.threads)
+            for file, table in zip(missing, found, strict=True):
+                _save(file, table)
         return np.stack([np.load(file) for file in files])
 
-    def _file(self, velocity: Floats, source: Floats, origin: Floats) -> Path:
+    def _file(self, velocity: Floats, source: Floats, origin: Floats, step: Floats) -> Path:
         key = hashlib.sha256(velocity.tobytes())
-        key.update(np.array([*velocity.shape, *source, *origin, self.spacing], float).tobytes())
+        key.update(np.array([*velocity.shape, *source, *origin, *step], float).tobytes())
         return self.cache / f"{key.hexdigest()[:32]}.npy"
+
+
+def deepest(depth: Floats, velocity: Floats, bottom: float, furthest: float) -> int:
+    """The deepest node that a first arrival needs, if its ends are not below `bottom`, km, and at most `furthest` km apart.
+
+    Between ends at the bottom and X apart, a ray of parameter p that turns at a depth d takes
+    ``p X + 2 int_bottom^d sqrt(1 / v^2 - p^2) dz``, with p the least slowness that it meets. The first to arrive is the one for
+    which this is least; it turns the deeper the longer X is, and the deeper the ends are.
+
+    Examples
+    --------
+    Refracted below 30 km, where the ends are far enough:
+
+    >>> depth = np.arange(60.0)
+    >>> velocity = np.where(depth < 30, 6.0, 8.0)
+    >>> deepest(depth, velocity, 10.0, 50.0), deepest(depth, velocity, 10.0, 200.0)
+    (10, 30)
+    """
+    at = int(np.searchsorted(depth, bottom))
+    least = np.minimum.accumulate(1 / velocity)[at:]
+    below, spacing = 1 / velocity[at:], np.diff(depth, prepend=depth[0])[at:]
+    legs = [2 * np.sum(spacing[:i] * np.sqrt(np.maximum(below[:i] ** 2 - least[i] ** 2, 0))) for i in range(len(below))]
+    return at + int(np.argmin(least * furthest + legs))
 
 
 def default_cache() -> Path:
