@@ -104,7 +104,7 @@ class Hypocenters:
 
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc scatter files."""
-        found = list(origins(self, models))
+        found = origins(self, models)
         match name:
             case "quakeml":
                 write_quakeml(found, self.picks, self.catalogue.network.stations, path)
@@ -121,7 +121,7 @@ class Hypocenters:
 
         start = self.picks.start
         phases = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
-        yield from pictures(list(origins(self, models)), phases, self.catalogue.network)
+        yield from pictures(origins(self, models), phases, self.catalogue.network)
 
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
+from threadpoolctl import threadpool_limits
 
 from forward.hypocenter.catalogue import Network
 from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
@@ -28,7 +28,7 @@ GAUSSIAN = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
 
 
-def origins(forward: Hypocenters, models: Floats) -> Iterator[Origin]:
+def origins(forward: Hypocenters, models: Floats) -> list[Origin]:
     """The origin of each event.
 
     Parameters
@@ -38,8 +38,8 @@ def origins(forward: Hypocenters, models: Floats) -> Iterator[Origin]:
         Samples of the posterior.
     """
     places, network = forward.by_event(models), forward.catalogue.network
-    for event in range(len(forward.picks.events)):
-        yield _origin(forward, places[:, event], event, network)
+    with threadpool_limits(1, user_api="blas"):  # products of 150 samples only wait for other threads
+        return [_origin(forward, places[:, event], event, network) for event in range(len(forward.picks.events))]
 
 
 def modes(samples: Floats) -> list[Ints]:
@@ -64,9 +64,11 @@ def modes(samples: Floats) -> list[Ints]:
 
 
 def most_probable(samples: Floats) -> Floats:
-    """Where a kernel density estimate of samples (n, 3) is largest among them."""
-    density = gaussian_kde(samples.T)
-    best: Floats = samples[np.argmax(density(samples.T))]
+    """Where a kernel density estimate of samples (n, 3) is largest among them; without a volume, nearest to their mean."""
+    apart = samples - samples.mean(axis=0)
+    if np.linalg.matrix_rank(apart) < samples.shape[1]:
+        return samples[np.argmin(np.linalg.norm(apart, axis=1))]
+    best: Floats = samples[np.argmax(gaussian_kde(samples.T)(samples.T))]
     return best
 
 
@@ -74,29 +76,35 @@ def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) 
     """Of one event, from its samples (n, k)."""
     picks, own = forward.picks, slice(*forward.picks.start[event : event + 2])
     samples = places[:, :3]
-    found = modes(samples)
-    place = most_probable(samples[found[0]])
-    times = forward.travel_times(places[:, None, :3], np.array([event]))[0]
-    predicted = forward.travel_times(place[None, None], np.array([event]))[0][0]
-    sample_times = places[:, 3] if forward.likelihood.has_origin_time else np.median(picks.time[own] - times, axis=1)
-    at_place = picks.time[own] - predicted
-    origin_time = float(np.median(sample_times[found[0]] if forward.likelihood.has_origin_time else at_place))
-    scatter = sample_times[found[0]] if forward.likelihood.has_origin_time else at_place
+    members = modes(samples)
+    place = most_probable(samples[members[0]])
     turned = _to_true_north(network, place)
+    predicted = forward.travel_times(place[None, None], np.array([event]))[0][0]
+    at_place = picks.time[own] - predicted
+    if forward.likelihood.has_origin_time:
+        sample_times = places[:, 3]
+        estimates = sample_times[members[0]]
+    else:  # each pick says one
+        sample_times = np.median(picks.time[own] - forward.travel_times(samples[:, None], np.array([event]))[0], axis=1)
+        estimates = at_place
+    origin_time = float(np.median(estimates))
     latitude, longitude = _on_earth(network, place)
     residual = at_place - origin_time
     arrivals = Arrivals(predicted, residual, picks.weight[own], *_seen_from(network, place, picks.station[own], turned))
     return Origin(
         event=picks.events[event],
         time=picks.reference[event] + np.timedelta64(round(origin_time * 1e6), "us"),
-        time_uncertainty=GAUSSIAN * float(np.median(np.abs(scatter - np.median(scatter)))),
+        time_uncertainty=GAUSSIAN * float(np.median(np.abs(estimates - origin_time))),
         latitude=latitude,
         longitude=longitude,
         depth=float(place[2]),
         geographic=network.projection is not None,
         mean=samples.mean(axis=0),
         covariance=turned @ np.cov(samples.T) @ turned.T,
-        modes=tuple(_mode(samples, chosen, turned) for chosen in found),
+        modes=(
+            _mode(samples, members[0], place, turned),
+            *(_mode(samples, m, most_probable(samples[m]), turned) for m in members[1:]),
+        ),
         gap=azimuthal_gap(arrivals.azimuth),
         nearest=float(arrivals.distance.min()),
         rms=float(np.sqrt(np.average(residual**2, weights=picks.weight[own]))),
@@ -106,10 +114,9 @@ def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) 
     )
 
 
-def _mode(samples: Floats, chosen: Ints, turned: Floats) -> Mode:
-    own = samples[chosen]
-    covariance = np.cov(own.T) if len(own) > 1 else np.zeros((3, 3))
-    return Mode(len(own) / len(samples), most_probable(own) if len(own) > FEWEST else own[0], turned @ covariance @ turned.T)
+def _mode(samples: Floats, chosen: Ints, place: Floats, turned: Floats) -> Mode:
+    covariance = turned @ np.cov(samples[chosen].T) @ turned.T
+    return Mode(len(chosen) / len(samples), place, covariance)
 
 
 def _on_earth(network: Network, place: Floats) -> tuple[float, float]:

@@ -69,7 +69,7 @@ def test_the_truth_is_where_it_should_be(located):
 
 def test_origins_say_when_and_where(located):
     result, truth = located
-    found = list(origins(result.problem.forward, result.flat.astype(float)))
+    found = origins(result.problem.forward, result.flat.astype(float))
     assert [origin.event for origin in found] == truth["event"].tolist()
     for i, (origin, longitude) in enumerate(zip(found, truth["longitude"], strict=True)):
         assert origin.latitude == pytest.approx(33.6, abs=0.02)
