@@ -123,7 +123,7 @@ def _extend(store: Store, iterations: int) -> None:
     done, total = checkpoint.iteration if checkpoint else 0, problem.config.algorithm.iterations
     algorithm = build_algorithm(problem)
     if checkpoint is not None and isinstance(algorithm, Converges):
-        state = unflatten(_first_state(problem, algorithm), checkpoint.arrays)
+        state = _saved_state(problem, algorithm, checkpoint)
         if algorithm.has_converged(state):
             raise StoreError(f"{store.path}: has converged after {done} iterations, and more of them would change nothing")
     if iterations <= done or iterations < total:
@@ -192,9 +192,7 @@ def _run_from(
 
     with _log_file(store.path), engines.dispatcher(problem, dispatch or problem.dispatch, store.path, leave) as dispatcher:
         store.rewind(first)
-        state = _first_state(problem, algorithm)
-        if checkpoint is not None:
-            state = unflatten(state, checkpoint.arrays)
+        state = _saved_state(problem, algorithm, checkpoint) if checkpoint else _first_state(problem, algorithm)
         log.info("%s: from iteration %d of %d", store.path, first, settings.iterations)
         density, to_model = density_at(problem, problem.posterior(dispatcher)), problem.transform.to_model
         schedule, resample = loop_schedule(problem), problem.config.run.on_failure == "resample"
@@ -261,6 +259,12 @@ def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
 def _first_state(problem: Problem, algorithm: Algorithm) -> Any:
     """The algorithm's state at the models that a run starts from."""
     return algorithm.init(problem.transform.to_theta(starting_models(problem, algorithm)))
+
+
+def _saved_state(problem: Problem, algorithm: Algorithm, checkpoint: Checkpoint) -> Any:
+    """The state of a checkpoint, put into any state: a forward may take long to make the one that a run starts from."""
+    models = problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
+    return unflatten(algorithm.init(problem.transform.to_theta(models)), checkpoint.arrays)
 
 
 @contextmanager

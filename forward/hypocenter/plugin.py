@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -81,20 +83,24 @@ class Hypocenters:
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-likelihood (n,) of all events together, and its gradient (n, d)."""
-        places = self.by_event(models)
-        gradient = np.empty_like(places)
-        value = np.zeros(len(models))
-        for events, picks in self._batches(np.arange(len(self.picks.events))):
-            found, gradient[:, events] = self._evaluate(places[:, events], picks)
-            value += found.sum(axis=1)
-        return value, np.moveaxis(gradient, 2, 1).reshape(models.shape)
+        value, gradient = self._by_event(self.by_event(models), np.arange(len(self.picks.events)))
+        return value.sum(axis=1), np.moveaxis(gradient, 2, 1).reshape(models.shape)
 
     def log_likelihood(self, places: Floats, events: Ints) -> Floats:
         """Of places (n, m, k) of the events (m,), one by one: (n, m)."""
-        value = np.empty(places.shape[:2])
-        for chosen, picks in self._batches(events):
-            value[:, chosen] = self._evaluate(places[:, chosen], picks)[0]
-        return value
+        return self._by_event(places, events)[0]
+
+    def _by_event(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
+        """Log-likelihoods (n, m) and gradients (n, m, k) of places (n, m, k) of the events (m,), a batch on each thread."""
+        value, gradient = np.empty(places.shape[:2]), np.empty(places.shape)
+
+        def evaluate(batch: tuple[slice, Ints]) -> None:
+            where, chosen = batch
+            value[:, where], gradient[:, where] = self._evaluate(places[:, where], chosen)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            deque(pool.map(evaluate, self._batches(events)), maxlen=0)  # raises what a batch has raised
+        return value, gradient
 
     def start(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) spread as the posterior is, see `forward.hypocenter.start`."""
@@ -128,7 +134,7 @@ class Hypocenters:
         return self._times(places, *self._picks_of(events))
 
     def _times(self, places: Floats, picks: Ints, event: Ints) -> tuple[Floats, Floats]:
-        time, gradient = self.ways.tables.evaluate(places, event, self.ways.table[picks], self.threads)
+        time, gradient = self.ways.tables.evaluate(places, event, self.ways.table[picks])
         return time + self.ways.correction[picks], gradient
 
     starter_config = staticmethod(starter_config)
