@@ -58,6 +58,7 @@ class Hypocenters:
         self.inputs: list[Path] = []
         picks, (lower, upper) = catalogue.picks, catalogue.box
         n = len(picks.events)
+        self.power = likelihood.power(Readings(picks.time, picks.sigma**2, picks.weight, picks.start))
         names = np.array(picks.events)
         axes = [Variable(name, "km", ("event",), {"event": names}) for name in ("x", "y", "depth")]
         self.bounds = {v.name: (np.full(n, low), np.full(n, high)) for v, low, high in zip(axes, lower, upper, strict=True)}
@@ -152,7 +153,8 @@ class Hypocenters:
         gradient = [readings.summed(by_time * axis) for axis in by_place]
         if self.likelihood.has_origin_time:
             gradient.append(by_origin)
-        return value, np.stack(gradient, axis=2)
+        power = self.power[events]
+        return power * value, power[:, None] * np.stack(gradient, axis=2)
 
     def _picks_of(self, events: Ints) -> tuple[Ints, Ints]:
         """Picks of some events, and to which of these each belongs."""

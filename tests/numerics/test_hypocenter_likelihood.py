@@ -52,16 +52,20 @@ def test_the_gaussian_is_normalised():
     assert np.exp(value).sum() * 0.001 == pytest.approx(1, rel=1e-6)
 
 
-@pytest.mark.parametrize("n", [6, 30, 60])
-def test_calibrated_regions_hold_what_they_should(n):
-    """Travel times that depend on one place, linearly; 1,000 events."""
+@pytest.mark.parametrize("ratio", [1.0, 8.0])
+@pytest.mark.parametrize("n", [6, 30, 60, 150])
+def test_calibrated_regions_hold_what_they_should(n, ratio):
+    """Travel times that depend on one place, linearly; 1,000 events; every second error may be larger."""
     rng, events = np.random.default_rng(2), 1000
     slope, error = rng.standard_normal((2, events, n))
+    sigma = np.broadcast_to(np.where(np.arange(n) % 2, 1.0, ratio), (events, n))
     slope -= slope.mean(axis=1, keepdims=True)
-    places = np.linspace(-6, 6, 301)[:, None, None] / np.sqrt((slope**2).sum(axis=1, keepdims=True))
-    picks = Readings(error.ravel(), np.ones(events * n), np.ones(events * n), n * np.arange(events + 1))
-    value, _, _ = EDT(Accuracy(0, 0, 1))(picks, (places * slope).reshape(301, -1), np.zeros((301, events)))
-    mass = np.exp(value - value.max(axis=0))
+    scale = np.sqrt((slope**2 / sigma**2).sum(axis=1, keepdims=True))
+    places = np.linspace(-6, 6, 301)[:, None, None] / scale
+    picks = Readings((sigma * error).ravel(), sigma.ravel() ** 2, np.ones(events * n), n * np.arange(events + 1))
+    likelihood = EDT(Accuracy(0, 0, 1))
+    value, _, _ = likelihood(picks, (places * slope).reshape(301, -1), np.zeros((301, events)))
+    mass = np.exp(likelihood.power(picks) * (value - value.max(axis=0)))
     below = mass[:151].sum(axis=0) / mass.sum(axis=0)
     for share in (0.5, 0.9, 0.95):
         found = np.mean(np.abs(below - 0.5) < share / 2)
