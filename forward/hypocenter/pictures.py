@@ -13,6 +13,7 @@ from forward.hypocenter.origins import Origin
 
 if TYPE_CHECKING:
     from forward.hypocenter.catalogue import Network
+    from forward.hypocenter.projection import Projection
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +25,8 @@ GRID = 60
 """Nodes of a contoured density along each axis."""
 REACH = 4.0
 """Of the figure of an event, in its standard deviations."""
+TYPICAL = 6.0
+"""Medians of the residuals' sizes that colours of stations span, on either side."""
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8c8c8c"
 PHASES = {"P": (BLUE, "o"), "S": (ORANGE, "s")}
 X, Y, DEPTH = "east (km)", "north (km)", "depth (km)"
@@ -61,9 +64,44 @@ def _catalogue(origins: Sequence[Origin], network: Network, values: Floats, labe
         ax.errorbar(places[:, i], places[:, j], spread[:, j], spread[:, i], fmt="none", ecolor="0.75", elinewidth=0.7, zorder=1)
         mesh = ax.scatter(places[:, i], places[:, j], c=values, cmap=cm.batlow, s=18, lw=0.3, edgecolor="white", zorder=2)
     above.plot(network.place[:, 0], network.place[:, 1], "^", color="black", ms=4, mec="white", mew=0.4)
+    if network.projection is not None:
+        _add_degrees(above, beside, network.projection, np.median(places[:, :2], axis=0))
     figure.colorbar(mesh, ax=[above, beside, below], label=label, shrink=0.7)
+    _equal_scales(figure, above)
     caption = "Most probable places with standard deviations of the posterior. Triangles: stations."
     return f"catalogue_{name}", f"Catalogue by {name}", caption, figure
+
+
+def _equal_scales(figure: Any, ax: Any) -> None:
+    """A km as long to the east as to the north, by wider limits: panels that share them stay aligned."""
+    figure.draw_without_rendering()
+    limits, size = np.array([ax.get_xlim(), ax.get_ylim()]), ax.bbox.size
+    reach = np.max(np.diff(limits)[:, 0] / size) * size / 2
+    middle = limits.mean(axis=1)
+    ax.set(xlim=middle[0] + reach[0] * np.array([-1, 1]), ylim=middle[1] + reach[1] * np.array([-1, 1]))
+
+
+def _add_degrees(above: Any, beside: Any, projection: Projection, middle: Floats) -> None:
+    """Longitudes above the map and latitudes beside the section, as they are along the lines through the middle."""
+    from matplotlib.ticker import MaxNLocator
+
+    def longitude(x: Floats) -> Floats:
+        return projection.to_geographic(x, np.full_like(x, middle[1]))[1]
+
+    def latitude(y: Floats) -> Floats:
+        return projection.to_geographic(np.full_like(y, middle[0]), y)[0]
+
+    center = projection.to_geographic(middle[:1], middle[1:])
+    east = above.secondary_xaxis(
+        "top", functions=(longitude, lambda degrees: projection.to_local(np.full_like(degrees, center[0]), degrees)[0])
+    )
+    north = beside.secondary_yaxis(
+        "right", functions=(latitude, lambda degrees: projection.to_local(degrees, np.full_like(degrees, center[1]))[1])
+    )
+    east.set_xlabel("longitude (°)")
+    north.set_ylabel("latitude (°)")
+    east.xaxis.set_major_locator(MaxNLocator(4))
+    north.yaxis.set_major_locator(MaxNLocator(5))
 
 
 def _event(origin: Origin, phases: NDArray[np.str_]) -> Picture:
@@ -124,11 +162,11 @@ def _stations(figure: Any, ax: Any, origin: Origin) -> None:
     places = origin.arrivals.distance[:, None] * np.stack([np.sin(azimuth), np.cos(azimuth)], axis=1)
     stations, which = np.unique(places.round(6), axis=0, return_inverse=True)
     residual = np.bincount(which.ravel(), origin.arrivals.residual) / np.bincount(which.ravel())
-    most = float(np.abs(residual).max()) or 1.0
+    most = TYPICAL * float(np.median(np.abs(origin.arrivals.residual))) or 1.0  # a false pick must not hide the others
     mesh = ax.scatter(*stations.T, c=residual, cmap=cm.vik, vmin=-most, vmax=most, marker="^", s=34, lw=0.4, edgecolor="black")
     ax.plot(0, 0, "*", color=ORANGE, ms=9, mec="white", mew=0.5)
     ax.set(xlabel="east of it (km)", ylabel="north of it (km)", aspect="equal")
-    figure.colorbar(mesh, ax=ax, label="residual (s)")
+    figure.colorbar(mesh, ax=ax, label="mean residual (s)", extend="both")
 
 
 def _residuals(ax: Any, origin: Origin, phases: NDArray[np.str_]) -> None:
