@@ -17,8 +17,8 @@ def kernel(name: str, *headers: str) -> Extension:
     return Extension(
         f"kernels_c.{name}._{name}",
         [f"{folder}/_{name}.pyx", f"{folder}/{name}.c"],
-        depends=[f"{folder}/{header}" for header in headers],
-        include_dirs=[folder],
+        depends=["kernels_c/simd.h", *(f"{folder}/{header}" for header in headers)],
+        include_dirs=[folder, "kernels_c"],
         extra_compile_args=COMPILE,
         extra_link_args=OPENMP,
     )

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simd.h"
+
 #define HALO 4            /* rows of zeros around a wavefield: half of the highest order */
 #define COLUMN_GROUP 16   /* columns are handled in groups: a multiple of all lanes */
 #define ROW_GROUP 4       /* and rows: a multiple of all ROWS */
@@ -66,9 +68,7 @@ static void restore_denormals(unsigned before) { (void)before; }
 #include "acoustic2d_lanes.h"
 #undef LANE_BYTES
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WITH_X86_LEVELS
-
+#ifdef WITH_X86_LEVELS
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v3")
 #define LANE_BYTES 32
@@ -109,26 +109,7 @@ static void restore_denormals(unsigned before) { (void)before; }
 #pragma GCC pop_options
 #endif
 
-enum level { BASELINE, AVX2, AVX512 };
-
-static enum level simd_level(void)
-{
-#ifdef WITH_X86_LEVELS
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        return AVX2;
-#endif
-    return BASELINE;
-}
-
-const char *acoustic2d_simd_level(void)
-{
-    static const char *names[] = {"baseline", "AVX2", "AVX-512"};
-    return names[simd_level()];
-}
+const char *acoustic2d_simd_level(void) { return simd_level_name(); }
 
 #ifdef WITH_X86_LEVELS
 #define DISPATCH(function, real, ...)                                                              \

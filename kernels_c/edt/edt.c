@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simd.h"
+
 #define PI 3.141592653589793
 #define INVERSE_ROOT_PI 0.5641895835477563
 #define ROOT_HALF 0.7071067811865476
@@ -128,9 +130,7 @@ static int plan_grid(const edt_batch *batch, int64_t event, int64_t particle, in
 #endif
 #include "edt_lanes.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WITH_X86_LEVELS
-
+#ifdef WITH_X86_LEVELS
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v3")
 #define LANE_BYTES 32
@@ -150,26 +150,7 @@ static int plan_grid(const edt_batch *batch, int64_t event, int64_t particle, in
 #pragma GCC pop_options
 #endif
 
-enum level { BASELINE, AVX2, AVX512 };
-
-static enum level simd_level(void)
-{
-#ifdef WITH_X86_LEVELS
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        return AVX2;
-#endif
-    return BASELINE;
-}
-
-const char *edt_simd_level(void)
-{
-    static const char *names[] = {"baseline", "AVX2", "AVX-512"};
-    return names[simd_level()];
-}
+const char *edt_simd_level(void) { return simd_level_name(); }
 
 static const lane_kernel *widest_kernel(void)
 {

@@ -5,12 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Built for any x86-64 and, at run time, using the widest registers of the machine at hand. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSION
-#endif
+#include "simd.h"
 
 #define NEVER 1e30      /* later than any time: the slowest velocity allowed needs 1e12 s for 10^6 km */
 #define SOURCE_GROUPS 8 /* partial sums of the gradient: fixed, so that the result does not depend on the threads */
@@ -289,14 +284,4 @@ int eikonal2d_field(const eikonal2d_plan *plan, int source, const double *veloci
     return code;
 }
 
-const char *eikonal2d_simd_level(void)
-{
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-        return "AVX-512";
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return "AVX2";
-#endif
-    return "baseline";
-}
+const char *eikonal2d_simd_level(void) { return simd_level_name(); }

@@ -10,13 +10,7 @@
 #endif
 
 #include "eikonal3d_queue.h"
-
-/* Built for any x86-64 and, at run time, using the widest registers of the machine at hand. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSION
-#endif
+#include "simd.h"
 
 #define LANES 8
 #define AHEAD 12    /* nodes: how early memory is asked for */
@@ -498,14 +492,4 @@ int eikonal3d_solve(const eikonal3d_grid *grid, const double *velocity, int n_so
     return code;
 }
 
-const char *eikonal3d_simd_level(void)
-{
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-        return "AVX-512";
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return "AVX2";
-#endif
-    return "baseline";
-}
+const char *eikonal3d_simd_level(void) { return simd_level_name(); }

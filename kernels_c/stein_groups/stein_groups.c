@@ -5,12 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Built for any x86-64 and, at run time, using the widest registers of the machine at hand. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSION
-#endif
+#include "simd.h"
 
 #define LANES 8              /* loops over rows run to a multiple of it: what is beyond the last particle does not count */
 #define SAMPLE 48            /* of values, to choose a pivot from; as few are sorted at once */

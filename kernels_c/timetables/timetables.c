@@ -4,12 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Built for any x86-64 and, at run time, using the widest registers of the machine at hand. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSION
-#endif
+#include "simd.h"
 
 #define LANES 16
 
