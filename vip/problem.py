@@ -27,7 +27,7 @@ from vip.errors import ConfigError
 from vip.plugins import find, source_file
 from vip.posterior import OnFailure, Posterior
 from vip.priors import Bounded, Gaussian, Joint, Uniform
-from vip.protocols import ChecksPrior, DataBlocks, Dispatcher, Floats, Forward, ModelSpace, Prior, Variable
+from vip.protocols import ChecksPrior, DataBlocks, Dispatcher, Floats, Forward, HasBounds, ModelSpace, Prior, Variable
 from vip.transforms import Clip, Logit, Transform, Whitened
 
 
@@ -182,9 +182,10 @@ def _prior(config: Config, forward: Forward, path: Path) -> tuple[Prior, Transfo
     for name in config.prior:
         if name not in names:
             raise ConfigError(f"prior.{name}", name, f"no such variable; this forward has {', '.join(names)}", path)
+    own_bounds = forward.bounds if isinstance(forward, HasBounds) else {}
     parts: list[Prior] = []
     for variable in space.variables:
-        bounds = getattr(forward, "bounds", {}).get(variable.name)
+        bounds = own_bounds.get(variable.name)
         if variable.name not in config.prior and bounds is not None:
             parts.append(Uniform(*(np.ravel(bound) for bound in bounds)))
             continue
