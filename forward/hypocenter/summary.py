@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
 
-from forward.hypocenter.catalogue import Network
+from forward.hypocenter.network import Network
 from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
 from forward.hypocenter.projection import jacobian
 

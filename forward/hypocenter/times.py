@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from forward.hypocenter.projection import Projection
 from forward.hypocenter.velocity import Grid3D, Layered
+from forward.hypocenter.waiting import Waiting
 from kernels_c.eikonal3d import solve
 from kernels_c.timetables import TimeTables
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -68,43 +68,39 @@ class Solver(NamedTuple):
             of_phase = np.flatnonzero(np.array(phases) == phase)
             at_depth = stations[of_phase] * [0, 0, 1]
             volume = np.broadcast_to(velocity, (n_r, 1, n_z))
-            slowness[of_phase] = self._solved(volume, at_depth, np.array([0, 0, first]))[:, :, 0]
+            slowness[of_phase] = self._solved(phase, volume, at_depth, np.array([0, 0, first]))[:, :, 0]
         return TimeTables(slowness, stations, [0, first], [self.spacing] * 2)
 
     def volume(self, model: Grid3D, phases: Sequence[str], stations: Floats, projection: Projection | None) -> TimeTables:
         """Tables over x, y and depth, one for each phase and station (n, 3) of equal rank.
 
-        Raises
-        ------
-        ConfigError
-            If the region or a station lies outside the velocity model.
+        The rectangle around the region and the stations may reach beyond the model, whose velocity goes on there.
         """
         first = np.minimum(self.box.lower, stations.min(axis=0))
         last = np.maximum(self.box.upper, stations.max(axis=0))
         shape = np.ceil((last - first) / self.spacing).astype(int) + 1
         nodes = [start + self.spacing * np.arange(n) for start, n in zip(first, shape, strict=True)]
         x, y, depth = (axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij"))
-        points = (y, x) if projection is None else projection.to_geographic(x, y)
+        points = model.from_map(x, y, depth, projection)
         slowness = np.empty((len(stations), *shape))
         for phase in set(phases):
-            velocity = model.at(phase, np.stack([*points, depth], axis=1))
-            outside = np.flatnonzero(np.isnan(velocity))
-            if len(outside):
-                where = ", ".join(f"{axis[outside[0]]:g}" for axis in (*points, depth))
-                raise ConfigError("velocity", where, "the region or a station lies outside the model: make the region smaller")
+            velocity = model.at(phase, points)
             of_phase = np.flatnonzero(np.array(phases) == phase)
-            slowness[of_phase] = self._solved(velocity.reshape(shape), stations[of_phase], first)
+            slowness[of_phase] = self._solved(phase, velocity.reshape(shape), stations[of_phase], first)
         return TimeTables(slowness, stations, first, [self.spacing] * 3)
 
-    def _solved(self, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
+    def _solved(self, phase: str, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
         """Mean slowness (n, *shape), s/km, from each source (n, 3): from the cache, or solved and put there."""
         velocity = np.ascontiguousarray(velocity)
         files = [self._file(velocity, source, origin) for source in sources]
         missing = [i for i, file in enumerate(files) if not file.is_file()]
-        if missing:
-            step = np.full(3, self.spacing)
-            found = solve(velocity, sources[missing], step, origin=origin, factored=True, threads=self.threads)
-            for i, table in zip(missing, found, strict=True):
+        step = np.full(3, self.spacing)
+        waiting = Waiting(f"travel times of {phase} on {velocity.size:.3g} nodes", len(missing), "tables")
+        for done in range(0, len(missing), self.threads):
+            waiting(done)
+            chosen = missing[done : done + self.threads]
+            found = solve(velocity, sources[chosen], step, origin=origin, factored=True, threads=self.threads)
+            for i, table in zip(chosen, found, strict=True):
                 _save(files[i], table)
         return np.stack([np.load(file) for file in files])
 
