@@ -1,4 +1,4 @@
-"""Located events, their uncertainty, and the files they go to: QuakeML, a CSV catalogue and those of NonLinLoc."""
+"""Located events, their uncertainty, and the files they go to: QuakeML and a CSV catalogue."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def azimuthal_gap(azimuths: Floats) -> float:
 
 
 @contextlib.contextmanager
-def _whole(file: Path) -> Iterator[Path]:
+def whole(file: Path) -> Iterator[Path]:
     """A path to write to. It becomes the file when all is written; a fault leaves what was there before."""
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
@@ -201,7 +201,7 @@ def write_csv(origins: Sequence[Origin], file: Path, level: float = LEVEL) -> No
     """
     names = ("latitude", "longitude") if all(origin.geographic for origin in origins) else ("y", "x")
     rows = [_csv_row(origin, names, level) for origin in origins]
-    with _whole(file) as part:
+    with whole(file) as part:
         pd.DataFrame(rows).to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
 
 
@@ -229,20 +229,6 @@ def _csv_row(origin: Origin, names: tuple[str, str], level: float) -> dict[str, 
     }
 
 
-def write_scatter(origin: Origin, file: Path) -> None:
-    """Samples as a NonLinLoc scatter file: records of four 4-byte numbers, little-endian.
-
-    The first holds the number of samples (integer), the largest density and two unused numbers; the others x, y and depth, km,
-    and the density, which is 1 for all: samples come without weights.
-    """
-    header = np.zeros(1, dtype=[("n", "<i4"), ("largest", "<f4"), ("unused", "<f4", 2)])
-    header["n"], header["largest"] = len(origin.samples), 1
-    records = np.ones((len(origin.samples), 4), dtype="<f4")
-    records[:, :3] = origin.samples
-    with _whole(file) as part:
-        part.write_bytes(header.tobytes() + records.tobytes())
-
-
 def write_quakeml(origins: Sequence[Origin], picks: Picks, stations: Stations, file: Path, level: float = LEVEL) -> None:
     """Events with their picks, origins and arrivals, checked against the schema of QuakeML 1.2.
 
@@ -266,7 +252,7 @@ def write_quakeml(origins: Sequence[Origin], picks: Picks, stations: Stations, f
     for origin in origins:
         rows = range(*picks.start[index[origin.event] : index[origin.event] + 2])
         events.append(_quakeml_event(origin, rows, picks, times, stations, level))
-    with _whole(file) as part:
+    with whole(file) as part:
         Catalog(events=events).write(str(part), format="QUAKEML", validate=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,10 +62,24 @@ class Picks(NamedTuple):
     source: list[str]
     """(n,) where each pick came from: "line 12", or its resource identifier."""
 
+    def event(self) -> NDArray[np.intp]:
+        """Of which event (n,) each pick is."""
+        return np.repeat(np.arange(len(self.events)), np.diff(self.start))
+
     def absolute_time(self) -> NDArray[np.datetime64]:
         """Times (n,) in UTC, in microseconds."""
-        event = np.repeat(np.arange(len(self.events)), np.diff(self.start))
-        return self.reference[event] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        return self.reference[self.event()] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+
+    def of(self, events: NDArray[np.bool_]) -> Picks:
+        """Those of chosen events (n_events,) alone."""
+        size, own = np.diff(self.start)[events], np.flatnonzero(events[self.event()])
+        return Picks(
+            events=[name for name, chosen in zip(self.events, events, strict=True) if chosen],
+            start=np.concatenate([[0], np.cumsum(size)]),
+            reference=self.reference[events],
+            **{name: getattr(self, name)[own] for name in ("station", "phase", "time", "sigma", "weight")},
+            source=[self.source[i] for i in own],
+        )
 
 
 class PickRules(NamedTuple):
@@ -75,8 +89,10 @@ class PickRules(NamedTuple):
     """Those that have a velocity."""
     default_sigma: Mapping[str, float] = {}
     """s by phase, where the file gives none. Without it, a pick without its own is a fault."""
-    inside: Callable[[Floats], NDArray[np.bool_]] | None = None
-    """Whether positions (n, 3) of stations are inside the model."""
+    inside: NDArray[np.bool_] | None = None
+    """(n_stations,) whether each is inside the model; None if all are."""
+    model: str = "the model"
+    """What this is called, and where it is."""
     fewest: int = 4
     """Picks of an event: as many as it has unknowns."""
     longest: float = 3600.0
@@ -84,11 +100,11 @@ class PickRules(NamedTuple):
 
 
 def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[Picks, list[Fault]]:
-    """Picks from a CSV table, QuakeML or NonLinLoc phase files, as the content tells.
+    """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, as the content tells.
 
-    A CSV table has the columns event, station, phase, time (ISO 8601), sigma (s) and, if wanted, weight; a pick of weight 0 is
-    left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all; rejected
-    ones are left out. NonLinLoc events are separated by blank lines.
+    A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
+    is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
+    rejected ones are left out. NonLinLoc events are separated by blank lines.
 
     Returns
     -------
@@ -116,9 +132,10 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
-    table = read_table(file, COLUMNS[:5])
-    if "weight" not in table.columns:
-        table["weight"] = ""
+    table = read_table(file, COLUMNS[:4])
+    for column in ("sigma", "weight"):
+        if column not in table.columns:
+            table[column] = ""
     table["source"] = "line " + table.index.astype(str)
     return _with_iso_times(table[COLUMNS])
 
@@ -169,7 +186,20 @@ def _quakeml_rows(event: Any) -> Iterator[tuple[str, ...]]:
 
 def _read_nonlinloc(text: str, file: Path) -> pd.DataFrame:
     """Phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
-    rows, number, name = [], 0, ""
+    rows = []
+    for name, line, words in _nonlinloc_phases(text, file.stem):
+        station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
+        sigma = size if error == "GAU" else f"{error} {size}"
+        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
+    table = _with_nonlinloc_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+    if rows and table["utc"].isna().all():
+        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
+    return table
+
+
+def _nonlinloc_phases(text: str, stem: str) -> Iterator[tuple[str, int, list[str]]]:
+    """Event, line and fields of each phase; of located events (.hyp), only what stands between PHASE and END_PHASE."""
+    number, name, among_phases = 0, "", True
     for line, written in enumerate(text.splitlines(), 1):
         words = written.split(">")[0].split()
         if not words:
@@ -179,17 +209,13 @@ def _read_nonlinloc(text: str, file: Path) -> pd.DataFrame:
             continue
         if not name:
             number += 1
-            name = f"{file.stem}-{number}"
+            name = f"{stem}-{number}"
         if words[0] == "PUBLIC_ID":
-            name = "".join(words[1:2]) or name
-            continue
-        station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
-        sigma = size if error == "GAU" else f"{error} {size}"
-        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
-    table = _with_nonlinloc_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
-    if rows and table["utc"].isna().all():
-        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
-    return table
+            name = " ".join(words[1:]) if words[1:] not in ([], ["None"]) else name
+        elif words[0] in ("NLLOC", "END_PHASE", "END_NLLOC") or words[:2] == ["PHASE", "ID"]:
+            among_phases = words[0] in ("PHASE", "END_NLLOC")
+        elif among_phases:
+            yield name, line, words
 
 
 def _with_nonlinloc_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -233,14 +259,14 @@ def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
 def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> Iterator[Fault]:
     """The first of each kind for each event. The messages name columns of the table."""
     known = table["index"].notna()
-    inside = rules.inside(stations.position) if rules.inside else np.ones(len(stations.names), bool)
+    outside = [] if rules.inside is None else np.flatnonzero(~rules.inside)
     unsaid = table["sigma"] == ""
     checks = [
         (table["event"] == "", "an event needs a name"),
         (~known, "station {station!r}: there is no such station; add it to the stations, or leave this pick out"),
         (
-            table["index"].isin(np.flatnonzero(~inside)),
-            "station {station!r}: lies outside the model; enlarge the model, or leave this pick out",
+            table["index"].isin(outside),
+            f"station {{station!r}}: lies outside {rules.model}; enlarge the model, or leave this pick out",
         ),
         (
             ~table["kind"].isin(rules.phases),
@@ -250,7 +276,10 @@ def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, f
             table["utc"].isna(),
             "time {time!r}: cannot be read; write it as 2024-05-17T09:30:12.34 (NonLinLoc: 20240517 0930 12.34)",
         ),
-        (unsaid & table["sigma_s"].isna(), "no sigma; give it (s), or a default for phase {kind}"),
+        (
+            unsaid & table["sigma_s"].isna(),
+            "no sigma; give it (s), or a default for phase {kind} (`sigma`; --sigma of `vip locate`)",
+        ),
         (~unsaid & ~_positive(table["sigma_s"]), "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)"),
         (~_positive(table["weight_number"]), "weight {weight!r}: must be a number and not negative"),
         (

@@ -12,7 +12,7 @@ from scipy.stats import gaussian_kde
 from forward.hypocenter.origins import Origin
 
 if TYPE_CHECKING:
-    from forward.hypocenter.catalogue import Network
+    from forward.hypocenter.network import Network
     from forward.hypocenter.projection import Projection
 
 Floats = NDArray[np.float64]

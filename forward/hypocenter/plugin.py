@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +16,13 @@ from numpy.typing import NDArray
 
 from forward.hypocenter.catalogue import Catalogue, read_catalogue
 from forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
-from forward.hypocenter.origins import write_csv, write_quakeml, write_scatter
+from forward.hypocenter.nonlinloc import write_nonlinloc
+from forward.hypocenter.origins import write_csv, write_quakeml
 from forward.hypocenter.settings import HypocenterSettings
 from forward.hypocenter.start import tempered
 from forward.hypocenter.summary import origins
 from forward.hypocenter.synthetic import starter_config, write_example
+from forward.hypocenter.velocity import velocity_files
 from vip.protocols import ModelSpace, Variable
 
 Floats = NDArray[np.float64]
@@ -29,8 +30,6 @@ Ints = NDArray[np.intp]
 
 SLOWEST = 1.0
 """km/s; the first pick of an event is at most as long after its origin as a wave of this velocity takes to cross the region."""
-UNSAFE = r"[^\w.-]+"
-"""In names of files."""
 log = logging.getLogger("vip.forward.hypocenter")
 
 PICKS_AT_ONCE = 640
@@ -50,7 +49,7 @@ class Hypocenters:
     """
 
     threads = 1
-    formats: Mapping[str, str] = MappingProxyType({"quakeml": ".xml", "csv": ".csv", "scatter": ""})
+    formats: Mapping[str, str] = MappingProxyType({"quakeml": ".xml", "csv": ".csv", "nonlinloc": ""})
 
     def __init__(self, catalogue: Catalogue, likelihood: Likelihood) -> None:
         self.catalogue, self.likelihood = catalogue, likelihood
@@ -72,14 +71,16 @@ class Hypocenters:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
         """Build from the ``[forward]`` table; paths are relative to `base_dir`."""
+        from dask.system import CPU_COUNT
+
         s = HypocenterSettings.model_validate(settings)
         accuracy = Accuracy(s.accuracy.fraction, s.accuracy.least, s.accuracy.most)
         likelihood = EDT(accuracy, s.exponent) if s.likelihood == "edt" else Gaussian(accuracy)
-        catalogue = read_catalogue(s, base_dir)
+        catalogue = read_catalogue(s, base_dir, CPU_COUNT)
         for fault in catalogue.faults:
             log.warning("left out: %s", fault)
         plugin = cls(catalogue, likelihood)
-        plugin.inputs = [base_dir / path for path in (s.stations, s.picks, s.velocity)]
+        plugin.inputs = [base_dir / s.stations, base_dir / s.picks, *velocity_files(base_dir / s.velocity)]
         return plugin
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
@@ -110,17 +111,15 @@ class Hypocenters:
         return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
 
     def export(self, models: Floats, name: str, path: Path) -> None:
-        """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc scatter files."""
+        """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc's files."""
         found = origins(self, models)
         match name:
             case "quakeml":
                 write_quakeml(found, self.picks, self.catalogue.network.stations, path)
             case "csv":
                 write_csv(found, path)
-            case "scatter":
-                path.mkdir(parents=True, exist_ok=True)
-                for origin in found:
-                    write_scatter(origin, path / f"{re.sub(UNSAFE, '_', origin.event)}.scat")
+            case "nonlinloc":
+                write_nonlinloc(found, self.picks, self.catalogue.network, self.ways.correction, path)
 
     def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
         """Figures of the catalogue and of its first events."""

@@ -17,6 +17,24 @@ SCALE = 0.9995
 """Of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
 KM_PER_DEGREE = 10000.0 / 90.0
 """Of NonLinLoc's TRANS SIMPLE: the metre as it was first defined."""
+ELLIPSOIDS = {
+    "WGS-84": "WGS84",
+    "GRS-80": "GRS80",
+    "WGS-72": "WGS72",
+    "Australian": "aust_SA",
+    "Krasovsky": "krass",
+    "International": "intl",
+    "Hayford-1909": "intl",
+    "Clarke-1880": "clrk80",
+    "Clarke-1866": "clrk66",
+    "Airy": "airy",
+    "Bessel": "bessel",
+    "Hayford-1830": "evrst30",
+    "Sphere": "sphere",
+}
+"""Those of NonLinLoc as PROJ calls them."""
+LABELS = ("RefEllipsoid", "LatOrig", "LongOrig", "FirstStdParal", "SecondStdParal", "RotCW", "UseFalseEasting")
+"""Before the numbers in the header of a NonLinLoc grid, but not in a control file."""
 STEP = 1e-4
 """degrees, of the difference that the Jacobian is taken from."""
 
@@ -41,6 +59,8 @@ class MapProjection:
     ----------
     definition : str
         PROJ string or EPSG code of a projected coordinate system, in any unit of length.
+    rotation : float
+        Of its north, degrees clockwise from the y axis.
 
     Raises
     ------
@@ -49,6 +69,7 @@ class MapProjection:
     """
 
     definition: str
+    rotation: float = 0.0
 
     def __post_init__(self) -> None:
         _ = self._transformer  # a fault is told here, not at first use
@@ -74,12 +95,13 @@ class MapProjection:
         """To the east and to the north, x and y, km."""
         transformer, to_km = self._transformer
         x, y = transformer.transform(longitude, latitude)
-        return np.asarray(x) * to_km, np.asarray(y) * to_km
+        return _turned(np.asarray(x) * to_km, np.asarray(y) * to_km, self.rotation)
 
     def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Latitude and longitude, degrees."""
         transformer, to_km = self._transformer
-        longitude, latitude = transformer.transform(np.asarray(x) / to_km, np.asarray(y) / to_km, direction="INVERSE")
+        east, north = _turned(np.asarray(x), np.asarray(y), -self.rotation)
+        longitude, latitude = transformer.transform(east / to_km, north / to_km, direction="INVERSE")
         return np.asarray(latitude), np.asarray(longitude)
 
 
@@ -130,22 +152,39 @@ def centred_on(latitude: Floats, longitude: Floats) -> MapProjection:
     )
 
 
-def read_transform(line: str) -> Simple:
+def read_transform(line: str) -> Projection:
     """The projection of a NonLinLoc line, "TRANS SIMPLE 45 7 0" or "TRANSFORM SIMPLE LatOrig 45 LongOrig 7 RotCW 0".
 
     Raises
     ------
     ConfigError
-        If it is another transformation.
+        If it is another than SIMPLE, LAMBERT or TRANS_MERC.
     """
-    keyword, *fields = line.split() or [""]
-    if keyword in ("TRANS", "TRANSFORM") and fields[:1] == ["SIMPLE"]:
-        try:
-            latitude, longitude, rotation = map(float, fields[2::2] if keyword == "TRANSFORM" else fields[1:])
-            return Simple(latitude, longitude, rotation)
-        except ValueError:
-            pass  # told below
-    raise ConfigError("TRANS", line, "expected TRANS SIMPLE latOrig longOrig rotAngle; give others as a PROJ string")
+    kind, *fields = [word for word in line.split()[1:] if word not in LABELS] or [""]
+    try:
+        if kind == "SIMPLE":
+            return Simple(*_all_numbers(fields, 3))
+        ellipsoid = f"+ellps={ELLIPSOIDS[fields[0]]} +units=m +type=crs"
+        if kind == "LAMBERT":
+            latitude, longitude, first, second, rotation = _all_numbers(fields[1:], 5)
+            parallels = f"+lat_0={latitude} +lon_0={longitude} +lat_1={first} +lat_2={second}"
+            return MapProjection(f"+proj=lcc {parallels} {ellipsoid}", rotation)
+        if kind == "TRANS_MERC":
+            no_shift = ["0"] * (len(fields) == 4)  # older files do not say
+            latitude, longitude, rotation, shifted = _all_numbers([*fields[1:], *no_shift], 4)
+            origin = f"+lat_0={latitude} +lon_0={longitude} +k=1 +x_0={500000 * shifted:g}"
+            return MapProjection(f"+proj=tmerc {origin} {ellipsoid}", rotation)
+    except (ValueError, KeyError, IndexError):
+        pass  # told below
+    remedy = "expected SIMPLE, LAMBERT or TRANS_MERC with their numbers; give another as a PROJ string, `projection`"
+    raise ConfigError("TRANSFORM", line or "none", remedy)
+
+
+def _all_numbers(fields: list[str], n: int) -> list[float]:
+    values = [float(field) for field in fields]
+    if len(values) != n or not np.isfinite(values).all():
+        raise ValueError
+    return values
 
 
 def jacobian(projection: Projection, latitude: Floats, longitude: Floats) -> Floats:

@@ -12,6 +12,9 @@ from vip.errors import ConfigError
 
 Interval = tuple[Finite, Finite]
 
+DEEPEST = 1000.0
+"""km; earthquakes are not deeper than 750 km."""
+
 
 class RegionSettings(Settings):
     """Where hypocentres may be; the prior is uniform there unless there is another.
@@ -21,7 +24,8 @@ class RegionSettings(Settings):
     depth : (top, bottom)
         Km below sea level.
     latitude, longitude, y, x : (from, to), optional
-        Degrees, or km; without them as far as the stations, and half as far again.
+        Degrees, or km; without them as far as the stations that have picks, and half as far again, within a model in three
+        dimensions.
     """
 
     depth: Interval
@@ -36,6 +40,8 @@ class RegionSettings(Settings):
             interval = getattr(self, key)
             if interval is not None and interval[0] >= interval[1]:
                 raise ConfigError(key, interval, "the second must be larger than the first")
+        if max(map(abs, self.depth)) > DEEPEST:
+            raise ConfigError("depth", self.depth, f"must be in km, and not deeper than {DEEPEST:g} km; is it in m?")
 
 
 class AccuracySettings(Settings):
@@ -59,11 +65,13 @@ class HypocenterSettings(Settings):
     stations, picks : path
         See `forward.hypocenter.stations` and `forward.hypocenter.picks` for their formats.
     velocity : path
-        Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF.
+        Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF or NonLinLoc's grid of P
+        (model.P.mod.hdr; that of S is found beside it).
     between : "constant" or "linear"
         Velocity between the depths of layers.
     projection : str, optional
-        PROJ string or EPSG code of the map for distances; a transverse Mercator about the stations without it.
+        PROJ string or EPSG code of the map for distances; without it that of a NonLinLoc grid, or else a transverse Mercator
+        about the stations.
     spacing : float
         Of the nodes that travel times are computed on, km.
     likelihood : "edt" or "gaussian"

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from forward.hypocenter.waiting import Waiting
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
@@ -47,7 +49,9 @@ def tempered(
     x = rng.uniform(lower, upper, (n, *lower.shape))
     events = np.arange(len(lower))
     value, power = log_likelihood(x, events), np.zeros(len(lower))
+    waiting = Waiting("first samples", len(lower), "events")
     while len(events := np.flatnonzero(power < 1)):
+        waiting(len(lower) - len(events))
         step = _step(value[:, events], 1 - power[events])
         power[events] += step
         origin = _resampled(step * value[:, events], rng)

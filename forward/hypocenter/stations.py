@@ -41,6 +41,11 @@ class Stations(NamedTuple):
         alone = {code: i for i, code in enumerate(codes) if number[code] == 1}
         return alone | {name: i for i, name in enumerate(self.names)}
 
+    def chosen(self, which: NDArray[np.intp]) -> Stations:
+        """Some of them, by their indices."""
+        corrections = {phase: values[which] for phase, values in self.corrections.items()}
+        return Stations([self.names[i] for i in which], self.position[which], corrections, self.geographic)
+
 
 def read_stations(file: Path) -> Stations:
     """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, as the content tells.

@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
 from threadpoolctl import threadpool_limits
 
-from forward.hypocenter.catalogue import Network
+from forward.hypocenter.network import Network
 from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
 from forward.hypocenter.projection import jacobian
 
@@ -65,10 +65,11 @@ def modes(samples: Floats) -> list[Ints]:
 
 def most_probable(samples: Floats) -> Floats:
     """Where a kernel density estimate of samples (n, 3) is largest among them; without a volume, nearest to their mean."""
-    apart = samples - samples.mean(axis=0)
-    if np.linalg.matrix_rank(apart) < samples.shape[1]:
-        return samples[np.argmin(np.linalg.norm(apart, axis=1))]
-    best: Floats = samples[np.argmax(gaussian_kde(samples.T)(samples.T))]
+    try:
+        density = gaussian_kde(samples.T)(samples.T)
+    except (np.linalg.LinAlgError, ValueError):  # fewer than four, or all in a plane
+        density = -np.linalg.norm(samples - samples.mean(axis=0), axis=1)
+    best: Floats = samples[np.argmax(density)]
     return best
 
 

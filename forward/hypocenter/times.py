@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from forward.hypocenter.projection import Projection
 from forward.hypocenter.velocity import Grid3D, Layered
+from forward.hypocenter.waiting import Waiting
 from kernels_c.eikonal3d import solve
 from kernels_c.timetables import TimeTables
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -70,38 +70,28 @@ class Solver(NamedTuple):
             of_phase = np.flatnonzero(np.array(phases) == phase)
             at_depth = stations[of_phase] * [0, 0, 1]
             volume = np.broadcast_to(velocity[:n_z], (n_r, 1, n_z))
-            found = self._solved(volume, at_depth, np.array([0, 0, first]), np.full(3, self.spacing))
-            slowness[of_phase] = found[:, :, 0, :n_kept]
+            slowness[of_phase] = self._solved(phase, volume, at_depth, np.array([0, 0, first]))[:, :, 0, :n_kept]
         return TimeTables(slowness, stations, [0, first], [self.spacing] * 2)
 
     def volume(self, model: Grid3D, phases: Sequence[str], stations: Floats, projection: Projection | None) -> TimeTables:
         """Tables over x, y and depth, one for each phase and station (n, 3) of equal rank.
 
-        Raises
-        ------
-        ConfigError
-            If the region or a station lies outside the velocity model.
+        The rectangle around the region and the stations may reach beyond the model, whose velocity goes on there.
         """
         first = np.minimum(self.box.lower, stations.min(axis=0))
         last = np.maximum(self.box.upper, stations.max(axis=0))
         kept, last[2] = last[2], self._deepest(model, phases, last - first, last[2])
-        shape = np.maximum(np.ceil((last - first) / self.spacing).astype(int), 1) + 1
-        step = (last - first) / (shape - 1)
-        nodes = [np.linspace(*ends) for ends in zip(first, last, shape, strict=True)]  # no further: the model may end there
+        shape = np.ceil((last - first) / self.spacing).astype(int) + 1
+        nodes = [start + self.spacing * np.arange(n) for start, n in zip(first, shape, strict=True)]
         x, y, depth = (axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij"))
-        points = (y, x) if projection is None else projection.to_geographic(x, y)
-        n_kept = int(np.ceil((kept - first[2]) / step[2])) + 1
+        points = model.from_map(x, y, depth, projection)
+        n_kept = int(np.ceil((kept - first[2]) / self.spacing)) + 1
         slowness = np.empty((len(stations), *shape[:2], n_kept))
         for phase in set(phases):
-            velocity = model.at(phase, np.stack([*points, depth], axis=1))
-            outside = np.flatnonzero(np.isnan(velocity))
-            if len(outside):
-                where = ", ".join(f"{axis[outside[0]]:g}" for axis in (*points, depth))
-                raise ConfigError("velocity", where, "the region or a station lies outside the model: make the region smaller")
+            velocity = model.at(phase, points)
             of_phase = np.flatnonzero(np.array(phases) == phase)
-            found = self._solved(velocity.reshape(shape), stations[of_phase], first, step)
-            slowness[of_phase] = found[..., :n_kept]
-        return TimeTables(slowness, stations, first, step)
+            slowness[of_phase] = self._solved(phase, velocity.reshape(shape), stations[of_phase], first)[..., :n_kept]
+        return TimeTables(slowness, stations, first, [self.spacing] * 3)
 
     def _deepest(self, model: Grid3D, phases: Sequence[str], extent: Floats, bottom: float) -> float:
         """As far down as first arrivals go through the mean of the model over each depth, km, but not below the model."""
@@ -111,21 +101,25 @@ class Solver(NamedTuple):
         profiles = (np.interp(depth, model.axes[2], mean) for mean in means)
         return float(max(depth[deepest(depth, profile, bottom, furthest)] for profile in profiles))
 
-    def _solved(self, velocity: Floats, sources: Floats, origin: Floats, step: Floats) -> Floats:
+    def _solved(self, phase: str, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
         """Mean slowness (n, *shape), s/km, from each source (n, 3): from the cache, or solved and put there."""
         velocity = np.ascontiguousarray(velocity)
-        files = [self._file(velocity, source, origin, step) for source in sources]
+        files = [self._file(velocity, source, origin) for source in sources]
         missing = {file: i for i, file in enumerate(files) if not file.is_file()}  # in layers, stations may share a depth
-        if missing:
-            places = sources[list(missing.values())]
+        waiting = Waiting(f"travel times of {phase} on {velocity.size:.3g} nodes", len(missing), "tables")
+        step = np.full(3, self.spacing)
+        for done in range(0, len(missing), self.threads):
+            waiting(done)
+            chosen = list(missing)[done : done + self.threads]
+            places = sources[[missing[file] for file in chosen]]
             found = solve(velocity, places, step, origin=origin, factored=True, threads=self.threads)
-            for file, table in zip(missing, found, strict=True):
+            for file, table in zip(chosen, found, strict=True):
                 _save(file, table)
         return np.stack([np.load(file) for file in files])
 
-    def _file(self, velocity: Floats, source: Floats, origin: Floats, step: Floats) -> Path:
+    def _file(self, velocity: Floats, source: Floats, origin: Floats) -> Path:
         key = hashlib.sha256(velocity.tobytes())
-        key.update(np.array([*velocity.shape, *source, *origin, *step], float).tobytes())
+        key.update(np.array([*velocity.shape, *source, *origin, self.spacing], float).tobytes())
         return self.cache / f"{key.hexdigest()[:32]}.npy"
 
 

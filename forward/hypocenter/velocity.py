@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import interpn
 
+from forward.hypocenter.projection import Projection
 from forward.tables import numbers, place, read_table, read_text
 from vip.errors import ConfigError
 
@@ -19,10 +20,16 @@ Interpolation = Literal["constant", "linear"]
 
 FASTEST = 20.0
 """km/s; nothing in the Earth is faster."""
+CENTRE = 6400.0
+"""km; nothing is deeper."""
 LAYER = ["depth", "vp", "vp_gradient", "vs", "vs_gradient"]
 """What follows LAYER in a NonLinLoc control file; densities may come after it."""
 AXES = {True: ("latitude", "longitude", "depth"), False: ("y", "x", "depth")}
 """Of a grid, by whether it is geographic."""
+NETCDF = (".nc", ".nc4", ".netcdf")
+"""Suffixes of its files."""
+HEADER = ".hdr"
+"""Suffix of that of a NonLinLoc grid."""
 VELOCITY_UNITS = {"km/s": 1.0, "km s-1": 1.0, "km s**-1": 1.0, "m/s": 1e-3, "m s-1": 1e-3, "m s**-1": 1e-3}
 LENGTH_UNITS = {"km": 1.0, "kilometer": 1.0, "kilometre": 1.0, "m": 1e-3, "meter": 1e-3, "metre": 1e-3}
 
@@ -72,25 +79,82 @@ class Grid3D(NamedTuple):
     velocity: Mapping[str, Floats]
     """(n_latitude or n_y, n_longitude or n_x, n_depth) km/s, by phase."""
     geographic: bool
+    transform: str = ""
+    """NonLinLoc's line that tells how x and y were made."""
 
     @property
     def phases(self) -> frozenset[str]:
         """Those that have a velocity."""
         return frozenset(self.velocity)
 
+    @property
+    def ends(self) -> tuple[Floats, Floats]:
+        """The smallest and the largest coordinates (3,), in the order of the axes."""
+        return np.array([axis[0] for axis in self.axes]), np.array([axis[-1] for axis in self.axes])
+
     def contains(self, points: Floats) -> NDArray[np.bool_]:
         """Whether points (n, 3), in the order of the axes, are inside the grid."""
-        first, last = (np.array([axis[end] for axis in self.axes]) for end in (0, -1))
+        first, last = self.ends
+        points = self.in_turn(points)
         return ((points >= first) & (points <= last)).all(axis=1)
 
     def at(self, phase: str, points: Floats) -> Floats:
-        """Velocities (n,), km/s, at points (n, 3) in the order of the axes; NaN outside the grid."""
-        return interpn(self.axes, self.velocity[phase], points, bounds_error=False)
+        """Velocities (n,), km/s, at points (n, 3) in the order of the axes; beyond the grid, those of its nearest nodes."""
+        return interpn(self.axes, self.velocity[phase], np.clip(self.in_turn(points), *self.ends))
 
     def bounds(self, phase: str) -> tuple[float, float]:
         """Smallest and largest velocity, km/s."""
         values = self.velocity[phase]
         return float(values.min()), float(values.max())
+
+    def described(self, first: Floats, last: Floats) -> str:
+        """Intervals (3,) of the axes, for a person."""
+        named = zip(AXES[self.geographic], first, last, strict=True)
+        return ", ".join(f"{name} {low:.6g} to {high:.6g}" for name, low, high in named)
+
+    def from_map(self, x: Floats, y: Floats, depth: Floats, projection: Projection | None) -> Floats:
+        """Points (n, 3), in the order of the axes, from places (n,) on the map, km."""
+        first, second = projection.to_geographic(x, y) if self.geographic and projection is not None else (y, x)
+        return np.stack([first, second, depth], axis=1)
+
+    def in_turn(self, points: Floats) -> Floats:
+        """Points (n, 3) with each longitude, of which -170 and 190 are one, that is nearest to the middle of the grid."""
+        if not self.geographic:
+            return points
+        west, east = self.axes[1][0], self.axes[1][-1]
+        turns = np.floor((points[:, 1] - (west + east) / 2 + 180) / 360)
+        return points - 360 * turns[:, None] * [0, 1, 0]
+
+
+def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | Grid3D:
+    """Layers from text, or a grid from NetCDF or from the header of a NonLinLoc grid of P (model.P.mod.hdr) and that of S.
+
+    Raises
+    ------
+    ConfigError
+        See `read_layers`, `read_netcdf` and `read_nonlinloc_grids`.
+    """
+    if file.suffix in NETCDF:
+        return read_netcdf(file)
+    if file.suffix == HEADER:
+        return read_nonlinloc_grids(_headers(file))
+    return read_layers(file, between)
+
+
+def velocity_files(file: Path) -> list[Path]:
+    """All that is read for a velocity model: of a NonLinLoc grid, headers and buffers of its phases."""
+    if file.suffix != HEADER:
+        return [file]
+    return [part for header in _headers(file).values() for part in (header, header.with_suffix(".buf"))]
+
+
+def _headers(of_p: Path) -> dict[str, Path]:
+    """By phase; the grid of S is that of the same name with S for P, if it is there."""
+    before, found, after = of_p.name.rpartition(".P.")
+    if not found:
+        raise ConfigError("velocity", of_p, "expected the grid of P, with .P. in its name, such as model.P.mod.hdr")
+    of_s = of_p.with_name(f"{before}.S.{after}")
+    return {"P": of_p, "S": of_s} if of_s.is_file() else {"P": of_p}
 
 
 def read_layers(file: Path, between: Interpolation = "constant") -> Layered:
@@ -162,6 +226,9 @@ def _velocity_remedy(value: float) -> str:
 
 
 def _check_depths(depths: pd.Series, between: Interpolation, file: Path) -> None:
+    deep = depths.index[depths > CENTRE]
+    if len(deep):
+        raise ConfigError(place(deep[0], "depth"), float(depths[deep[0]]), "must be in km below sea level; is it in m?", file)
     steps = np.diff(depths)
     wrong = np.flatnonzero(steps < 0 if between == "linear" else steps <= 0)
     if len(wrong):
@@ -201,6 +268,8 @@ def read_netcdf(file: Path) -> Grid3D:
     try:
         with xr.open_dataset(file) as opened:
             data = opened.load()
+    except FileNotFoundError as error:
+        raise ConfigError("", file, "cannot be read: No such file or directory") from error
     except (OSError, ValueError) as error:
         raise ConfigError("", file, f"is not NetCDF: {error}") from error
     if "vp" not in data:
@@ -252,7 +321,12 @@ def read_nonlinloc_grids(headers: Mapping[str, Path]) -> Grid3D:
     for phase, (other, _) in others:
         if any(not np.array_equal(a, b) for a, b in zip(axes, other, strict=True)):
             raise ConfigError("nodes", f"those of {phase}", f"expected those of {first}, {headers[first]}", headers[phase])
-    return _checked_grid(axes, {phase: values for phase, (_, values) in grids.items()}, False, headers)
+    lines = read_text(headers[first], "a NonLinLoc grid header").splitlines()
+    transform = next((line for line in lines if line.startswith("TRANS")), "")
+    if transform.split()[1:] == ["GLOBAL"]:
+        raise ConfigError("TRANSFORM", "GLOBAL", "has degrees for x and y; write this grid as NetCDF", headers[first])
+    grid = _checked_grid(axes, {phase: values for phase, (_, values) in grids.items()}, False, headers)
+    return grid._replace(transform=transform)
 
 
 def _nonlinloc_grid(header: Path) -> tuple[tuple[Floats, Floats, Floats], Floats]:
@@ -294,6 +368,9 @@ def _checked_grid(
         file = next(iter(files.values()))
         if len(axis) < 2 or not (np.diff(axis) > 0).all():
             raise ConfigError(name, f"{len(axis)} nodes", "at least two, each once and finite, are needed", file)
+    if axes[2][-1] > CENTRE:
+        remedy = "must be in km below sea level; if it is in m, give it the units m"
+        raise ConfigError("depth", float(axes[2][-1]), remedy, next(iter(files.values())))
     for phase, values in velocity.items():
         wrong = np.argwhere(~((values > 0) & (values <= FASTEST)))
         if len(wrong):

@@ -1,6 +1,10 @@
 """`vip locate`: from picks to a catalogue, with faults, an interruption, and formats of others."""
 
+import contextlib
 import json
+import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -91,24 +95,86 @@ def test_interrupted_it_goes_on_to_the_same_catalogue(folder):
         ((*FILES, "-o", "c.csv", "--depth", "10", "2"), "region.depth"),
         ((*FILES, "-o", "c.csv", "--likelihood", "l2"), "forward.likelihood"),
         ((*FILES, "-o", "truth.csv"), "truth.csv: exists"),
+        ((*FILES, "-o", "c.csv", "--depth", "0", "30000"), "region.depth: (0.0, 30000.0): must be in km"),
+        (("stations.csv", *FILES[1:], "-o", "c.csv"), "there is no column 'event'"),
+        (("picks.csv", "--stations", "velocity.csv", *FILES[3:], "-o", "c.csv"), "there is no column 'station'"),
+        ((*FILES[:3], "--velocity", "none.nc", "-o", "c.csv"), "none.nc: cannot be read"),
+        ((*FILES[:3], "--velocity", "metres.csv", "-o", "c.csv"), "is it in m/s?"),
+        (
+            ("picks.csv", "--stations", "others.csv", *FILES[3:], "-o", "c.csv"),
+            "no event can be located; the first: event ev001",
+        ),
+        (("picks.csv", "--stations", "km.csv", *FILES[3:], "-o", "c.xml"), "QuakeML needs degrees"),
     ],
 )
 def test_wrong_use_is_one_line(folder, arguments, message):
+    """And leaves nothing that stands in the way of the next try."""
+    velocity, stations = (pd.read_csv(folder / f"{name}.csv") for name in ("velocity", "stations"))
+    (velocity * [1, 1000, 1000]).to_csv(folder / "metres.csv", index=False)
+    stations.assign(station="X" + stations["station"]).to_csv(folder / "others.csv", index=False)
+    in_km = stations.assign(y=100 * stations["latitude"] - 3360, x=90 * stations["longitude"] + 10500)
+    in_km.drop(columns=["latitude", "longitude"]).to_csv(folder / "km.csv", index=False)
     done = vip(folder, "locate", *arguments)
     assert done.returncode != 0
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= 2
+    assert not (folder / "c.run").exists()
+    if arguments[-1] != "c.xml":  # what it says is right but for the suffix
+        assert not (folder / "c.toml").exists()
 
 
-def test_scatter_files_are_those_of_nonlinloc(folder):
+def test_after_a_failed_try_the_command_may_change(folder):
+    without = pd.read_csv(folder / "picks.csv").drop(columns="sigma")
+    without[without["event"] < "ev003"].to_csv(folder / "picks.csv", index=False)
+    failed = vip(folder, "locate", *FILES, "-o", "c.csv")
+    assert "no sigma; give it (s), or a default for phase P (`sigma`; --sigma of `vip locate`)" in failed.stderr
+    done = vip(folder, "locate", *FILES, "-o", "c.csv", "--sigma", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert "c.csv: 2 events; more" in done.stdout
+
+
+def test_on_a_terminal_messages_stand_above_the_bar(folder):
+    """A station that nobody knows, and the bar from before the first iteration to the last."""
+    lines = (folder / "picks.csv").read_text().splitlines()
+    lines[1] = lines[1].replace("ev001,S01", "ev001,XX9")
+    (folder / "picks.csv").write_text("\n".join(line for line in lines if line < "ev004" or line.startswith("event")))
+    outer, inner = pty.openpty()
+    command = [sys.executable, "-m", "vip", "locate", *FILES, "-o", "c.csv"]
+    driver = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=inner, env=os.environ | {"COLUMNS": "80"})
+    os.close(inner)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says so at the end
+        while part := os.read(outer, 4096):
+            shown += part
+    os.close(outer)
+    told = driver.communicate(timeout=60)[0].decode()
+    assert "c.csv: 2 events, 1 left out; more: vip report c.run" in told
+    lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line) for line in shown.decode().replace("\r", "\n").splitlines()]
+    message = next(i for i, line in enumerate(lines) if line.startswith("vip: left out: event ev001"))
+    starting = next(i for i, line in enumerate(lines) if line.endswith("starting"))
+    assert message < starting
+    assert any(re.search(r"120/120 log-posterior .* ms/iter done \d\d:\d\d:\d\d", line) for line in lines)
+
+
+def test_files_are_those_of_nonlinloc(folder):
     done = vip(folder, "run", "hypocenter.toml")
     assert done.returncode == 0, done.stderr
-    done = vip(folder, "export", "runs/hypocenter", "--format", "scatter", "-o", "scatter")
+    done = vip(folder, "export", "runs/hypocenter", "--format", "nonlinloc", "-o", "located")
     assert done.returncode == 0, done.stderr
-    files = sorted((folder / "scatter").glob("*.scat"))
-    assert len(files) == 20
+    files = sorted((folder / "located").glob("*.scat"))
+    assert len(files) == len(list((folder / "located").glob("*.hyp"))) == 20
     numbers = np.fromfile(files[0], "<f4").reshape(-1, 4)
     assert numbers.shape == (151, 4)
     assert numbers[0, :1].view("<i4")[0] == 150
+    from obspy import read_events
+
+    event, truth = read_events(folder / "located" / "ev001.hyp", format="NLLOC_HYP")[0], pd.read_csv(folder / "truth.csv")
+    origin = event.preferred_origin()
+    assert abs(origin.longitude - truth["longitude"][0]) < 0.02
+    observed = [pick.time - origin.time for pick in event.picks]
+    phases = [line.split() for line in (folder / "located" / "ev001.hyp").read_text().splitlines() if " > " in line][1:]
+    explained = [float(words[16]) + float(words[17]) for words in phases]  # predicted, residual
+    np.testing.assert_allclose(observed, explained, atol=1e-3)
     refused = vip(folder, "export", "runs/hypocenter", "--format", "segy")
-    assert "expected one of netcdf, quakeml, csv, scatter" in refused.stderr
+    assert "expected one of netcdf, quakeml, csv, nonlinloc" in refused.stderr

@@ -10,7 +10,7 @@ from forward.hypocenter.catalogue import read_catalogue
 from forward.hypocenter.likelihood import Accuracy, Gaussian
 from forward.hypocenter.plugin import Hypocenters
 from forward.hypocenter.settings import HypocenterSettings
-from forward.hypocenter.summary import modes, origins
+from forward.hypocenter.summary import modes, most_probable, origins
 from forward.hypocenter.synthetic import write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
@@ -144,3 +144,10 @@ def test_modes_are_told_apart_whatever_their_distance():
         two = one.copy()
         two[:40, 0] += apart
         assert [sorted(m.tolist()) for m in modes(two)] == [list(range(40, 150)), list(range(40))]
+
+
+def test_the_most_probable_of_few_or_flat_samples_is_one_of_them():
+    rng = np.random.default_rng(6)
+    flat = rng.standard_normal((20, 3)) * [1, 1, 1e-12]
+    for samples in (flat, flat[:3], flat[:1], np.tile(flat[:1], (5, 1))):
+        assert (most_probable(samples) == samples).all(axis=1).any()

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -233,7 +234,13 @@ FAULTS = [
     ("e1,BBB,S,2024-05-16T09:30:14,0.1", {}, 6, "more than 3600 s from another pick; is the date right?"),
     ("e1,BBB,S,2024-05-17T09:31:14,0.1", {"longest": 60.0}, 6, "more than 60 s from another pick"),
     ("", {"phases": frozenset("P")}, 3, "phase 'S': the model has no velocity of S"),
-    ("", {"inside": lambda position: position[:, 0] < 45.2}, 5, "station 'DDD': lies outside the model"),
+    ("", {"inside": STATIONS.position[:, 0] < 45.2}, 5, "station 'DDD': lies outside the model"),
+    (
+        "",
+        {"inside": STATIONS.position[:, 0] < 45.2, "model": "this (0 to 1)"},
+        5,
+        "station 'DDD': lies outside this (0 to 1); enlarge the model, or leave this pick out",
+    ),
     ("", {"fewest": 5}, 2, "4 picks of P and S; at least 5 are needed"),
 ]
 
@@ -277,6 +284,15 @@ def test_a_default_sigma_is_used_only_where_none_is_given(written):
     picks, faults = read_picks(written(text), STATIONS, PickRules(default_sigma={"P": 0.07, "S": 0.3}))
     assert not faults
     np.testing.assert_array_equal(picks.sigma, [0.07, 0.3, 0.05, 0.2])
+
+
+def test_a_table_without_sigmas(written):
+    text = "\n".join(row.rpartition(",")[0] for row in GOOD.splitlines())
+    picks, faults = read_picks(written(text), STATIONS, PickRules(default_sigma={"P": 0.07, "S": 0.3}))
+    assert not faults
+    np.testing.assert_array_equal(picks.sigma, [0.07, 0.3, 0.07, 0.3])
+    _, faults = read_picks(written(text), STATIONS)
+    assert faults[0].message.startswith("no sigma; give it (s), or a default for phase P")
 
 
 @pytest.mark.parametrize(
@@ -346,8 +362,61 @@ def test_nonlinloc_picks_written_by_obspy(tmp_path):
     obspy.Catalog([event]).write(str(tmp_path / "a.obs"), format="NLLOC_OBS")
     picks, faults = read_picks(tmp_path / "a.obs", STATIONS)
     assert not faults
-    expected = sorted(str(pick.time)[:-3] for pick in event.picks)
-    assert sorted(str(time)[:-2] for time in picks.absolute_time()) == expected
+    assert picks.events == ["smi:local/quake1"]
+    codes = [STATIONS.names[i].rpartition(".")[2] for i in picks.station]
+    found = zip(codes, picks.phase, map(str, picks.absolute_time()), picks.sigma.round(9), strict=True)
+    assert sorted(found) == sorted(
+        (pick.waveform_id.station_code, pick.phase_hint[0], str(pick.time).rstrip("Z"), round(pick.time_errors.uncertainty, 9))
+        for pick in event.picks
+    )
+
+
+@pytest.fixture
+def published():
+    """A sample file of NonLinLoc that obspy comes with."""
+    obspy = pytest.importorskip("obspy", reason="its sample files are read")
+
+    def find(name):
+        file = Path(obspy.__file__).parent / "io" / "nlloc" / "tests" / "data" / name
+        if not file.is_file():
+            pytest.skip(f"this obspy comes without {name}")
+        return obspy, file
+
+    return find
+
+
+def stations_at(*codes):
+    n = len(codes)
+    return Stations(list(codes), np.tile([45.0, 7.0, 0.0], (n, 1)), {"P": np.zeros(n), "S": np.zeros(n)}, geographic=True)
+
+
+def test_a_published_phase_file(published):
+    _, file = published("nlloc.obs")
+    picks, faults = read_picks(file, stations_at("UH1", "UH2", "UH3", "UH4"))
+    assert not faults
+    assert picks.events == ["smi:local/cd1f535c-e75e-4dc6-8170-82e47cb40501"]
+    np.testing.assert_array_equal(picks.station, [0, 0, 1, 1, 2, 2, 3, 3])
+    assert "".join(picks.phase) == "PSPSPSPS"
+    np.testing.assert_array_equal(picks.sigma, [0.02, 0.03, 0.03, 0.06, 0.02, 0.06, 0.06, 0.11])
+    assert picks.absolute_time()[6] == np.datetime64("2010-05-27T16:56:26.925000")
+
+
+@pytest.mark.parametrize("name", ["nlloc.hyp", "nlloc_custom.hyp", "nlloc_post_version_6.hyp", "nlloc_v7.hyp"])
+def test_phases_of_published_locations_are_those_that_obspy_reads(published, name):
+    """One of them has errors of -1, which are none."""
+    obspy, file = published(name)
+    expected = obspy.read_events(str(file), format="NLLOC_HYP")[0].picks
+    codes = list(dict.fromkeys(pick.waveform_id.station_code for pick in expected))
+    picks, faults = read_picks(file, stations_at(*codes), PickRules(fewest=1))
+    if name == "nlloc_v7.hyp":
+        assert "sigma '-1.00e+00': must be a positive number" in faults[0].message
+        return
+    assert not faults
+    assert [codes[i] for i in picks.station] == [pick.waveform_id.station_code for pick in expected]
+    assert list(picks.phase) == [pick.phase_hint for pick in expected]
+    np.testing.assert_allclose(picks.sigma, [pick.time_errors.uncertainty for pick in expected])
+    times = [np.datetime64(str(pick.time).rstrip("Z")) for pick in expected]
+    assert np.abs((picks.absolute_time() - times) / np.timedelta64(1, "us")).max() <= 1
 
 
 def quakeml_event(obspy):
@@ -384,7 +453,11 @@ def test_picks_from_quakeml(tmp_path):
     np.testing.assert_allclose(picks.sigma, [0.05, 0.06, 0.2, 0.08, 0.4])
     assert picks.source == [f"smi:local/pick{i}" for i in range(5)]
     _, faults = read_picks(file, STATIONS)
-    assert faults[0] == ("smi:local/quake1", f"{file}, smi:local/pick4", "no sigma; give it (s), or a default for phase S")
+    assert faults[0] == (
+        "smi:local/quake1",
+        f"{file}, smi:local/pick4",
+        "no sigma; give it (s), or a default for phase S (`sigma`; --sigma of `vip locate`)",
+    )
 
 
 def test_quakeml_picks_of_the_preferred_origin_alone(tmp_path):

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from forward.hypocenter import origins
+from forward.hypocenter.network import Network
+from forward.hypocenter.nonlinloc import second_gap, write_nonlinloc, write_scatter
 from forward.hypocenter.origins import (
     Arrivals,
     Mode,
@@ -17,7 +19,6 @@ from forward.hypocenter.origins import (
     horizontal_ellipse,
     write_csv,
     write_quakeml,
-    write_scatter,
 )
 from forward.hypocenter.picks import Picks, read_picks
 from forward.hypocenter.stations import Stations
@@ -176,6 +177,118 @@ def test_scatter_file_is_read_by_obspy(tmp_path):
     expected = ORIGINS[0].samples[-len(found) :]  # obspy 1.5 leaves out the first samples with the header
     np.testing.assert_allclose(np.stack([found["x"], found["y"], found["z"]], axis=1), expected, rtol=1e-6)
     assert len(found) >= 47
+
+
+NETWORK = Network(STATIONS, np.array([[-4.0, -9.0, -0.5], [12.0, 2.0, 0.0], [-11.0, 24.0, 0.2]]), None)
+CORRECTION = np.arange(9) / 100
+
+
+@pytest.fixture
+def nonlinloc(tmp_path):
+    """What obspy reads of the hypocentre-phase file of each event."""
+    obspy = pytest.importorskip("obspy", reason="its reader is the reference")
+    write_nonlinloc(ORIGINS, PICKS, NETWORK, CORRECTION, tmp_path / "new" / "folder", level=0.68)
+    files = [tmp_path / "new" / "folder" / f"{name}.hyp" for name in ("e_1", "smi_local_quake2")]
+    return [obspy.read_events(str(file), format="NLLOC_HYP")[0] for file in files], files
+
+
+def test_nonlinloc_holds_origin_and_uncertainty(nonlinloc):
+    ellipsoid, ellipse = confidence_ellipsoid(COVARIANCE), horizontal_ellipse(COVARIANCE)
+    for event, located in zip(nonlinloc[0], ORIGINS, strict=True):
+        found = event.preferred_origin()
+        assert event.resource_id.id == located.event
+        assert np.datetime64(str(found.time).rstrip("Z")) == located.time
+        np.testing.assert_allclose([found.latitude, found.longitude, found.depth], [45.0512345, 7.0498765, 8250], rtol=1e-9)
+        np.testing.assert_allclose(found.depth_errors.uncertainty, 2000)
+        np.testing.assert_allclose(found.latitude_errors.uncertainty, 1 / 111.195, rtol=1e-4)
+        np.testing.assert_allclose(found.longitude_errors.uncertainty, np.sqrt(2) / 111.195, rtol=1e-4)  # of a great circle
+        across = found.origin_uncertainty
+        np.testing.assert_allclose(across.max_horizontal_uncertainty, 1000 * ellipse.semi_major)
+        np.testing.assert_allclose(across.min_horizontal_uncertainty, 1000 * ellipse.semi_minor)
+        np.testing.assert_allclose(across.azimuth_max_horizontal_uncertainty, ellipse.azimuth)
+        axes = across.confidence_ellipsoid  # obspy 1.5 leaves its lengths in km
+        lengths = (axes.semi_major_axis_length, axes.semi_intermediate_axis_length, axes.semi_minor_axis_length)
+        np.testing.assert_allclose(lengths, ellipsoid.semi_axes)
+        np.testing.assert_allclose(
+            [axes.major_axis_plunge, axes.major_axis_azimuth], [ellipsoid.plunges[0], ellipsoid.azimuths[0]]
+        )
+        quality = found.quality
+        assert (quality.azimuthal_gap, quality.standard_error, quality.used_station_count) == (170.5, 0.03, 3)
+        assert quality.used_phase_count == quality.associated_phase_count == located.n_picks
+        np.testing.assert_allclose(
+            [quality.minimum_distance, quality.maximum_distance], np.array([4.2, 60]) / 111.195, rtol=1e-4
+        )
+
+
+def test_nonlinloc_holds_picks_and_residuals(nonlinloc):
+    times = PICKS.absolute_time()
+    for k, (event, located) in enumerate(zip(nonlinloc[0], ORIGINS, strict=True)):
+        own = slice(*PICKS.start[k : k + 2])
+        assert [pick.waveform_id.station_code for pick in event.picks] == [
+            STATIONS.names[i].rpartition(".")[2] for i in PICKS.station[own]
+        ]
+        assert [pick.phase_hint for pick in event.picks] == list(PICKS.phase[own])
+        assert [np.datetime64(str(pick.time).rstrip("Z")) for pick in event.picks] == list(times[own])
+        np.testing.assert_allclose([pick.time_errors.uncertainty for pick in event.picks], PICKS.sigma[own])
+        found, seen = event.preferred_origin().arrivals, located.arrivals
+        np.testing.assert_allclose([arrival.time_residual for arrival in found], seen.residual, atol=1e-6)
+        np.testing.assert_allclose([arrival.time_weight for arrival in found], seen.weight, atol=1e-4)
+        np.testing.assert_allclose([arrival.distance for arrival in found], seen.distance / 111.195, rtol=1e-4)
+        np.testing.assert_allclose([arrival.azimuth for arrival in found], seen.azimuth, atol=1e-2)
+
+
+def test_nonlinloc_lines_are_consistent(nonlinloc):
+    """Observed = origin + predicted + correction + residual; the expectation is that of the scatter file beside it."""
+    lines = {line.split()[0]: line.split() for line in nonlinloc[1][0].read_text().splitlines() if line}
+    np.testing.assert_allclose(np.array(lines["STATISTICS"][2:8:2], float), ORIGINS[0].mean)
+    np.testing.assert_allclose(np.array(lines["STATISTICS"][8:20:2], float), COVARIANCE[np.triu_indices(3)])
+    assert float(lines["STATISTICS"][-1]) > float(lines["STATISTICS"][-3])
+    assert lines["TRANSFORM"] == ["TRANSFORM", "NONE"]
+    phase = lines["BBB"]
+    np.testing.assert_allclose([float(phase[16]), float(phase[27])], [ORIGINS[0].arrivals.predicted[3] - 0.03, 0.03], atol=1e-4)
+    np.testing.assert_allclose(np.array(phase[19:22], float), NETWORK.place[1])
+    assert (nonlinloc[1][0].parent / "e_1.scat").stat().st_size == 16 * 51
+
+
+def test_phases_of_nonlinloc_can_be_located_again(nonlinloc):
+    """What was written is read as picks, with the names of events."""
+    both = nonlinloc[1][0].parent / "both.hyp"
+    both.write_text("".join(file.read_text() for file in nonlinloc[1]))
+    picks, faults = read_picks(both, STATIONS)
+    assert not faults
+    assert picks.events == PICKS.events
+    for field in ("start", "reference", "station", "phase", "sigma", "weight"):
+        np.testing.assert_array_equal(getattr(picks, field), getattr(PICKS, field))
+    np.testing.assert_array_equal(picks.absolute_time(), PICKS.absolute_time())
+
+
+@pytest.mark.parametrize(
+    ("covariance", "longest", "ellipse"),
+    [
+        ((110.261, 8.30876, 5.92278, 24.536, -3.09884, 110.066), (20.2574, 42.8141, 86.61), (15.9824, 7.38902, 84.5147)),
+        (
+            (0.254371, -0.0208796, 0.315039, 0.069208, -0.0616818, 0.700232),
+            (1.75087, 62.344, 99.9628),
+            (0.768376, 0.392212, 96.3545),
+        ),
+    ],
+)
+def test_regions_are_those_that_nonlinloc_published(covariance, longest, ellipse):
+    """From two of its files, distributed with obspy: nlloc_v7.hyp and nlloc_post_version_6.hyp, at 68.3 %."""
+    matrix = np.zeros((3, 3))
+    matrix[np.triu_indices(3)] = covariance
+    matrix = matrix + matrix.T - np.diag(np.diag(matrix))
+    found = confidence_ellipsoid(matrix, 0.683)
+    np.testing.assert_allclose([found.semi_axes[0], found.plunges[0], found.azimuths[0]], longest, rtol=1e-3)
+    np.testing.assert_allclose(horizontal_ellipse(matrix, 0.683), ellipse, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("azimuths", "gap"),
+    [([0, 90, 180, 270], 180), ([0, 0, 90, 180, 180, 200], 250), ([10, 10], 360), ([5, 185], 360), ([7], 360)],
+)
+def test_second_gap(azimuths, gap):
+    assert second_gap(np.array(azimuths, float)) == gap
 
 
 def test_quakeml_comes_back_with_the_same_picks(tmp_path):

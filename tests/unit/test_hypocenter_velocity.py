@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from forward.hypocenter.projection import MapProjection, Simple, centred_on, jacobian, read_transform
-from forward.hypocenter.velocity import read_layers, read_netcdf, read_nonlinloc_grids
+from forward.hypocenter.velocity import Layered, read_layers, read_netcdf, read_nonlinloc_grids, read_velocity, velocity_files
 from vip.errors import ConfigError
 
 
@@ -71,6 +71,7 @@ LAYER  30.0  8.0 0.01 4.6  0.0   3.3 0.0
     [
         ("depth,vp\n0,5\n10,6\n5,7\n", "line 4, column depth: 5.0: depths must increase"),
         ("depth,vp\n0,5\n0,6\n", "line 3, column depth: 0.0: depths must increase"),
+        ("depth,vp\n0,5\n32000,6\n", "line 3, column depth: 32000.0: must be in km below sea level; is it in m?"),
         ("depth,vp\n0,5\n10,6000\n", "line 3, column vp: 6000.0: must be in km/s; is it in m/s?"),
         ("depth,vp\n0,-5\n", "line 2, column vp: -5.0: must be a positive number, km/s"),
         ("depth,vp\n0,nan\n", "line 2, column vp: nan: must be a finite number"),
@@ -118,7 +119,7 @@ def test_grid_from_netcdf(tmp_path):
     np.testing.assert_array_equal(model.contains(points), [True, True, False])
     np.testing.assert_allclose(model.at("P", points)[0], data["vp"][:2, :2, 1:3].mean())
     np.testing.assert_allclose(model.at("P", points)[1], data["vp"][-1, -1, -1])
-    assert np.isnan(model.at("P", points)[2])
+    np.testing.assert_array_equal(model.at("P", points[2:]), model.at("P", np.array([[46.0, 7.0, 1.0]])))  # it goes on outside
     assert model.bounds("P") == (float(data["vp"].min()), float(data["vp"].max()))
 
 
@@ -143,6 +144,7 @@ def test_cartesian_grid_with_lengths_in_m(tmp_path):
         (lambda data: grid(vp="km/s", depth="feet"), "units of depth: feet: expected one of km"),
         (lambda data: grid(vs="km/s"), "velocity of S at latitude 44, longitude 6, depth -2: .*is it in m/s?"),
         (lambda data: data.where(data["latitude"] != 45), "velocity of P at latitude 45, .*: nan: must be a positive"),
+        (lambda data: data.assign_coords(depth=1000 * data["depth"]), "depth: 30000.0: must be in km .*give it the units m"),
         (lambda data: data.isel(depth=[0]), "depth: 1 nodes: at least two"),
         (lambda data: data.isel(depth=[0, 0, 1]), "depth: 3 nodes: .*each once"),
         (lambda data: data.isel(depth=0, drop=True).assign_coords(depth=[0.0, 1.0]), "expected the axes latitude"),
@@ -155,7 +157,9 @@ def test_faults_of_netcdf(tmp_path, change, message):
     assert "v.nc" in str(caught.value)
 
 
-def test_what_is_not_netcdf(written):
+def test_what_is_not_netcdf(written, tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.nc: cannot be read: No such file"):
+        read_netcdf(tmp_path / "none.nc")
     with pytest.raises(ConfigError, match=r"v\.nc: is not NetCDF"):
         read_netcdf(written("text", "v.nc"))
 
@@ -195,12 +199,36 @@ def test_nonlinloc_grids(tmp_path, kind, values, end):
     np.testing.assert_allclose(model.velocity["S"], model.velocity["P"] / 1.75, rtol=1e-6)
 
 
+def test_a_header_of_p_finds_that_of_s(tmp_path):
+    header = nonlinloc(tmp_path, "VELOCITY", VELOCITY)
+    assert read_velocity(header).phases == {"P"}
+    assert [file.name for file in velocity_files(header)] == ["layer.P.mod.hdr", "layer.P.mod.buf"]
+    nonlinloc(tmp_path, "VELOCITY", VELOCITY / 1.75, name="layer.S.mod")
+    model = read_velocity(header)
+    assert model.phases == {"P", "S"}
+    assert [file.name for file in velocity_files(header)[2:]] == ["layer.S.mod.hdr", "layer.S.mod.buf"]
+    np.testing.assert_allclose(model.velocity["S"], model.velocity["P"] / 1.75, rtol=1e-6)
+    assert read_transform(model.transform) == Simple(45.0, 7.0)
+    with pytest.raises(ConfigError, match=r"layer\.S\.mod\.hdr: expected the grid of P, with \.P\. in its name"):
+        read_velocity(tmp_path / "layer.S.mod.hdr")
+
+
+def test_the_kind_of_a_velocity_is_told_by_its_suffix(tmp_path, written):
+    grid().to_netcdf(tmp_path / "v.nc4")
+    assert read_velocity(tmp_path / "v.nc4").geographic
+    assert isinstance(read_velocity(written("depth,vp\n0,5\n", "v.csv")), Layered)
+    assert read_velocity(written("depth,vp\n0,5\n10,6\n"), "linear").at("P", np.array([5.0])) == 5.5
+
+
 def test_faults_of_nonlinloc_grids(tmp_path):
     def fails(message, header):
         with pytest.raises(ConfigError, match=message):
             read_nonlinloc_grids({"P": header})
 
     fails("gridType: TIME: expected one of VELOCITY", nonlinloc(tmp_path, "TIME", VELOCITY))
+    header = nonlinloc(tmp_path, "VELOCITY", VELOCITY)
+    header.write_text(header.read_text().splitlines()[0] + "\nTRANSFORM  GLOBAL\n")
+    fails("TRANSFORM: GLOBAL: has degrees for x and y; write this grid as NetCDF", header)
     fails("xNum: 2: this is the grid of a layered model", nonlinloc(tmp_path, "SLOW_LEN", VELOCITY[:2]))
     fails(r"layer\.P\.mod\.buf: size: 480 bytes: 3 x 4 x 5 nodes take 240 bytes", double_size(tmp_path))
     fails("velocity of P at y -20, x -10, depth -2: 5046.*is it in m/s?", nonlinloc(tmp_path, "VELOCITY", 1000 * VELOCITY))
@@ -250,6 +278,7 @@ def test_distances_within_300_km_are_right(latitude, longitude):
         lambda: MapProjection("+proj=tmerc +lat_0=45 +lon_0=4 +k=0.9995 +datum=WGS84"),
         lambda: MapProjection("EPSG:32632"),
         lambda: MapProjection("EPSG:2225"),  # in feet
+        lambda: MapProjection("EPSG:32632", 30.0),
         lambda: Simple(45.0, 6.0, 30.0),
     ],
 )
@@ -279,9 +308,70 @@ def test_nonlinloc_simple_is_as_published():
     np.testing.assert_allclose([latitude[0], longitude[0]], [44, -179])
 
 
-@pytest.mark.parametrize("line", ["TRANS LAMBERT WGS-84 45 7 44 46 0", "TRANS SIMPLE 45 7", "TRANS SIMPLE a b c", ""])
+@pytest.mark.parametrize(
+    ("line", "place", "x", "y"),
+    [
+        (
+            "TRANSFORM  LAMBERT RefEllipsoid WGS-84  LatOrig -16.900000  LongOrig 165.700000  FirstStdParal -15.600000"
+            "  SecondStdParal -16.000000  RotCW 0.000000",
+            (-14.4937, 167.049),
+            145.427,
+            265.828,
+        ),
+        ("TRANS LAMBERT WGS-84 -16.9 165.7 -15.6 -16.0 0", (-15.0823, 166.905), 129.532, 200.78),
+        (
+            "TRANSFORM  LAMBERT RefEllipsoid Clarke-1880  LatOrig 51.656300  LongOrig 7.742580  FirstStdParal 50.000000"
+            "  SecondStdParal 52.000000  RotCW 0.000000",
+            (51.657659, 7.736781),
+            -0.40125,
+            0.15125,
+        ),
+    ],
+)
+def test_nonlinloc_lambert_is_as_published(line, place, x, y):
+    """Hypocentres in both coordinates, to the digits of two files that obspy comes with: vanua.sum.grid0.loc.hyp, nlloc.hyp."""
+    pytest.importorskip("pyproj", reason="the projection is PROJ's")
+    projection = read_transform(line)
+    digits = 0.06 if x > 1 else 2e-4
+    np.testing.assert_allclose(projection.to_local(*np.array(place)), [x, y], atol=digits)
+    np.testing.assert_allclose(projection.to_geographic(np.array(x), np.array(y)), place, atol=digits / 100)
+
+
+def test_nonlinloc_transverse_mercator_and_rotation():
+    """True to scale along its meridian, from its origin; north is clockwise from y."""
+    pytest.importorskip("pyproj", reason="the projection is PROJ's")
+    plain = read_transform("TRANS TRANS_MERC WGS-84 45 7 0")
+    meridian = 111.14
+    np.testing.assert_allclose(plain.to_local(np.array(46.0), np.array(7.0)), [0, meridian], atol=0.02)
+    assert plain == read_transform(
+        "TRANSFORM  TRANS_MERC RefEllipsoid WGS-84  LatOrig 45  LongOrig 7  RotCW 0  UseFalseEasting 0"
+    )
+    shifted = read_transform("TRANS TRANS_MERC WGS-84 45 7 0 1")
+    np.testing.assert_allclose(shifted.to_local(np.array(46.0), np.array(7.0)), [500, meridian], atol=0.02)
+    turned = read_transform("TRANS TRANS_MERC WGS-84 45 7 30")
+    x, y = turned.to_local(np.array(46.0), np.array(7.0))
+    np.testing.assert_allclose([x, y], [meridian / 2, meridian * np.sqrt(0.75)], atol=0.02)
+    np.testing.assert_allclose(turned.to_geographic(x, y), [46, 7], atol=1e-9)
+    assert pickle.loads(pickle.dumps(turned)) == turned
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "TRANS LAMBERT WGS-84 45 7 44 46",
+        "TRANS LAMBERT Moon 45 7 44 46 0",
+        "TRANS TRANS_MERC WGS-84 45 7 0 1 0.9996",
+        "TRANSFORM  AZIMUTHAL_EQUIDIST RefEllipsoid WGS-84  LatOrig 45  LongOrig 7  RotCW 0",
+        "TRANS SIMPLE 45 7",
+        "TRANS SIMPLE a b c",
+        "TRANS SIMPLE 45 7 nan",
+        "TRANSFORM NONE",
+        "TRANS",
+        "",
+    ],
+)
 def test_other_transformations_are_refused(line):
-    with pytest.raises(ConfigError, match="expected TRANS SIMPLE"):
+    with pytest.raises(ConfigError, match="expected SIMPLE, LAMBERT or TRANS_MERC with their numbers; give another as a PROJ"):
         read_transform(line)
 
 

@@ -6,12 +6,14 @@ import typer
 
 import vip
 from vip.checks import check_problem
+from vip.cli.messages import told
 from vip.cli.options import ConfigFile
 
 
 def check(config: ConfigFile) -> None:
     """Test the forward, its gradient first of all, and say what a run will cost before it is spent."""
-    result = check_problem(vip.load_problem(config))
+    with told():
+        result = check_problem(vip.load_problem(config))
     for name, value in result.rows():
         print(f"{name:>30}  {value}")
     if result.failures:

@@ -28,7 +28,9 @@ FORMATS = {".xml": "quakeml", ".csv": "csv"}
 def locate(
     picks: Annotated[Path, typer.Argument(help="QuakeML, NonLinLoc phases, or CSV: event, station, phase, time, sigma.")],
     stations: Annotated[Path, typer.Option("--stations", help="StationXML, NonLinLoc GTSRCE, or CSV.")],
-    velocity: Annotated[Path, typer.Option("--velocity", help="CSV: depth, vp, vs; NonLinLoc LAYER; or NetCDF in 3-D.")],
+    velocity: Annotated[
+        Path, typer.Option("--velocity", help="CSV: depth, vp, vs; NonLinLoc LAYER or .P.mod.hdr; or NetCDF in 3-D.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue: .xml (QuakeML) or .csv.")],
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Of the region, km below sea level.")] = (0.0, 30.0),
     likelihood: Annotated[str, typer.Option("--likelihood", help="edt or gaussian.")] = "edt",
@@ -41,14 +43,17 @@ def locate(
         raise ConfigError("--output", output, f"expected a name that ends in {' or '.join(FORMATS)}")
     config, run_dir = output.with_suffix(".toml"), output.with_suffix(".run")
     text = _configuration(stations, picks, velocity, depth, likelihood, sigma, run_dir)
-    goes_on = not overwrite and run_dir.exists() and config.is_file() and config.read_text(encoding="utf-8") == text
+    same = config.is_file() and config.read_text(encoding="utf-8") == text
+    goes_on = not overwrite and same and run_dir.exists()
     if not overwrite and not goes_on:
         for path in (output, config, run_dir):
-            if path.exists():
+            if path.exists() and not (path == config and same):
                 raise StoreError(f"{path}: exists; choose another --output or use --overwrite")
-    config.write_text(text, encoding="utf-8")
+    with told():
+        problem = load_run(Store(run_dir)) if goes_on else _loaded(config, text)
+    if output.suffix == ".xml" and problem.forward.catalogue.network.projection is None:  # type: ignore[attr-defined]
+        raise ConfigError("--output", output, "QuakeML needs degrees, and these stations are in km: choose a name in .csv")
     with stop_on_signal() as stop, told(), shown() as tell:
-        problem = load_run(Store(run_dir)) if goes_on else vip.load_problem(config)
         settings = engines.choose(problem, with_options(problem.dispatch, kind=dispatch))
         if goes_on:
             result = vip.resume(run_dir, tell, stop, settings)
@@ -57,7 +62,20 @@ def locate(
     if result.status != "finished":
         tell_outcome(result, stop)
     result.problem.forward.export(result.flat.astype(float), FORMATS[output.suffix], output)  # type: ignore[attr-defined]
-    print(f"{output}: {len(result.problem.space.variables[0].coords['event'])} events; more: vip report {run_dir}")
+    left_out = len({fault.event for fault in problem.forward.catalogue.faults})  # type: ignore[attr-defined]
+    counts = f"{len(result.problem.space.variables[0].coords['event'])} events" + (f", {left_out} left out" if left_out else "")
+    print(f"{output}: {counts}; more: vip report {run_dir}")
+
+
+def _loaded(config: Path, text: str) -> vip.Problem:
+    """The problem of a configuration, which is left there only if it can be loaded: a second try finds what the first did."""
+    before = config.read_text(encoding="utf-8") if config.is_file() else None
+    config.write_text(text, encoding="utf-8")
+    try:
+        return vip.load_problem(config)
+    except BaseException:  # Ctrl-C too
+        config.unlink() if before is None else config.write_text(before, encoding="utf-8")
+        raise
 
 
 def _configuration(

@@ -52,13 +52,10 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
     columns = (
         rich.BarColumn(bar_width=8),  # the whole line fits into 80 columns
         rich.MofNCompleteColumn(),
-        rich.TextColumn("log-posterior {task.fields[log_density]}"),
-        rich.TextColumn("step {task.fields[step]}"),
-        rich.TextColumn("{task.fields[seconds]}/iter"),
-        rich.TextColumn("done {task.fields[finish]}"),
+        rich.TextColumn("{task.description}"),
     )
     with rich.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("run", total=None, log_density="", step="", seconds="", finish="")
+        task = bar.add_task("starting", total=None)
         mean = MeanSeconds()
 
         def tell(progress: Progress) -> None:
@@ -67,10 +64,8 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
                 task,
                 completed=progress.iteration,
                 total=progress.iterations,
-                log_density=f"{progress.info.log_density:.1f}",
-                step=f"{progress.info.step:.2g}",
-                seconds=_duration(seconds),
-                finish=finish_time(progress, seconds),
+                description=f"log-posterior {progress.info.log_density:.1f} step {progress.info.step:.2g}"
+                f" {_duration(seconds)}/iter done {finish_time(progress, seconds)}",
             )
 
         yield tell

@@ -29,7 +29,7 @@ def resume(
     insecure: Insecure = False,
 ) -> None:
     """Continue a run that was stopped or killed, with the same engine or another; its samples will be the same."""
-    with stop_on_signal() as stop, told(), shown() as tell:
+    with stop_on_signal() as stop, told():
         store = Store(run_dir)
         problem = load_run(store)
         settings = with_options(resumed_dispatch(store, problem.dispatch, dispatch), workers=workers, insecure=insecure or None)
@@ -37,5 +37,6 @@ def resume(
         settings = settings if finished else engines.choose(problem, settings)
         if not finished and engines.serves_only(problem, settings):
             return
-        result = vip.resume(run_dir, tell, stop, settings, iterations)
+        with shown() as tell:
+            result = vip.resume(run_dir, tell, stop, settings, iterations)
     tell_outcome(result, stop)

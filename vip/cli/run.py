@@ -21,7 +21,8 @@ def run(
     insecure: Insecure = False,
 ) -> None:
     """Run an inversion; Ctrl-C saves it, `vip resume` goes on."""
-    problem = vip.load_problem(config)
+    with told():
+        problem = vip.load_problem(config)
     settings = with_options(problem.dispatch, kind=dispatch, workers=workers, insecure=insecure or None)
     settings = engines.choose(problem, settings)
     if engines.serves_only(problem, settings):

@@ -1,0 +1,71 @@
+"""Where stations are on the map, and how they meet the velocity model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forward.hypocenter.projection import MapProjection, Projection, centred_on, read_transform
+from forward.hypocenter.stations import Stations
+from forward.hypocenter.velocity import Grid3D, Layered
+from vip.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+class Network(NamedTuple):
+    """Where stations are, on the map and on the Earth."""
+
+    stations: Stations
+    place: Floats
+    """(n_stations, 3) x, y and depth, km."""
+    projection: Projection | None
+    """None where the model is Cartesian."""
+
+
+def network_of(stations: Stations, projection: Projection | None) -> Network:
+    """Stations on the map; those in degrees without a projection on one about their middle."""
+    first, second, elevation = stations.position.T
+    if not stations.geographic:
+        return Network(stations, np.stack([second, first, -elevation], axis=1), None)
+    projection = projection or centred_on(first, second)
+    return Network(stations, np.stack([*projection.to_local(first, second), -elevation], axis=1), projection)
+
+
+def given_projection(definition: str | None, stations: Stations, velocity: Layered | Grid3D, file: Path) -> Projection | None:
+    """The projection of the settings, or else that of x and y in the file of the velocity; None if there is neither.
+
+    Raises
+    ------
+    ConfigError
+        If stations and velocity have axes that do not meet.
+    """
+    cartesian, geographic = (isinstance(velocity, Grid3D) and velocity.geographic == kind for kind in (False, True))
+    if not stations.geographic:
+        if definition is not None:
+            raise ConfigError("projection", definition, "these stations are in km already: leave it out")
+        if geographic:
+            raise ConfigError("velocity", file, "is over latitude and longitude, but stations are in km: give them in degrees")
+        return None
+    if definition is not None:
+        return MapProjection(definition)
+    if not (isinstance(velocity, Grid3D) and cartesian):
+        return None
+    if not velocity.transform:
+        remedy = "is over x and y, but stations are in degrees: give them in km, or the `projection` of x and y"
+        raise ConfigError("velocity", file, remedy)
+    try:
+        return read_transform(velocity.transform)
+    except ConfigError as error:
+        raise ConfigError(error.key, error.value, error.remedy, file) from error
+
+
+def inside(velocity: Grid3D, stations: Stations, projection: Projection | None) -> NDArray[np.bool_]:
+    """Whether each of the stations (n,) is in the model."""
+    first, second, elevation = stations.position.T
+    if projection is not None and not velocity.geographic:
+        second, first = projection.to_local(first, second)
+    return velocity.contains(np.stack([first, second, -elevation], axis=1))

@@ -1,0 +1,179 @@
+"""Located events as NonLinLoc writes them: a hypocentre-phase file and a scatter file for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forward.hypocenter.network import Network
+from forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse, whole
+from forward.hypocenter.picks import Picks
+from forward.hypocenter.projection import MapProjection, Projection, Simple
+
+Floats = NDArray[np.float64]
+
+UNSAFE = r"[^\w.-]+"
+"""In names of files."""
+COLUMNS = (
+    "PHASE ID Ins Cmp On Pha  FM Date     HrMn   Sec     Err  ErrMag    Coda      Amp       Per       PriorWt  >   "
+    "TTpred    Res       Weight    StaLoc(X  Y         Z)        SDist    SAzim  RAz  RDip RQual    Tcorr"
+)
+"""Above the lines of phases."""
+UNKNOWN = (-1, -1, -1)
+"""What only a search over a grid finds: indices of nodes, the largest density, misfits."""
+
+
+def write_nonlinloc(
+    origins: Sequence[Origin], picks: Picks, network: Network, correction: Floats, folder: Path, level: float = LEVEL
+) -> None:
+    """A file .hyp and a file .scat for each event, of which unusual characters in its name become underscores.
+
+    Parameters
+    ----------
+    origins : sequence of Origin
+    picks : Picks
+    network : Network
+    correction : (n_picks,) float
+        Of the predicted times, s.
+    folder : path
+        Made if it is not there.
+    level : float
+        Probability of the regions of confidence.
+
+    Raises
+    ------
+    VIPError
+        If a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    index = {event: i for i, event in enumerate(picks.events)}
+    times = pd.DatetimeIndex(picks.absolute_time())
+    for origin in origins:
+        stem = folder / re.sub(UNSAFE, "_", origin.event)
+        rows = np.arange(*picks.start[index[origin.event] : index[origin.event] + 2])
+        text = [
+            *_hypocentre(origin, stem.name, network.projection),
+            *_quality(origin, len(np.unique(picks.station[rows]))),
+            *_uncertainty(origin, level),
+            COLUMNS,
+            *_phases(origin, rows, picks, times, network, correction),
+            *("END_PHASE", "END_NLLOC", "", ""),
+        ]
+        with whole(stem.with_name(f"{stem.name}.hyp")) as part:
+            part.write_text("\n".join(text), encoding="utf-8")
+        write_scatter(origin, stem.with_name(f"{stem.name}.scat"))
+
+
+def _hypocentre(origin: Origin, name: str, projection: Projection | None) -> list[str]:
+    """What stands above the numbers on uncertainty."""
+    time = pd.Timestamp(origin.time)
+    second = f"{time.second + time.microsecond / 1e6:.6f}"
+    where = _line("", "Lat Long Depth", origin.latitude, origin.longitude, origin.depth)
+    return [
+        f'NLLOC "{name}" "LOCATED" "Location completed."',
+        f"PUBLIC_ID {origin.event}",
+        f'SIGNATURE "   vip:{metadata.version("vip-inversion")}   run:{datetime.now(UTC):%d%b%Y %Hh%Mm%S}"',
+        'COMMENT ""',
+        _line("HYPOCENTER", "x y z OT ix iy iz", *origin.modes[0].position[:2], origin.depth, second, *UNKNOWN),
+        f"GEOGRAPHIC  OT {time:%Y %m %d  %H %M} {second}{where}",
+        _transform(projection),
+    ]
+
+
+def _uncertainty(origin: Origin, level: float) -> list[str]:
+    """Angles are those of true north; ellipsoids are given by their two shorter axes."""
+    ellipsoid, ellipse = confidence_ellipsoid(origin.covariance, level), horizontal_ellipse(origin.covariance, level)
+    longest, middle, shortest = zip(ellipsoid.azimuths, ellipsoid.plunges, ellipsoid.semi_axes, strict=True)
+    axes = (longest[2], shortest[2], middle[2])
+    return [
+        _line("STATISTICS", "ExpectX Y Z", *origin.mean)
+        + _line("", "CovXX XY XZ YY YZ ZZ", *origin.covariance[np.triu_indices(3)])
+        + _line("", "EllAz1 Dip1 Len1 Az2 Dip2 Len2 Len3", *shortest, *middle, longest[2]),
+        _line("QML_OriginUncertainty", "horUnc minHorUnc maxHorUnc azMaxHorUnc", -1, ellipse[1], ellipse[0], ellipse[2]),
+        _line("QML_ConfidenceEllipsoid", "semiMajorAxisLength semiMinorAxisLength semiIntermediateAxisLength", *axes)
+        + _line("", "majorAxisPlunge majorAxisAzimuth majorAxisRotation", longest[1], longest[0], ellipsoid.rotation),
+    ]
+
+
+def _quality(origin: Origin, n_stations: int) -> list[str]:
+    """Magnitudes are none: -9.90."""
+    seen, n = origin.arrivals, origin.n_picks
+    distances = (origin.nearest, seen.distance.max(), float(np.median(seen.distance)))
+    return [
+        _line("QUALITY", "Pmax MFmin MFmax RMS Nphs Gap Dist", *UNKNOWN, origin.rms, n, origin.gap, origin.nearest)
+        + "  Mamp -9.90 0  Mdur -9.90 0",
+        _line("QML_OriginQuality", "assocPhCt usedPhCt assocStaCt usedStaCt depthPhCt", n, n, n_stations, n_stations, -1)
+        + _line("", "stdErr azGap secAzGap gtLevel", origin.rms, origin.gap, second_gap(seen.azimuth), "-")
+        + _line("", "minDist maxDist medDist", *distances),
+    ]
+
+
+def _line(keyword: str, names: str, *values: float | str) -> str:
+    shown = (value if isinstance(value, str) else f"{value:.9g}" for value in values)
+    return keyword + "".join(f"  {name} {value}" for name, value in zip(names.split(), shown, strict=True))
+
+
+def _transform(projection: Projection | None) -> str:
+    """NonLinLoc knows no other than its own: of a projection of PROJ, the definition stands here for people."""
+    match projection:
+        case None:
+            return "TRANSFORM  NONE"
+        case Simple(latitude, longitude, rotation):
+            return f"TRANSFORM  SIMPLE LatOrig {latitude:.6f}  LongOrig {longitude:.6f}  RotCW {rotation:.6f}"
+        case MapProjection(definition, rotation):
+            return f"TRANSFORM  PROJ {definition}  RotCW {rotation:.6f}"
+    raise TypeError(projection)
+
+
+def second_gap(azimuths: Floats) -> float:
+    """Largest angle, degrees, between stations at azimuths (n,) that a single station closes."""
+    ordered = np.unique(azimuths % 360)
+    around = np.concatenate([ordered, ordered + 360, ordered[:2] + 720])
+    return float(min((around[2:] - around[:-2]).max(), 360))
+
+
+def _phases(
+    origin: Origin,
+    rows: NDArray[np.intp],
+    picks: Picks,
+    times: pd.DatetimeIndex,
+    network: Network,
+    correction: Floats,
+) -> Iterator[str]:
+    """Stations by their codes alone, as in NonLinLoc, where only one network has a station of this code."""
+    names, known = network.stations.names, network.stations.indices()
+    seen = origin.arrivals
+    for i, row in enumerate(rows):
+        station, time = picks.station[row], times[row]
+        code = names[station].rpartition(".")[2]
+        label = code if known.get(code) == station else names[station]
+        picked = f"{time:%Y%m%d %H%M} {time.second + time.microsecond / 1e6:9.6f} GAU {picks.sigma[row]:10.4e}"
+        unknown = "-1.00e+00 -1.00e+00 -1.00e+00"
+        fit = f"{seen.predicted[i] - correction[row]:9.4f} {seen.residual[i]:9.6f} {seen.weight[i]:9.4f}"
+        x, y, z = network.place[station]
+        geometry = f"{x:9.4f} {y:9.4f} {z:9.4f} {seen.distance[i]:9.4f} {seen.azimuth[i]:6.2f}  -1.0  -1.0  0"
+        yield (
+            f"{label:6} ?    ?    ? {picks.phase[row]:6} ? {picked} {unknown} {picks.weight[row]:9.4f} > {fit} {geometry} "
+            f"{correction[row]:9.4f}"
+        )
+
+
+def write_scatter(origin: Origin, file: Path) -> None:
+    """Samples as a NonLinLoc scatter file: records of four 4-byte numbers, little-endian.
+
+    The first holds the number of samples (integer), the largest density and two unused numbers; the others x, y and depth, km,
+    and the density, which is 1 for all: samples come without weights.
+    """
+    header = np.zeros(1, dtype=[("n", "<i4"), ("largest", "<f4"), ("unused", "<f4", 2)])
+    header["n"], header["largest"] = len(origin.samples), 1
+    records = np.ones((len(origin.samples), 4), dtype="<f4")
+    records[:, :3] = origin.samples
+    with whole(file) as part:
+        part.write_bytes(header.tobytes() + records.tobytes())
