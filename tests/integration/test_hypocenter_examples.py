@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "hypocenter"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hypocenter")
-    for name in ("make_data.py", "layers.toml", "volume.toml"):
+    for name in ("make_data.py", "compare.py", "layers.toml", "volume.toml"):
         shutil.copy(EXAMPLE / name, folder)
     subprocess.run([sys.executable, "make_data.py"], cwd=folder, check=True, timeout=120)
     return folder
@@ -46,3 +46,5 @@ def test_three_dimensions_find_the_fault_that_layers_move(folder):
     assert np.mean(squared) < 3 + 3 * np.sqrt(6 / len(squared))  # of chi-square of 3, with its standard error
     late = [np.abs(o.arrivals.residual) > 0.5 for o in found]
     assert 0.04 < np.concatenate(late).mean() < 0.12
+    subprocess.run([sys.executable, "compare.py"], cwd=folder, check=True, timeout=120)
+    assert (folder / "fault.png").is_file()
