@@ -68,6 +68,14 @@ def test_events_with_faults_are_named_and_left_out(folder):
     assert len(pd.read_csv(folder / "catalogue.csv")) == 18
 
 
+def test_workers_locate_the_same_catalogue(folder):
+    """To the last character: each event knows nothing of how particles are shared."""
+    for kind in ("serial", "local"):
+        done = vip(folder, "locate", *FILES, "-o", f"{kind}.csv", "--dispatch", kind)
+        assert done.returncode == 0, done.stderr
+    assert (folder / "serial.csv").read_bytes() == (folder / "local.csv").read_bytes()
+
+
 def test_interrupted_it_goes_on_to_the_same_catalogue(folder):
     assert vip(folder, "locate", *FILES, "-o", "whole.csv").returncode == 0
     command = [sys.executable, "-m", "vip", "locate", *FILES, "-o", "killed.csv"]
