@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from forward.hypocenter.network_times import NetworkTimes, network_times
 from forward.hypocenter.picks import Fault, PickRules, Picks, read_picks
 from forward.hypocenter.projection import MapProjection, Projection, centred_on
 from forward.hypocenter.settings import HypocenterSettings, RegionSettings
@@ -38,7 +39,7 @@ class Network(NamedTuple):
 class Ways(NamedTuple):
     """From hypocentres to the stations of picks."""
 
-    tables: TimeTables
+    tables: TimeTables | NetworkTimes
     table: Ints
     """(n_picks,) the table of each pick's station and phase."""
     correction: Floats
@@ -73,7 +74,8 @@ def read_catalogue(s: HypocenterSettings, base_dir: Path, threads: int = 1) -> C
     if not picks.events:
         raise ConfigError("picks", base_dir / s.picks, f"no event can be located; the first: {faults[0]}")
     solver = Solver(box, s.spacing, s.cache or default_cache(), threads)
-    return Catalogue(picks, faults, network, _ways(solver, velocity, network, picks), box)
+    ways = _ways(solver, velocity, network, picks, s.travel_times)
+    return Catalogue(picks, faults, network, ways, box)
 
 
 def _read_velocity(file: Path, s: HypocenterSettings) -> Layered | Grid3D:
@@ -126,13 +128,16 @@ def _projected(region: RegionSettings, projection: Projection, low: Floats, high
     return [(float(v.min()), float(v.max())) for v in (x, y)]
 
 
-def _ways(solver: Solver, velocity: Layered | Grid3D, network: Network, picks: Picks) -> Ways:
+def _ways(solver: Solver, velocity: Layered | Grid3D, network: Network, picks: Picks, travel_times: str) -> Ways:
     """A table for each station and phase that was picked."""
     pairs = list(zip(picks.station.tolist(), picks.phase.tolist(), strict=True))
     wanted = sorted(set(pairs))
     row = {pair: i for i, pair in enumerate(wanted)}
     place, phases = network.place[[station for station, _ in wanted]], [phase for _, phase in wanted]
-    if isinstance(velocity, Layered):
+    tables: TimeTables | NetworkTimes
+    if travel_times == "network":
+        tables = network_times(solver, velocity, phases, place, network.projection)
+    elif isinstance(velocity, Layered):
         tables = solver.layered(velocity, phases, place)
     else:
         tables = solver.volume(velocity, phases, place, network.projection)

@@ -66,6 +66,9 @@ class HypocenterSettings(Settings):
         PROJ string or EPSG code of the map for distances; a transverse Mercator about the stations without it.
     spacing : float
         Of the nodes that travel times are computed on, km.
+    travel_times : "tables" or "network"
+        One table for each station and phase, or one neural network for each phase, trained when the velocity model or the
+        region is new (see `forward.hypocenter.eikonet`); it needs the extra "neural".
     likelihood : "edt" or "gaussian"
         Equal differential times, or Gaussian errors with the origin time as one more unknown.
     exponent : "calibrated", "picks" or "pairs"
@@ -86,6 +89,7 @@ class HypocenterSettings(Settings):
     between: Literal["constant", "linear"] = "constant"
     projection: str | None = None
     spacing: Positive = 1.0
+    travel_times: Literal["tables", "network"] = "tables"
     likelihood: Literal["edt", "gaussian"] = "edt"
     exponent: Literal["calibrated", "picks", "pairs"] = "calibrated"
     accuracy: AccuracySettings = AccuracySettings()

@@ -79,22 +79,38 @@ class Solver(NamedTuple):
         ConfigError
             If the region or a station lies outside the velocity model.
         """
+        nodes = self.nodes(stations)
+        first = np.array([axis[0] for axis in nodes])
+        slowness = np.empty((len(stations), *(len(axis) for axis in nodes)))
+        for phase in set(phases):
+            of_phase = np.flatnonzero(np.array(phases) == phase)
+            slowness[of_phase] = self._solved(self.sampled(model, phase, stations, projection), stations[of_phase], first)
+        return TimeTables(slowness, stations, first, [self.spacing] * 3)
+
+    def nodes(self, stations: Floats) -> list[Floats]:
+        """Along x, y and depth, km, such that they reach around the box and the stations (n, 3)."""
         first = np.minimum(self.box.lower, stations.min(axis=0))
         last = np.maximum(self.box.upper, stations.max(axis=0))
         shape = np.ceil((last - first) / self.spacing).astype(int) + 1
-        nodes = [start + self.spacing * np.arange(n) for start, n in zip(first, shape, strict=True)]
+        return [start + self.spacing * np.arange(n) for start, n in zip(first, shape, strict=True)]
+
+    def sampled(self, model: Grid3D, phase: str, stations: Floats, projection: Projection | None) -> Floats:
+        """Velocities (nx, ny, nz) on the nodes, km/s.
+
+        Raises
+        ------
+        ConfigError
+            If the region or a station lies outside the velocity model.
+        """
+        nodes = self.nodes(stations)
         x, y, depth = (axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij"))
         points = (y, x) if projection is None else projection.to_geographic(x, y)
-        slowness = np.empty((len(stations), *shape))
-        for phase in set(phases):
-            velocity = model.at(phase, np.stack([*points, depth], axis=1))
-            outside = np.flatnonzero(np.isnan(velocity))
-            if len(outside):
-                where = ", ".join(f"{axis[outside[0]]:g}" for axis in (*points, depth))
-                raise ConfigError("velocity", where, "the region or a station lies outside the model: make the region smaller")
-            of_phase = np.flatnonzero(np.array(phases) == phase)
-            slowness[of_phase] = self._solved(velocity.reshape(shape), stations[of_phase], first)
-        return TimeTables(slowness, stations, first, [self.spacing] * 3)
+        velocity = model.at(phase, np.stack([*points, depth], axis=1))
+        outside = np.flatnonzero(np.isnan(velocity))
+        if len(outside):
+            where = ", ".join(f"{axis[outside[0]]:g}" for axis in (*points, depth))
+            raise ConfigError("velocity", where, "the region or a station lies outside the model: make the region smaller")
+        return velocity.reshape([len(axis) for axis in nodes])
 
     def _solved(self, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
         """Mean slowness (n, *shape), s/km, from each source (n, 3): from the cache, or solved and put there."""
