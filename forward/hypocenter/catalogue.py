@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forward.hypocenter.early import early_by, early_faults, shortest_and_longest
+from forward.hypocenter.eikonet.times import NetworkTimes, network_times
 from forward.hypocenter.likelihood import Accuracy
 from forward.hypocenter.network import Network, given_projection, inside, network_of
 from forward.hypocenter.picks import Fault, PickRules, Picks, read_picks
@@ -28,7 +29,7 @@ Ints = NDArray[np.intp]
 class Ways(NamedTuple):
     """From hypocentres to the stations of picks."""
 
-    tables: TimeTables
+    tables: TimeTables | NetworkTimes
     table: Ints
     """(n_picks,) the table of each pick's station and phase."""
     correction: Floats
@@ -66,7 +67,8 @@ def read_catalogue(s: HypocenterSettings, base_dir: Path, threads: int = 1) -> C
     picks = picks._replace(station=np.searchsorted(used, picks.station))
     network = network_of(stations.chosen(used), projection)
     box = region_box(s.region, network, velocity)
-    ways = _ways(Solver(box, s.spacing, s.cache or default_cache(), threads), velocity, network, picks)
+    solver = Solver(box, s.spacing, s.cache or default_cache(), threads)
+    ways = _ways(solver, velocity, network, picks, s.travel_times)
     early = _early(s.accuracy, picks, network, ways, box, file)
     if early:
         faults += early
@@ -98,13 +100,16 @@ def _early(s: AccuracySettings, picks: Picks, network: Network, ways: Ways, box:
     return early_faults(picks, network.stations.names, early, np.sqrt(picks.sigma**2 + predicted), file)
 
 
-def _ways(solver: Solver, velocity: Layered | Grid3D, network: Network, picks: Picks) -> Ways:
+def _ways(solver: Solver, velocity: Layered | Grid3D, network: Network, picks: Picks, travel_times: str) -> Ways:
     """A table for each station and phase that was picked."""
     pairs = list(zip(picks.station.tolist(), picks.phase.tolist(), strict=True))
     wanted = sorted(set(pairs))
     row = {pair: i for i, pair in enumerate(wanted)}
     place, phases = network.place[[station for station, _ in wanted]], [phase for _, phase in wanted]
-    if isinstance(velocity, Layered):
+    tables: TimeTables | NetworkTimes
+    if travel_times == "eikonet":
+        tables = network_times(solver, velocity, phases, place, network.projection)
+    elif isinstance(velocity, Layered):
         tables = solver.layered(velocity, phases, place)
     else:
         tables = solver.volume(velocity, phases, place, network.projection)

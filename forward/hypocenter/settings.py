@@ -74,6 +74,9 @@ class HypocenterSettings(Settings):
         about the stations.
     spacing : float
         Of the nodes that travel times are computed on, km.
+    travel_times : "tables" or "eikonet"
+        One table for each station and phase, or one neural network for each phase, trained when the velocity model or the
+        region is new (see `forward.hypocenter.eikonet`); it needs the extra "neural".
     likelihood : "edt" or "gaussian"
         Equal differential times, or Gaussian errors with the origin time as one more unknown.
     exponent : "calibrated", "picks" or "pairs"
@@ -94,6 +97,7 @@ class HypocenterSettings(Settings):
     between: Literal["constant", "linear"] = "constant"
     projection: str | None = None
     spacing: Positive = 1.0
+    travel_times: Literal["tables", "eikonet"] = "tables"
     likelihood: Literal["edt", "gaussian"] = "edt"
     exponent: Literal["calibrated", "picks", "pairs"] = "calibrated"
     accuracy: AccuracySettings = AccuracySettings()

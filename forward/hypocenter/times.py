@@ -55,22 +55,16 @@ class Solver(NamedTuple):
 
     def layered(self, model: Layered, phases: Sequence[str], stations: Floats) -> TimeTables:
         """Tables over distance and depth, one for each phase and station (n, 3: x, y, depth) of equal rank."""
-        corners = np.stack(np.meshgrid(*zip(self.box.lower[:2], self.box.upper[:2], strict=True)), axis=-1).reshape(-1, 2)
-        furthest = np.linalg.norm(corners[:, None] - stations[None, :, :2], axis=2).max()
-        top, bottom = min(self.box.lower[2], stations[:, 2].min()), max(self.box.upper[2], stations[:, 2].max())
-        first = top - MARGIN * self.spacing
-        n_r, n_z = (int(np.ceil(length / self.spacing)) + MARGIN for length in (furthest, bottom + furthest - first))
-        depth = first + self.spacing * np.arange(n_z)
-        cells = depth[:, None] + self.spacing * WITHIN_CELL
-        profile = {phase: 1 / np.mean(1 / model.at(phase, cells), axis=1) for phase in set(phases)}
-        n_z = max(deepest(depth, velocity, bottom, furthest) for velocity in profile.values()) + 1 + MARGIN
-        n_kept = int(np.ceil((bottom - first) / self.spacing)) + MARGIN
-        slowness = np.empty((len(stations), n_r, n_kept))
-        for phase, velocity in profile.items():
+        lower, upper = self.reach(stations)
+        first, n_r = lower[2] - MARGIN * self.spacing, int(np.ceil(self._furthest(stations) / self.spacing)) + MARGIN
+        n_z = int(np.ceil((upper[2] - first) / self.spacing)) + MARGIN
+        slowness = np.empty((len(stations), n_r, n_z))
+        for phase in set(phases):
             of_phase = np.flatnonzero(np.array(phases) == phase)
+            profile = self.profile(model, phase, stations)
+            volume = np.broadcast_to(profile, (n_r, 1, len(profile)))
             at_depth = stations[of_phase] * [0, 0, 1]
-            volume = np.broadcast_to(velocity[:n_z], (n_r, 1, n_z))
-            slowness[of_phase] = self._solved(phase, volume, at_depth, np.array([0, 0, first]))[:, :, 0, :n_kept]
+            slowness[of_phase] = self._solved(phase, volume, at_depth, np.array([0, 0, first]))[:, :, 0, :n_z]
         return TimeTables(slowness, stations, [0, first], [self.spacing] * 2)
 
     def volume(self, model: Grid3D, phases: Sequence[str], stations: Floats, projection: Projection | None) -> TimeTables:
@@ -78,28 +72,43 @@ class Solver(NamedTuple):
 
         The rectangle around the region and the stations may reach beyond the model, whose velocity goes on there.
         """
-        first = np.minimum(self.box.lower, stations.min(axis=0))
-        last = np.maximum(self.box.upper, stations.max(axis=0))
-        kept, last[2] = last[2], self._deepest(model, phases, last - first, last[2])
-        shape = np.ceil((last - first) / self.spacing).astype(int) + 1
-        nodes = [start + self.spacing * np.arange(n) for start, n in zip(first, shape, strict=True)]
-        x, y, depth = (axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij"))
-        points = model.from_map(x, y, depth, projection)
-        n_kept = int(np.ceil((kept - first[2]) / self.spacing)) + 1
-        slowness = np.empty((len(stations), *shape[:2], n_kept))
+        lower, upper = self.reach(stations)
+        shape = np.ceil((upper - lower) / self.spacing).astype(int) + 1
+        slowness = np.empty((len(stations), *shape))
         for phase in set(phases):
-            velocity = model.at(phase, points)
             of_phase = np.flatnonzero(np.array(phases) == phase)
-            slowness[of_phase] = self._solved(phase, velocity.reshape(shape), stations[of_phase], first)[..., :n_kept]
-        return TimeTables(slowness, stations, first, [self.spacing] * 3)
+            velocity = self.sampled(model, phase, stations, projection)
+            slowness[of_phase] = self._solved(phase, velocity, stations[of_phase], lower)[..., : shape[2]]
+        return TimeTables(slowness, stations, lower, [self.spacing] * 3)
 
-    def _deepest(self, model: Grid3D, phases: Sequence[str], extent: Floats, bottom: float) -> float:
-        """As far down as first arrivals go through the mean of the model over each depth, km, but not below the model."""
-        depth = np.arange(bottom, max(model.axes[2][-1], bottom + self.spacing), self.spacing)
-        furthest = float(np.hypot(*extent[:2]))
-        means = (1 / np.mean(1 / model.velocity[phase], axis=(0, 1)) for phase in set(phases))
-        profiles = (np.interp(depth, model.axes[2], mean) for mean in means)
-        return float(max(depth[deepest(depth, profile, bottom, furthest)] for profile in profiles))
+    def reach(self, stations: Floats) -> Box:
+        """Around the region and the stations (n, 3)."""
+        return Box(np.minimum(self.box.lower, stations.min(axis=0)), np.maximum(self.box.upper, stations.max(axis=0)))
+
+    def profile(self, model: Layered, phase: str, stations: Floats) -> Floats:
+        """Velocities (n,), km/s, averaged over a cell around each node: from above all ends of rays to below all rays."""
+        lower, upper = self.reach(stations)
+        furthest = self._furthest(stations)
+        depth = np.arange(lower[2] - MARGIN * self.spacing, upper[2] + furthest + self.spacing, self.spacing)
+        velocity: Floats = 1 / np.mean(1 / model.at(phase, depth[:, None] + self.spacing * WITHIN_CELL), axis=1)
+        return velocity[: deepest(depth, velocity, upper[2], furthest) + 1 + MARGIN]
+
+    def sampled(self, model: Grid3D, phase: str, stations: Floats, projection: Projection | None) -> Floats:
+        """Velocities (nx, ny, nz), km/s, on nodes from `reach` to the deepest of the rays, but not below the model."""
+        lower, upper = self.reach(stations)
+        below = np.arange(upper[2], max(model.axes[2][-1], upper[2] + self.spacing), self.spacing)
+        mean = 1 / np.mean(1 / model.velocity[phase], axis=(0, 1))
+        furthest = float(np.hypot(*(upper - lower)[:2]))
+        upper[2] = below[deepest(below, np.interp(below, model.axes[2], mean), upper[2], furthest)]
+        shape = np.ceil((upper - lower) / self.spacing).astype(int) + 1
+        nodes = [start + self.spacing * np.arange(n) for start, n in zip(lower, shape, strict=True)]
+        x, y, depth = (axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij"))
+        return model.at(phase, model.from_map(x, y, depth, projection)).reshape(shape)
+
+    def _furthest(self, stations: Floats) -> float:
+        """Horizontal distance, km, of a station and a corner of the region."""
+        corners = np.stack(np.meshgrid(*zip(self.box.lower[:2], self.box.upper[:2], strict=True)), axis=-1).reshape(-1, 2)
+        return float(np.linalg.norm(corners[:, None] - stations[None, :, :2], axis=2).max())
 
     def _solved(self, phase: str, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
         """Mean slowness (n, *shape), s/km, from each source (n, 3): from the cache, or solved and put there."""

@@ -1,0 +1,1 @@
+"""EikoNet: travel times by a network trained on the eikonal equation."""

@@ -1,0 +1,153 @@
+"""Travel times from trained networks in place of tables: one network for each phase, kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from forward.hypocenter.eikonet.network import FORMAT, EikoNet, Medium
+from forward.hypocenter.eikonet.training import RECIPE, STEPS, train
+from forward.hypocenter.projection import Projection
+from forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
+from forward.hypocenter.velocity import Grid3D, Layered
+from vip.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+SEED = 0
+REPORTS = 5
+"""Lines of the log about each training."""
+log = logging.getLogger("vip.forward.hypocenter")
+
+
+class NetworkTimes(NamedTuple):
+    """Travel times to the stations of picks, with the signature of `kernels_c.timetables.TimeTables`.
+
+    Attributes
+    ----------
+    networks : mapping of phase to EikoNet
+    phases : (n_tables,) str
+        What would be a table is a phase and the place of a station here.
+    places : (n_tables, 3) array
+        X, y and depth, km.
+    """
+
+    networks: Mapping[str, EikoNet]
+    phases: NDArray[np.str_]
+    places: Floats
+
+    def evaluate(self, hypocentres: ArrayLike, event: ArrayLike, table: ArrayLike, threads: int = 1) -> tuple[Floats, Floats]:
+        """Travel times and their gradients.
+
+        Parameters
+        ----------
+        hypocentres : (n_particles, n_events, 3) array_like
+            X, y and depth, km.
+        event, table : (n_picks,) int
+            Of each pick.
+        threads : int
+            Number of threads; does not change the result.
+
+        Returns
+        -------
+        time : (n_particles, n_picks) float64
+            Seconds; that of a particle and a pick does not depend on the others.
+        gradient : (3, n_particles, n_picks) float64
+            By x, y and depth of the pick's event, s/km.
+
+        Raises
+        ------
+        ValueError
+            If a hypocentre is not finite, or lies outside the box of the networks.
+        """
+        of_pick, table = np.asarray(hypocentres, float)[:, event], np.asarray(table)
+        time, gradient = np.empty(of_pick.shape[:2]), np.empty(of_pick.shape)
+        for phase, network in self.networks.items():
+            picks = np.flatnonzero(self.phases[table] == phase)
+            a = of_pick[:, picks]
+            _refuse_outside(network, a, np.asarray(event)[picks])
+            b = np.broadcast_to(self.places[table[picks]], a.shape)
+            found = network.times(a.reshape(-1, 3), b.reshape(-1, 3), threads)
+            time[:, picks], gradient[:, picks] = found[0].reshape(a.shape[:2]), found[1].reshape(a.shape)
+        return time, np.moveaxis(gradient, 2, 0)
+
+
+def _refuse_outside(network: EikoNet, hypocentres: Floats, event: Ints) -> None:
+    inside = ((hypocentres >= network.shape.lower) & (hypocentres <= network.shape.upper)).all(axis=(0, 2))
+    if not inside.all():
+        raise ValueError(f"hypocentres: event {event[np.argmin(inside)]} has one outside the box of the networks")
+
+
+def network_times(
+    solver: Solver, velocity: Layered | Grid3D, phases: Sequence[str], stations: Floats, projection: Projection | None
+) -> NetworkTimes:
+    """Networks for the phases (n,) and stations (n, 3: x, y, depth) of picks: from the cache, or trained and put there.
+
+    Raises
+    ------
+    ConfigError
+        If torch or safetensors is not installed, or a file of the cache is damaged.
+    """
+    for package in ("torch", "safetensors"):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError("travel_times", "eikonet", f"needs {package}: pip install 'vip-inversion[neural]'")
+    networks = {}
+    for phase in sorted(set(phases)):
+        medium = medium_of(solver, velocity, phase, stations, projection)
+        networks[phase] = _trained(medium, phase, solver)
+    return NetworkTimes(networks, np.array(phases), stations)
+
+
+def medium_of(
+    solver: Solver, velocity: Layered | Grid3D, phase: str, stations: Floats, projection: Projection | None
+) -> Medium:
+    """What tables would be solved in, as deep as these. Slownesses of layers are averaged over the spacing of their nodes."""
+    lower, upper = solver.reach(stations)
+    if isinstance(velocity, Layered):
+        upper[2] = lower[2] + solver.spacing * (len(solver.profile(velocity, phase, stations)) - 1 - MARGIN)
+        fine = solver.spacing / len(WITHIN_CELL)
+        depth = np.linspace(lower[2], upper[2], int(np.ceil((upper[2] - lower[2]) / fine)) + 1)
+        averaged = np.mean(1 / velocity.at(phase, depth[:, None] + solver.spacing * WITHIN_CELL), axis=1)
+        return Medium(averaged[None, None], lower, upper)
+    nodes = solver.sampled(velocity, phase, stations, projection)
+    return Medium(1 / nodes, lower, lower + solver.spacing * (np.array(nodes.shape) - 1))
+
+
+def _trained(medium: Medium, phase: str, solver: Solver) -> EikoNet:
+    file = _file(medium, phase, solver.cache)
+    if file.is_file():
+        return EikoNet.load(file)
+    log.info("training a network for travel times of %s on the eikonal equation; it will be kept as %s", phase, file)
+    start = time.monotonic()
+    network = train(medium, phase, seed=SEED, steps=STEPS, progress=_reporter(phase, STEPS))
+    log.info("%s: trained in %.0f s", phase, time.monotonic() - start)
+    network.save(file)
+    return network
+
+
+def _reporter(phase: str, steps: int) -> Callable[[int, float], None]:
+    """Writes into the log now and then how far a training is, and how long it will take."""
+    start = time.monotonic()
+
+    def report(done: int, error: float) -> None:
+        if done % (steps // REPORTS) == 0:
+            left = (time.monotonic() - start) * (steps / done - 1)
+            log.info("%s: step %d of %d, slownesses wrong by %.2g %%, %.0f s left", phase, done, steps, 50 * error, left)
+
+    return report
+
+
+def _file(medium: Medium, phase: str, cache: Path) -> Path:
+    key = hashlib.sha256(f"{FORMAT} {RECIPE} {phase} {STEPS} {SEED}".encode())
+    for array in (medium.slowness, np.array(medium.slowness.shape, float), medium.lower, medium.upper):
+        key.update(np.ascontiguousarray(array, float).tobytes())
+    return cache / f"{key.hexdigest()[:32]}.safetensors"
