@@ -133,7 +133,7 @@ def _program(what: str, name: str, arguments: list[str], remedy: str) -> Finding
 
 
 def _torch() -> Finding:
-    return _package("torch", "torch", "nothing to do: no plugin needs it yet")
+    return _package("torch", "torch", "pip install 'vip-inversion[neural]' for normalising flows and EikoNet")
 
 
 def _gpu() -> Finding:

@@ -191,6 +191,10 @@ def test_a_damaged_file_is_named(network, tmp_path):
         file.write_bytes(content)
         with pytest.raises(ConfigError, match=r"p\.safetensors"):
             EikoNet.load(file)
+    lacking = EikoNet(network.shape, {name: tensor for name, tensor in network.tensors.items() if name != "bias1"})
+    lacking.save(file)
+    with pytest.raises(ConfigError, match=r"bias1.*missing"):
+        EikoNet.load(file)
     with pytest.raises(ConfigError, match=r"none\.safetensors"):
         EikoNet.load(tmp_path / "none.safetensors")
 

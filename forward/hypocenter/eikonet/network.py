@@ -217,6 +217,10 @@ class EikoNet:
             raise ConfigError("", file, f"is no trained network: {error}; delete it, and it is trained again") from error
         if about.get("format") != FORMAT:
             raise ConfigError("format", about.get("format", "none"), f"expected {FORMAT!r}", file)
+        layers = (f"{kind}{layer}" for kind in ("weight", "bias") for layer in range(HIDDEN + 1))
+        missing = {"profile", "centre", "scale", *layers} - tensors.keys()
+        if missing:
+            raise ConfigError("tensors", ", ".join(sorted(missing)), "missing; delete the file, and it is trained again", file)
         s = json.loads(about["shape"])
         shape = Shape(np.array(s["lower"]), np.array(s["upper"]), tuple(s["bounds"]), s["layered"], s["phase"])
         return cls(shape, tensors)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +17,17 @@ from forward.hypocenter.eikonet.training import RECIPE, STEPS, train
 from forward.hypocenter.projection import Projection
 from forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
 from forward.hypocenter.velocity import Grid3D, Layered
+from forward.hypocenter.waiting import Waiting
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 SEED = 0
-REPORTS = 5
-"""Lines of the log about each training."""
+LAST = 50
+"""Steps whose misfit is that of the network."""
+POOR = 1.5
+"""%, of slownesses, that a user is warned of; layers and smooth volumes leave a tenth of it."""
 log = logging.getLogger("vip.forward.hypocenter")
 
 
@@ -127,23 +129,19 @@ def _trained(medium: Medium, phase: str, solver: Solver) -> EikoNet:
     if file.is_file():
         return EikoNet.load(file)
     log.info("training a network for travel times of %s on the eikonal equation; it will be kept as %s", phase, file)
-    start = time.monotonic()
-    network = train(medium, phase, seed=SEED, steps=STEPS, progress=_reporter(phase, STEPS))
-    log.info("%s: trained in %.0f s", phase, time.monotonic() - start)
+    waiting, misfits = Waiting(f"training for travel times of {phase}", STEPS, "steps"), []
+
+    def progress(done: int, misfit: float) -> None:
+        waiting(done)
+        misfits.append(misfit)
+
+    network = train(medium, phase, seed=SEED, steps=STEPS, progress=progress)
+    wrong = 50 * float(np.mean(misfits[-LAST:]))  # a slowness by half as much as its square
+    log.info("%s: slownesses are wrong by %.2g %%", phase, wrong)
+    if wrong > POOR:
+        log.warning("the network for %s has slownesses wrong by %.2g %%: locate some events with tables too", phase, wrong)
     network.save(file)
     return network
-
-
-def _reporter(phase: str, steps: int) -> Callable[[int, float], None]:
-    """Writes into the log now and then how far a training is, and how long it will take."""
-    start = time.monotonic()
-
-    def report(done: int, error: float) -> None:
-        if done % (steps // REPORTS) == 0:
-            left = (time.monotonic() - start) * (steps / done - 1)
-            log.info("%s: step %d of %d, slownesses wrong by %.2g %%, %.0f s left", phase, done, steps, 50 * error, left)
-
-    return report
 
 
 def _file(medium: Medium, phase: str, cache: Path) -> Path:
