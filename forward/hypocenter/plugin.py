@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -100,8 +101,10 @@ class Hypocenters:
             where, chosen = batch
             value[:, where], gradient[:, where] = self._evaluate(places[:, where], chosen)
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            deque(pool.map(evaluate, self._batches(events)), maxlen=0)  # raises what a batch has raised
+        batches = list(self._batches(events))
+        threads = min(self.threads, len(batches))
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            deque((pool.map if pool else map)(evaluate, batches), maxlen=0)  # raises what a batch has raised
         return value, gradient
 
     def start(self, n: int, rng: np.random.Generator) -> Floats:
