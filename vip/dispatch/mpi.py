@@ -44,8 +44,8 @@ SPIN_SECONDS, NAP_SECONDS = 1e-3, 1e-4
 """How long to look for a message without sleeping, and then how long to sleep between two looks: a core that waits is free."""
 
 
-FIRST_RANK_SECONDS = 2.0
-"""What rank 0 gets to tell an error that the others met too."""
+FIRST_RANK_SECONDS = 10.0
+"""What rank 0 gets to tell an error that the others met too: ranks that share cores start seconds apart."""
 
 
 class Task(NamedTuple):
