@@ -46,6 +46,8 @@ SPIN_SECONDS, NAP_SECONDS = 1e-3, 1e-4
 
 FIRST_RANK_SECONDS = 10.0
 """What rank 0 gets to tell an error that the others met too: ranks that share cores start seconds apart."""
+LAST_WORDS_SECONDS = 1.0
+"""What a launcher gets to pass a message on: it may drop what it has not when a rank ends all."""
 
 
 class Task(NamedTuple):
@@ -69,6 +71,7 @@ def fail(message: str, exit_code: int) -> None:
     if comm is not None or launched_as()[0] == 0:
         print(message, file=sys.stderr, flush=True)
     if comm is not None:
+        time.sleep(LAST_WORDS_SECONDS)
         comm.Abort(exit_code)
     sys.exit(exit_code)
 
