@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forward.files import whole
 from forward.hypocenter.network import Network
-from forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse, whole
+from forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
 from forward.hypocenter.picks import Picks
 from forward.hypocenter.projection import MapProjection, Projection, Simple
 

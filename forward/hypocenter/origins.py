@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from forward.files import whole
 from forward.hypocenter.picks import OWN_EVENT, Picks
 from forward.hypocenter.stations import Stations
 from vip.errors import VIPError
@@ -177,19 +176,6 @@ def azimuthal_gap(azimuths: Floats) -> float:
     """Largest angle, degrees, between neighbours among azimuths (n,) of stations; 360 for one."""
     ordered = np.sort(np.asarray(azimuths, dtype=float) % 360)
     return float(np.diff(ordered, append=ordered[0] + 360).max())
-
-
-@contextlib.contextmanager
-def whole(file: Path) -> Iterator[Path]:
-    """A path to write to. It becomes the file when all is written; a fault leaves what was there before."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(file)
-    except OSError as error:
-        raise VIPError(f"{file}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_csv(origins: Sequence[Origin], file: Path, level: float = LEVEL) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -86,14 +84,14 @@ class Hypocenters:
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-likelihood (n,) of all events together, and its gradient (n, d)."""
-        value, gradient = self._by_event(self.by_event(models), np.arange(len(self.picks.events)))
+        value, gradient = self._evaluate_all(self.by_event(models), np.arange(len(self.picks.events)))
         return value.sum(axis=1), np.moveaxis(gradient, 2, 1).reshape(models.shape)
 
     def log_likelihood(self, places: Floats, events: Ints) -> Floats:
         """Of places (n, m, k) of the events (m,), one by one: (n, m)."""
-        return self._by_event(places, events)[0]
+        return self._evaluate_all(places, events)[0]
 
-    def _by_event(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
+    def _evaluate_all(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Log-likelihoods (n, m) and gradients (n, m, k) of places (n, m, k) of the events (m,), a batch on each thread."""
         value, gradient = np.empty(places.shape[:2]), np.empty(places.shape)
 
@@ -103,8 +101,12 @@ class Hypocenters:
 
         batches = list(self._batches(events))
         threads = min(self.threads, len(batches))
-        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
-            deque((pool.map if pool else map)(evaluate, batches), maxlen=0)  # raises what a batch has raised
+        if threads > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(evaluate, batches))  # raises what a batch has raised
+        else:
+            for batch in batches:
+                evaluate(batch)
         return value, gradient
 
     def start(self, n: int, rng: np.random.Generator) -> Floats:

@@ -78,7 +78,8 @@ def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) 
     picks, own = forward.picks, slice(*forward.picks.start[event : event + 2])
     samples = places[:, :3]
     members = modes(samples)
-    place = most_probable(samples[members[0]])
+    places_of_modes = [most_probable(samples[chosen]) for chosen in members]
+    place = places_of_modes[0]
     turned = _to_true_north(network, place)
     predicted = forward.travel_times(place[None, None], np.array([event]))[0][0]
     at_place = picks.time[own] - predicted
@@ -102,10 +103,7 @@ def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) 
         geographic=network.projection is not None,
         mean=samples.mean(axis=0),
         covariance=turned @ np.cov(samples.T) @ turned.T,
-        modes=(
-            _mode(samples, members[0], place, turned),
-            *(_mode(samples, m, most_probable(samples[m]), turned) for m in members[1:]),
-        ),
+        modes=tuple(_mode(samples, *mode, turned) for mode in zip(members, places_of_modes, strict=True)),
         gap=azimuthal_gap(arrivals.azimuth),
         nearest=float(arrivals.distance.min()),
         rms=float(np.sqrt(np.average(residual**2, weights=picks.weight[own]))),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 import pooch
 from numpy.typing import NDArray
 
+from forward.files import whole
 from forward.hypocenter.projection import Projection
 from forward.hypocenter.velocity import Grid3D, Layered
 from forward.hypocenter.waiting import Waiting
@@ -163,6 +163,5 @@ def default_cache() -> Path:
 def _save(file: Path, table: Floats) -> None:
     """Never half a file: other runs may read it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.npy")
-    np.save(part, table.astype(np.float32))
-    part.replace(file)
+    with whole(file) as part, part.open("wb") as opened:
+        np.save(opened, table.astype(np.float32))

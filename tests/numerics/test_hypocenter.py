@@ -15,43 +15,12 @@ from forward.hypocenter.synthetic import write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
 
-NODES = 41
-"""Along each axis of the grid search."""
-
 
 @pytest.fixture(scope="module")
 def located(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hypocenter")
     result = vip.run(vip.load_problem(write_example(folder, seed=1)))
     return result, pd.read_csv(folder / "truth.csv")
-
-
-def grid_search(forward, event, samples):
-    """Mean and covariance of the posterior on a dense grid around samples (n, 3)."""
-    lower, upper = forward.catalogue.box
-    middle, reach = samples.mean(axis=0), 5.5 * samples.std(axis=0)
-    low, high = np.maximum(middle - reach, lower), np.minimum(middle + reach, upper)
-    nodes = np.stack(np.meshgrid(*np.linspace(low, high, NODES).T, indexing="ij"), axis=-1).reshape(-1, 1, 3)
-    value = forward.log_likelihood(nodes, np.array([event]))[:, 0]
-    mass = np.exp(value - value.max())
-    mean = np.average(nodes[:, 0], axis=0, weights=mass)
-    return mean, np.cov(nodes[:, 0].T, aweights=mass, ddof=0), nodes[np.argmax(mass), 0]
-
-
-def test_mean_and_covariance_are_those_of_a_grid_search(located):
-    """Within 10 %: of the standard deviation, and of the variance in every direction; on average over events much closer."""
-    result, _ = located
-    forward = result.problem.forward
-    places = forward.by_event(result.flat.astype(float))
-    ratios = []
-    for event in range(0, 20, 3):
-        samples = places[:, event]
-        mean, covariance, _ = grid_search(forward, event, samples)
-        root = np.linalg.inv(np.linalg.cholesky(covariance))
-        assert np.linalg.norm(root @ (samples.mean(axis=0) - mean)) < 0.1
-        ratios.append(np.linalg.eigvalsh(root @ np.cov(samples.T) @ root.T))
-        assert_allclose(ratios[-1], 1, atol=0.1)
-    assert np.mean(ratios) == pytest.approx(1, abs=0.05)
 
 
 def test_the_truth_is_where_it_should_be(located):

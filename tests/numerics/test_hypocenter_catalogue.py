@@ -7,7 +7,7 @@ from scipy.stats import binom, chi2
 
 import vip
 from forward.hypocenter.summary import origins
-from forward.hypocenter.synthetic import LATITUDES, LONGITUDES, write_example
+from forward.hypocenter.synthetic import LATITUDES, LINE, LONGITUDES, write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
 
@@ -54,20 +54,35 @@ def grid_search(forward, event, samples):
     return nodes[:, 0], forward.log_likelihood(nodes, np.array([event]))[:, 0]
 
 
+def compared(located, event):
+    """Of an event and a grid search: how far apart means are, ratios of variances; log-likelihoods and masses of the nodes."""
+    samples = located.places[:, event]
+    nodes, value = grid_search(located.forward, event, samples)
+    mass = np.exp(value - value.max())
+    mean, covariance = np.average(nodes, axis=0, weights=mass), np.cov(nodes.T, aweights=mass, ddof=0)
+    root = np.linalg.inv(np.linalg.cholesky(covariance))
+    off = np.linalg.norm(root @ (samples.mean(axis=0) - mean))
+    return off, np.linalg.eigvalsh(root @ np.cov(samples.T) @ root.T), value, mass
+
+
+def test_mean_and_covariance_are_those_of_a_grid_search(tmp_path):
+    """Within 10 %: of the standard deviation, and of the variance in every direction; on average over events much closer."""
+    located = Located(tmp_path, LINE, seed=1)
+    off, ratios, _, _ = zip(*(compared(located, event) for event in range(0, 20, 3)), strict=True)
+    assert max(off) < 0.1
+    assert_allclose(ratios, 1, atol=0.1)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.05)
+
+
 @pytest.mark.full
 def test_two_hundred_events_are_located_as_by_a_grid_search(tmp_path):
     """MAP within its 95 % region, mean within 10 % of a standard deviation, variance in every direction within 10 %."""
     located = Located(tmp_path, on_a_line(200), seed=11)
-    found = origins(located.forward, located.models)
     within, off, ratio = [], [], []
-    for event, origin in enumerate(found):
-        samples = located.places[:, event]
-        nodes, value = grid_search(located.forward, event, samples)
-        mass = np.exp(value - value.max())
-        mean, covariance = np.average(nodes, axis=0, weights=mass), np.cov(nodes.T, aweights=mass, ddof=0)
-        root = np.linalg.inv(np.linalg.cholesky(covariance))
-        off.append(np.linalg.norm(root @ (samples.mean(axis=0) - mean)))
-        ratio.append(np.linalg.eigvalsh(root @ np.cov(samples.T) @ root.T))
+    for event, origin in enumerate(origins(located.forward, located.models)):
+        event_off, event_ratio, value, mass = compared(located, event)
+        off.append(event_off)
+        ratio.append(event_ratio)
         by_density = np.sort(mass)[::-1]
         lowest = by_density[np.searchsorted(np.cumsum(by_density), 0.95 * mass.sum())]
         place = origin.modes[0].position
@@ -85,9 +100,8 @@ def test_regions_hold_the_truth_as_often_as_they_say(tmp_path, likelihood):
     located = Located(tmp_path, anywhere(500, seed=5), seed=6, likelihood=likelihood)
     distance = located.mahalanobis()
     _check_shares(distance[:, None] <= np.sqrt(chi2.ppf(LEVELS, 3)))
-    if (
-        likelihood == "edt"
-    ):  # and those of highest density; in the four dimensions of the other, particles are too few for tails
+    if likelihood == "edt":
+        # Those of highest density too; in the four dimensions of the other likelihood, particles are too few for tails.
         value = located.forward.log_likelihood(located.places, np.arange(500))
         at_truth = located.forward.log_likelihood(located.truth[None], np.arange(500))
         _check_shares((value > at_truth).mean(axis=0)[:, None] <= LEVELS)

@@ -15,7 +15,6 @@ their network of 10 residual blocks of 512 neurons, for which half a day of a GP
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -25,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from forward.files import whole
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -193,10 +193,9 @@ class EikoNet:
             "phase": s.phase,
         }
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.{os.getpid()}")
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
-        save_file(tensors, part, {"format": FORMAT, "shape": json.dumps(about)})
-        part.replace(file)
+        with whole(file) as part:
+            save_file(tensors, part, {"format": FORMAT, "shape": json.dumps(about)})
 
     @classmethod
     def load(cls, file: Path, device: Any = None) -> EikoNet:

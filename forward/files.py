@@ -1,0 +1,23 @@
+"""Files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from vip.errors import VIPError
+
+
+@contextlib.contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A path to write to. It becomes the file when all is written; a fault leaves what was there before."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(file)
+    except OSError as error:
+        raise VIPError(f"{file}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
