@@ -4,7 +4,7 @@ import os
 import sys
 
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 # Strict IEEE results except errno and traps: the same numbers on every run, vectorised square roots.
@@ -15,7 +15,7 @@ def kernel(name: str, *headers: str) -> Extension:
     """A folder of kernels_c: NAME.c behind its door, _NAME.pyx."""
     folder = f"kernels_c/{name}"
     return Extension(
-        f"kernels_c.{name}._{name}",
+        f"vip.kernels_c.{name}._{name}",
         [f"{folder}/_{name}.pyx", f"{folder}/{name}.c"],
         depends=["kernels_c/simd.h", *(f"{folder}/{header}" for header in headers)],
         include_dirs=[folder, "kernels_c"],
@@ -23,6 +23,11 @@ def kernel(name: str, *headers: str) -> Extension:
         extra_link_args=OPENMP,
     )
 
+
+OUTSIDE = ("forward", "kernels_c", "jobs")
+"""Folders beside ``vip`` that are installed inside it, as ``vip.forward`` and so on."""
+PACKAGES = find_packages(include=["vip", "vip.*"])
+PACKAGES += [f"vip.{name}" for folder in OUTSIDE for name in find_packages(include=[folder, f"{folder}.*"])]
 
 EXTENSIONS = [
     kernel("eikonal2d", "eikonal2d.h", "eikonal2d_lanes.h"),
@@ -33,4 +38,9 @@ EXTENSIONS = [
     kernel("timetables", "timetables.h"),
 ]
 
-setup(ext_modules=cythonize(EXTENSIONS, language_level=3), options={"build_ext": {"parallel": os.cpu_count() or 1}})
+setup(
+    packages=PACKAGES,
+    package_dir={f"vip.{folder}": folder for folder in OUTSIDE},
+    ext_modules=cythonize(EXTENSIONS, language_level=3),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)

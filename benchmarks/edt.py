@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kernels_c.edt import log_edt, simd_level
+from vip.kernels_c.edt import log_edt, simd_level
 
 N_PARTICLES, N_EPOCHS = 150, 175
 HYPOSVI = {32: 6, 128: 17, 512: 64, 1024: 155, 1408: 247, 1728: 336, 2028: 439}

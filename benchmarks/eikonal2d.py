@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import skfmm
 
-from forward.tomo2d.sources import minimum_sources, orient
-from kernels_c.eikonal2d import Grid, Plan, simd_level, travel_times
+from vip.forward.tomo2d.sources import minimum_sources, orient
+from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, travel_times
 
 BATCHES, THREADS = (20, 32), (1, 2)
 PRIOR = 1.56, 4.8  # km/s

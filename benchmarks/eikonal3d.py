@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kernels_c.eikonal3d import simd_level, solve
+from vip.kernels_c.eikonal3d import simd_level, solve
 
 STEP = 1.0  # km
 START_RADIUS = 2.0

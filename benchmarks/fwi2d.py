@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kernels_c.acoustic2d import Grid, Shot, propagate, simd_level, traces
+from vip.kernels_c.acoustic2d import Grid, Shot, propagate, simd_level, traces
 
 NOT_INSTALLED = "not installed: pip install vip-inversion[bench]"
 SPACING, DT, PEAK_FREQUENCY, PEAK_TIME = 20.0, 0.002, 10.0, 0.1  # m, s, Hz, s

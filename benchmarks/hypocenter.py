@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import vip
-from forward.hypocenter.synthetic import LATITUDES, LONGITUDES, write_example
+from vip.forward.hypocenter.synthetic import LATITUDES, LONGITUDES, write_example
 from vip.config import DispatchSettings, load_config
 from vip.dispatch.serial import available_cores
 from vip.inversion import run_in_memory

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, cast
 from vip.errors import ConfigError
 
 if TYPE_CHECKING:
-    from jobs.contract import Scheduler
+    from vip.jobs.contract import Scheduler
 
-SCHEDULERS = {"slurm": "jobs.slurm", "sge": "jobs.sge"}
+SCHEDULERS = {"slurm": "vip.jobs.slurm", "sge": "vip.jobs.sge"}
 """Module of each scheduler."""
 
 
 def scheduler(name: str) -> Scheduler:
-    """The module of a scheduler; `jobs.contract.Scheduler` says what it can do.
+    """The module of a scheduler; `vip.jobs.contract.Scheduler` says what it can do.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from jobs.contract import QueuedJob
+from vip.jobs.contract import QueuedJob
 from vip.errors import SchedulerError
 
 PATIENCE = 120

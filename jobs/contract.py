@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from jobs.resources import Resources
-from jobs.site import Site
+from vip.jobs.resources import Resources
+from vip.jobs.site import Site
 
 
 class QueuedJob(NamedTuple):

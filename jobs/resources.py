@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vip.errors import ConfigError
 
 if TYPE_CHECKING:
-    from jobs.site import Site
+    from vip.jobs.site import Site
 
 MEMORY_UNITS = {"": 1, "B": 1}
 MEMORY_UNITS |= {f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", start=1)}

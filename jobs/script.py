@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.resources import one_line
-from jobs.site import Site
+from vip.jobs.resources import one_line
+from vip.jobs.site import Site
 from vip.errors import ConfigError
 
 LONGEST_MARGIN = 20

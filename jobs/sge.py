@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.commands import call, end, user_name, write_script
-from jobs.contract import QueuedJob
-from jobs.resources import Resources, parse_memory
-from jobs.script import Dialect, checked_name, driver_body, opening
-from jobs.site import Site
-from jobs.workers import WorkerJobs
+from vip.jobs.commands import call, end, user_name, write_script
+from vip.jobs.contract import QueuedJob
+from vip.jobs.resources import Resources, parse_memory
+from vip.jobs.script import Dialect, checked_name, driver_body, opening
+from vip.jobs.site import Site
+from vip.jobs.workers import WorkerJobs
 from vip.errors import ConfigError, SchedulerError
 
 DIALECT = Dialect(job_id="JOB_ID", requeue="exit 99")
@@ -23,7 +23,7 @@ DIALECT = Dialect(job_id="JOB_ID", requeue="exit 99")
 
 
 def driver_script(name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0) -> str:
-    """See `jobs.contract.Scheduler`. The ranks are on one node, if the site's parallel environment is of that kind."""
+    """See `vip.jobs.contract.Scheduler`. The ranks are on one node, if the site's parallel environment is of that kind."""
     slots = ranks * resources.cores if ranks else site.driver_cores
     memory = ranks * resources.memory if ranks else parse_memory(site.driver_memory)
     warned = ["-notify", "-r y", f"-l s_rt={resources.walltime - site.warning}"]
@@ -57,7 +57,7 @@ def _directive(value: str, key: str) -> str:
 
 
 def submit(script: str, run_dir: Path) -> str:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     file = write_script(script, run_dir)
     said = call(["qsub", "-terse", str(file)]).split()
     if not said or not said[-1].isdigit():
@@ -66,7 +66,7 @@ def submit(script: str, run_dir: Path) -> str:
 
 
 def queued(name: str) -> list[QueuedJob]:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     out = call(["qstat", "-xml", "-u", user_name()])
     try:
         listed = [_queued(job) for job in ElementTree.fromstring(out).iter("job_list")]
@@ -92,7 +92,7 @@ def _state(letters: str) -> str:
 
 
 def cancel(name: str) -> list[str]:
-    """See `jobs.contract.Scheduler`. A running driver has as long as its queue's ``notify`` says, 60 s by default."""
+    """See `vip.jobs.contract.Scheduler`. A running driver has as long as its queue's ``notify`` says, 60 s by default."""
     ids = [job.id for job in queued(name) if job.state != "ending"]
     end(["qdel"], ids, lambda: queued(name))
     return ids
@@ -101,12 +101,12 @@ def cancel(name: str) -> list[str]:
 def worker_cluster(
     name: str, run_dir: Path, resources: Resources, site: Site, security: Any, processes: int, **options: Any
 ) -> Any:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     return _workers(name, run_dir, resources, site, processes).cluster(security, queued, **options)
 
 
 def worker_script(name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None) -> str:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     return _workers(name, run_dir, resources, site, processes).script(security)
 
 

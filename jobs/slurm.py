@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.commands import call, end, write_script
-from jobs.contract import QueuedJob
-from jobs.resources import Resources, parse_memory
-from jobs.script import Dialect, checked_name, driver_body, opening
-from jobs.site import Site
-from jobs.workers import WorkerJobs
+from vip.jobs.commands import call, end, write_script
+from vip.jobs.contract import QueuedJob
+from vip.jobs.resources import Resources, parse_memory
+from vip.jobs.script import Dialect, checked_name, driver_body, opening
+from vip.jobs.site import Site
+from vip.jobs.workers import WorkerJobs
 from vip.errors import ConfigError
 
 DIALECT = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
@@ -37,7 +37,7 @@ FIELDS = "%i|%j|%T|%r|%S|%V"
 
 
 def driver_script(name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0) -> str:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     minutes = math.ceil(resources.walltime / 60)  # SLURM's own resolution
     if ranks:
         share = math.ceil(resources.memory / resources.cores)  # --mem is of a node, and SLURM chooses how many there are
@@ -74,13 +74,13 @@ def _directive(value: str) -> str:
 
 
 def submit(script: str, run_dir: Path) -> str:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     file = write_script(script, run_dir)
     return call(["sbatch", "--parsable", str(file)]).strip().split(";")[0]  # "id;cluster" where there are several
 
 
 def queued(name: str) -> list[QueuedJob]:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     names = f"--name={name},{name}-worker"
     out = call(
         ["squeue", "--noheader", f"--user={os.getuid()}", names, f"--format={FIELDS}"], {"SLURM_TIME_FORMAT": "standard"}
@@ -106,7 +106,7 @@ def _time(text: str) -> datetime | None:
 
 
 def cancel(name: str) -> list[str]:
-    """See `jobs.contract.Scheduler`.
+    """See `vip.jobs.contract.Scheduler`.
 
     A running driver's script alone is signalled, and gives the driver the site's warning time. A plain scancel signals every
     process at once, mpirun and its ranks too, and kills them after the cluster's KillWait, which is often 30 s.
@@ -122,12 +122,12 @@ def cancel(name: str) -> list[str]:
 def worker_cluster(
     name: str, run_dir: Path, resources: Resources, site: Site, security: Any, processes: int, **options: Any
 ) -> Any:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     return _workers(name, run_dir, resources, site, processes).cluster(security, queued, **options)
 
 
 def worker_script(name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None) -> str:
-    """See `jobs.contract.Scheduler`."""
+    """See `vip.jobs.contract.Scheduler`."""
     return _workers(name, run_dir, resources, site, processes).script(security)
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jobs.contract import QueuedJob
-from jobs.resources import Resources
-from jobs.script import opening, quoted
-from jobs.site import Site
+from vip.jobs.contract import QueuedJob
+from vip.jobs.resources import Resources
+from vip.jobs.script import opening, quoted
+from vip.jobs.site import Site
 from vip.errors import ConfigError, SchedulerError
 
 DEATH_TIMEOUT = 60

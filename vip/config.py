@@ -106,7 +106,7 @@ class DispatchSettings(Settings):
 
     `kind` is one of `ENGINES` or the address of a Dask scheduler, ``tls://host:port``; "auto" decides by the weight of the
     forward. `threads` are those of each worker, 0 for as many as it may use. `timeout` is in seconds a particle. The keys from
-    `cores` on describe the jobs of a scheduler; what is left out is the site's default, see `jobs.site`.
+    `cores` on describe the jobs of a scheduler; what is left out is the site's default, see `vip.jobs.site`.
     """
 
     kind: str = "auto"

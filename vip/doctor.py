@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import NamedTuple
 
-import jobs
+from vip import jobs
 from vip.data import data_dir
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jobs
-from jobs.resources import Resources, parse_memory, resources
-from jobs.site import Site, load_site
+from vip import jobs
+from vip.jobs.resources import Resources, parse_memory, resources
+from vip.jobs.site import Site, load_site
 from vip.config import DispatchSettings
 from vip.dispatch import certificates, clusters, mpi
 from vip.dispatch.dask import DaskWorkers

@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import jobs
-from jobs.contract import QueuedJob
-from jobs.site import site_file
+from vip import jobs
+from vip.jobs.contract import QueuedJob
+from vip.jobs.site import site_file
 from vip.config import DispatchSettings
 from vip.data import data_dir
 from vip.dispatch import certificates

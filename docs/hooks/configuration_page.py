@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from jobs.site import Site, load_site
+from vip.jobs.site import Site, load_site
 from vip.config import Config
 from vip.plugins import find, installed
 

@@ -1,5 +1,5 @@
 """Forward + adjoint programs in any language: each particle is one run of the program."""
 
-from forward.external.plugin import External
+from vip.forward.external.plugin import External
 
 __all__ = ["External"]

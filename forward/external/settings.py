@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from forward.external.files import FORMATS
-from forward.external.template import placeholders
-from forward.settings import Finite, Settings
+from vip.forward.external.files import FORMATS
+from vip.forward.external.template import placeholders
+from vip.forward.settings import Finite, Settings
 from vip.errors import ConfigError
 from vip.protocols import ModelSpace, Variable
 

@@ -1,5 +1,5 @@
 """Acoustic full-waveform inversion in two dimensions."""
 
-from forward.fwi2d.plugin import FWI2D
+from vip.forward.fwi2d.plugin import FWI2D
 
 __all__ = ["FWI2D"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from forward.fwi2d.survey import Survey
+from vip.forward.fwi2d.survey import Survey
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.fwi2d.arrays import read_array
+from vip.forward.fwi2d.arrays import read_array
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from forward.settings import Finite, Positive, Settings
+from vip.forward.settings import Finite, Positive, Settings
 from vip.errors import ConfigError
 
 Nodes = Annotated[int, Field(ge=2)]

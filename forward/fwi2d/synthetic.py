@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forward.fwi2d.wavelet import ricker
-from kernels_c.acoustic2d import Grid, Shot, traces
+from vip.forward.fwi2d.wavelet import ricker
+from vip.kernels_c.acoustic2d import Grid, Shot, traces
 
 Floats = NDArray[np.float64]
 

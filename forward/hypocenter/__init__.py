@@ -1,5 +1,5 @@
 """Earthquake locations from picks of P and S."""
 
-from forward.hypocenter.plugin import Hypocenters
+from vip.forward.hypocenter.plugin import Hypocenters
 
 __all__ = ["Hypocenters"]

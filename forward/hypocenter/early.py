@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.hypocenter.picks import Fault, Picks
-from forward.hypocenter.times import Box
-from kernels_c.timetables import TimeTables
+from vip.forward.hypocenter.picks import Fault, Picks
+from vip.forward.hypocenter.times import Box
+from vip.kernels_c.timetables import TimeTables
 
 Floats = NDArray[np.float64]
 

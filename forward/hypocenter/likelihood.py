@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels_c.edt import log_edt
+from vip.kernels_c.edt import log_edt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

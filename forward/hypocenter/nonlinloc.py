@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forward.files import whole
-from forward.hypocenter.network import Network
-from forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
-from forward.hypocenter.picks import Picks
-from forward.hypocenter.projection import MapProjection, Projection, Simple
+from vip.forward.files import whole
+from vip.forward.hypocenter.network import Network
+from vip.forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
+from vip.forward.hypocenter.picks import Picks
+from vip.forward.hypocenter.projection import MapProjection, Projection, Simple
 
 Floats = NDArray[np.float64]
 

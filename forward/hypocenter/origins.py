@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from forward.files import whole
-from forward.hypocenter.picks import OWN_EVENT, Picks
-from forward.hypocenter.stations import Stations
+from vip.forward.files import whole
+from vip.forward.hypocenter.picks import OWN_EVENT, Picks
+from vip.forward.hypocenter.stations import Stations
 from vip.errors import VIPError
 
 Floats = NDArray[np.float64]

@@ -13,15 +13,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.hypocenter.catalogue import Catalogue, read_catalogue
-from forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
-from forward.hypocenter.nonlinloc import write_nonlinloc
-from forward.hypocenter.origins import write_csv, write_quakeml
-from forward.hypocenter.settings import HypocenterSettings
-from forward.hypocenter.start import tempered
-from forward.hypocenter.summary import origins
-from forward.hypocenter.synthetic import starter_config, write_example
-from forward.hypocenter.velocity import velocity_files
+from vip.forward.hypocenter.catalogue import Catalogue, read_catalogue
+from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
+from vip.forward.hypocenter.nonlinloc import write_nonlinloc
+from vip.forward.hypocenter.origins import write_csv, write_quakeml
+from vip.forward.hypocenter.settings import HypocenterSettings
+from vip.forward.hypocenter.start import tempered
+from vip.forward.hypocenter.summary import origins
+from vip.forward.hypocenter.synthetic import starter_config, write_example
+from vip.forward.hypocenter.velocity import velocity_files
 from vip.protocols import ModelSpace, Variable
 
 Floats = NDArray[np.float64]
@@ -110,7 +110,7 @@ class Hypocenters:
         return value, gradient
 
     def start(self, n: int, rng: np.random.Generator) -> Floats:
-        """Models (n, d) spread as the posterior is, see `forward.hypocenter.start`."""
+        """Models (n, d) spread as the posterior is, see `vip.forward.hypocenter.start`."""
         lower, upper = (np.stack([bounds[end] for bounds in self.bounds.values()], axis=1) for end in (0, 1))
         places = tempered(self.log_likelihood, lower, upper, n, rng)
         return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
@@ -128,7 +128,7 @@ class Hypocenters:
 
     def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
         """Figures of the catalogue and of its first events."""
-        from forward.hypocenter.pictures import pictures
+        from vip.forward.hypocenter.pictures import pictures
 
         start = self.picks.start
         phases = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]

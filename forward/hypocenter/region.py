@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.hypocenter.network import Network
-from forward.hypocenter.projection import Projection
-from forward.hypocenter.settings import RegionSettings
-from forward.hypocenter.times import Box
-from forward.hypocenter.velocity import AXES, Grid3D, Layered
+from vip.forward.hypocenter.network import Network
+from vip.forward.hypocenter.projection import Projection
+from vip.forward.hypocenter.settings import RegionSettings
+from vip.forward.hypocenter.times import Box
+from vip.forward.hypocenter.velocity import AXES, Grid3D, Layered
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

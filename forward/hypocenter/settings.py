@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from forward.settings import Finite, Positive, Settings
+from vip.forward.settings import Finite, Positive, Settings
 from vip.errors import ConfigError
 
 Interval = tuple[Finite, Finite]
@@ -63,7 +63,7 @@ class HypocenterSettings(Settings):
     Attributes
     ----------
     stations, picks : path
-        See `forward.hypocenter.stations` and `forward.hypocenter.picks` for their formats.
+        See `vip.forward.hypocenter.stations` and `vip.forward.hypocenter.picks` for their formats.
     velocity : path
         Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF or NonLinLoc's grid of P
         (model.P.mod.hdr; that of S is found beside it).
@@ -76,11 +76,11 @@ class HypocenterSettings(Settings):
         Of the nodes that travel times are computed on, km.
     travel_times : "tables" or "eikonet"
         One table for each station and phase, or one neural network for each phase, trained when the velocity model or the
-        region is new (see `forward.hypocenter.eikonet`); it needs the extra "neural".
+        region is new (see `vip.forward.hypocenter.eikonet`); it needs the extra "neural".
     likelihood : "edt" or "gaussian"
         Equal differential times, or Gaussian errors with the origin time as one more unknown.
     exponent : "calibrated", "picks" or "pairs"
-        Of equal differential times, see `forward.hypocenter.likelihood.EDT`.
+        Of equal differential times, see `vip.forward.hypocenter.likelihood.EDT`.
     accuracy : table
     sigma : table
         Standard deviations of picks, s, by phase, where the file gives none.

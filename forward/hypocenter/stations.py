@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forward.tables import numbers, place, read_table, read_text
+from vip.forward.tables import numbers, place, read_table, read_text
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

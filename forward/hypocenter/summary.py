@@ -10,12 +10,12 @@ from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
 from threadpoolctl import threadpool_limits
 
-from forward.hypocenter.network import Network
-from forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
-from forward.hypocenter.projection import jacobian
+from vip.forward.hypocenter.network import Network
+from vip.forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
+from vip.forward.hypocenter.projection import jacobian
 
 if TYPE_CHECKING:
-    from forward.hypocenter.plugin import Hypocenters
+    from vip.forward.hypocenter.plugin import Hypocenters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forward.hypocenter.projection import centred_on
-from forward.hypocenter.times import Box, Solver, default_cache
-from forward.hypocenter.velocity import Layered, read_layers
+from vip.forward.hypocenter.projection import centred_on
+from vip.forward.hypocenter.times import Box, Solver, default_cache
+from vip.forward.hypocenter.velocity import Layered, read_layers
 
 Floats = NDArray[np.float64]
 

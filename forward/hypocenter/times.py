@@ -11,12 +11,12 @@ import numpy as np
 import pooch
 from numpy.typing import NDArray
 
-from forward.files import whole
-from forward.hypocenter.projection import Projection
-from forward.hypocenter.velocity import Grid3D, Layered
-from forward.hypocenter.waiting import Waiting
-from kernels_c.eikonal3d import solve
-from kernels_c.timetables import TimeTables
+from vip.forward.files import whole
+from vip.forward.hypocenter.projection import Projection
+from vip.forward.hypocenter.velocity import Grid3D, Layered
+from vip.forward.hypocenter.waiting import Waiting
+from vip.kernels_c.eikonal3d import solve
+from vip.kernels_c.timetables import TimeTables
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import interpn
 
-from forward.hypocenter.projection import Projection
-from forward.tables import numbers, place, read_table, read_text
+from vip.forward.hypocenter.projection import Projection
+from vip.forward.tables import numbers, place, read_table, read_text
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

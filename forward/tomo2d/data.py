@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.tables import numbers, place, positive_numbers, read_columns, read_table
+from vip.forward.tables import numbers, place, positive_numbers, read_columns, read_table
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

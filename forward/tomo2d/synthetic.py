@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from forward.tomo2d.sources import minimum_sources, orient
-from kernels_c.eikonal2d import Grid, Plan, travel_times
+from vip.forward.tomo2d.sources import minimum_sources, orient
+from vip.kernels_c.eikonal2d import Grid, Plan, travel_times
 
 Floats = NDArray[np.float64]
 

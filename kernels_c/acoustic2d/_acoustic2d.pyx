@@ -7,7 +7,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t
 
-from kernels_c.acoustic2d.geometry import ON_NODE, points_between
+from vip.kernels_c.acoustic2d.geometry import ON_NODE, points_between
 
 
 cdef extern from "acoustic2d.h":

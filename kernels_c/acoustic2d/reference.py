@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernels_c.acoustic2d.geometry import Floats, Grid, Points, points_between
+from vip.kernels_c.acoustic2d.geometry import Floats, Grid, Points, points_between
 
 
 class Shot:

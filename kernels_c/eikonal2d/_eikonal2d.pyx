@@ -5,7 +5,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t
 
-from kernels_c.eikonal2d.geometry import source_tables
+from vip.kernels_c.eikonal2d.geometry import source_tables
 
 
 cdef extern from "eikonal2d.h":

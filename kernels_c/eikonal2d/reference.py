@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernels_c.eikonal2d.geometry import Floats, Grid, Ints, SourceTables, source_tables
+from vip.kernels_c.eikonal2d.geometry import Floats, Grid, Ints, SourceTables, source_tables
 
 NEVER = 1e30
 """A time that no ray takes, s."""

@@ -6,7 +6,7 @@ import numpy as np
 from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 
-from kernels_c.eikonal3d.geometry import Grid
+from vip.kernels_c.eikonal3d.geometry import Grid
 
 
 cdef extern from "eikonal3d.h":

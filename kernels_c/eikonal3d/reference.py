@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernels_c.eikonal3d.geometry import Floats, Grid, Source
+from vip.kernels_c.eikonal3d.geometry import Floats, Grid, Source
 
 NEVER = 1e30
 """A time that no ray takes, s."""

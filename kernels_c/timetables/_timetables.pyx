@@ -5,7 +5,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t
 
-from kernels_c.timetables.splines import coefficients
+from vip.kernels_c.timetables.splines import coefficients
 
 
 cdef extern from "timetables.h":

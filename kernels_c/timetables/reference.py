@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernels_c.timetables.splines import Floats, coefficients
+from vip.kernels_c.timetables.splines import Floats, coefficients
 
 
 class TimeTables:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import vip as package
-from forward.external import External
-from forward.external.process import _dies_with_us
+from vip.forward.external import External
+from vip.forward.external.process import _dies_with_us
 from vip.dispatch.serial import Serial
 from vip.errors import ForwardError
 from vip.store import Store
@@ -366,7 +366,7 @@ import sys, numpy as np
 sys.path.insert(0, {root!r})
 from pathlib import Path
 import vip as package
-from forward.external import External
+from vip.forward.external import External
 External.from_settings({settings!r}, Path({base_dir!r}))(np.ones((1, 3)))
 """
 

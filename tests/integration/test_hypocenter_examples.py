@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import vip
-from forward.hypocenter.summary import origins
+from vip.forward.hypocenter.summary import origins
 
 pytest.importorskip("obspy", reason="the extra 'seismology' is not installed")
 

@@ -20,7 +20,7 @@ from vip.result import Result
 from vip.store import Store
 
 FORKS = multiprocessing.get_context("forkserver")  # processes of their own, without paying for imports each time
-FORKS.set_forkserver_preload(["vip.inversion", "forward.tomo2d"])
+FORKS.set_forkserver_preload(["vip.inversion", "vip.forward.tomo2d"])
 
 SCRIPT = """
 import os, signal

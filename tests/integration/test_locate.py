@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forward.hypocenter.synthetic import write_example
+from vip.forward.hypocenter.synthetic import write_example
 
 pytest.importorskip("obspy", reason="the extra 'seismology' is not installed")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-import jobs
-from jobs.contract import QueuedJob
-from jobs.resources import Resources
-from jobs.site import Site
+from vip import jobs
+from vip.jobs.contract import QueuedJob
+from vip.jobs.resources import Resources
+from vip.jobs.site import Site
 from vip.errors import ConfigError, SchedulerError
 
 ODD = """odd $(touch x) `touch y` 'single' "double" %j $HOME \\t #c ü;&|*~"""
@@ -27,7 +27,7 @@ ODD = """odd $(touch x) `touch y` 'single' "double" %j $HOME \\t #c ü;&|*~"""
 PATIENCE = 170
 """Nothing here takes longer, unless it never comes (s)."""
 
-CANCEL = {"jobs.slurm": "scancel", "jobs.sge": "qdel"}
+CANCEL = {"vip.jobs.slurm": "scancel", "vip.jobs.sge": "qdel"}
 
 SITE = Site(warning=20, driver_memory="100MB", memory="500MB", workers=1)
 RESOURCES = Resources(workers=1, cores=1, memory=500_000_000, walltime=1800)
@@ -130,7 +130,7 @@ def wait_for_end(scheduler, name):
     def ended():
         for job in scheduler.queued(name):
             if (
-                scheduler.__name__ == "jobs.slurm"
+                scheduler.__name__ == "vip.jobs.slurm"
                 and job.state == "pending"
                 and datetime.now() - job.since > timedelta(seconds=5)
             ):
@@ -141,7 +141,7 @@ def wait_for_end(scheduler, name):
 
 
 def test_odd_words_arrive_verbatim_and_run_nothing(scheduler, name, run_dir, tmp_path):
-    hold, release = {"jobs.slurm": ("--hold", ["scontrol", "release"]), "jobs.sge": ("-h", ["qrls"])}[scheduler.__name__]
+    hold, release = {"vip.jobs.slurm": ("--hold", ["scontrol", "release"]), "vip.jobs.sge": ("-h", ["qrls"])}[scheduler.__name__]
     words = [ODD, "", "-n", "%%", "'", '"', "\\", "a  b", "$SLURM_JOB_ID", "${x:-y}", "!!", "{a,b}"]
     number = driver(scheduler, name, run_dir, "end", words, Site(**SITE.model_dump() | {"directives": [hold]}))
     (job,) = scheduler.queued(name)
@@ -157,7 +157,7 @@ def test_odd_words_arrive_verbatim_and_run_nothing(scheduler, name, run_dir, tmp
 
 def test_odd_account_arrives_verbatim_or_is_refused_by_us(scheduler, name, run_dir, tmp_path):
     """Grid Engine has no names with spaces or quotes; SLURM makes accounts lower case."""
-    if scheduler.__name__ == "jobs.sge":
+    if scheduler.__name__ == "vip.jobs.sge":
         hold, show, account = "-h", ["qstat", "-j"], "a;b|c&$(touch)%j~"
         with pytest.raises(ConfigError, match="-A"):
             driver(scheduler, name, run_dir, "end", account="it's $(touch x)")
@@ -178,7 +178,7 @@ def test_drivers_are_warned_and_go_on_with_the_same_id(scheduler, name, run_dir,
     SLURM's shortest walltime is a minute. Grid Engine needs about that long to start a job again.
     """
     deaf_dir = shutil.copytree(run_dir, tmp_path / "deaf")
-    walltime = 60 if scheduler.__name__ == "jobs.slurm" else 26
+    walltime = 60 if scheduler.__name__ == "vip.jobs.slurm" else 26
     number = driver(scheduler, name, run_dir, "save", walltime=walltime)
     deaf = driver(scheduler, f"{name}-worker", deaf_dir, "deaf", walltime=walltime)
     wait_for_end(scheduler, name)
@@ -242,7 +242,7 @@ def test_ranks_of_one_allocation_save_themselves(scheduler, name, run_dir):
 
 def test_workers_start_over_tls_are_replaced_and_end_with_the_cluster(scheduler, name, run_dir, tmp_path, monkeypatch):
     """Two processes in a job of two cores, none of whose settings come from the user's configuration of dask-jobqueue."""
-    monkeypatch.setattr("jobs.workers.LOOK_SECONDS", 1)
+    monkeypatch.setattr("vip.jobs.workers.LOOK_SECONDS", 1)
     distributed = pytest.importorskip("distributed")
     dask = pytest.importorskip("dask")
     pytest.importorskip("dask_jobqueue")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-import jobs
+from vip import jobs
 import vip
 from vip.config import DispatchSettings
 from vip.data import data_dir

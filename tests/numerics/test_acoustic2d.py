@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 from scipy.special import hankel2
 
-from kernels_c.acoustic2d import Grid, Shot, Waves, propagate, reference, simd_level, traces
+from vip.kernels_c.acoustic2d import Grid, Shot, Waves, propagate, reference, simd_level, traces
 
 ORDERS = 2, 4, 6, 8
 LOW, HIGH = 1500.0, 4500.0  # m/s

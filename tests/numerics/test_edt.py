@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kernels_c.edt import log_edt, reference
+from vip.kernels_c.edt import log_edt, reference
 
 TOLERANCE = 1e-10  # the kernel's own choice
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
-from kernels_c.eikonal2d import Grid, Plan, reference, time_field, travel_times
-from kernels_c.eikonal2d.geometry import source_tables
+from vip.kernels_c.eikonal2d import Grid, Plan, reference, time_field, travel_times
+from vip.kernels_c.eikonal2d.geometry import source_tables
 
 VELOCITY_RANGE = 1.56, 4.8  # km/s, the prior of the British Isles example
 SQUARE, WIDE, TALL = (1.0, 1.0), (1.0, 2.0), (2.0, 1.0)

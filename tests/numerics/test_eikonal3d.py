@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
-from kernels_c.eikonal3d import Grid, reference, solve
-from kernels_c.eikonal3d.geometry import EARTH_RADIUS
+from vip.kernels_c.eikonal3d import Grid, reference, solve
+from vip.kernels_c.eikonal3d.geometry import EARTH_RADIUS
 
 PLANE = {"spacing": (1.0, 1.0, 1.0)}
 FLAT = {"spacing": (0.5, 2.0, -1.3), "origin": (3.0, -5.0, 1.0)}

@@ -6,12 +6,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
-from forward.hypocenter.catalogue import read_catalogue
-from forward.hypocenter.likelihood import Accuracy, Gaussian
-from forward.hypocenter.plugin import Hypocenters
-from forward.hypocenter.settings import HypocenterSettings
-from forward.hypocenter.summary import modes, most_probable, origins
-from forward.hypocenter.synthetic import write_example
+from vip.forward.hypocenter.catalogue import read_catalogue
+from vip.forward.hypocenter.likelihood import Accuracy, Gaussian
+from vip.forward.hypocenter.plugin import Hypocenters
+from vip.forward.hypocenter.settings import HypocenterSettings
+from vip.forward.hypocenter.summary import modes, most_probable, origins
+from vip.forward.hypocenter.synthetic import write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
 

@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 from scipy.stats import binom, chi2
 
 import vip
-from forward.hypocenter.summary import origins
-from forward.hypocenter.synthetic import LATITUDES, LINE, LONGITUDES, write_example
+from vip.forward.hypocenter.summary import origins
+from vip.forward.hypocenter.synthetic import LATITUDES, LINE, LONGITUDES, write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Readings
-from forward.hypocenter.start import tempered
+from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Readings
+from vip.forward.hypocenter.start import tempered
 
 LIKELIHOODS = [
     EDT(Accuracy(0.1, 0.1, 0.4)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kernels_c.stein_groups import direction, reference
+from vip.kernels_c.stein_groups import direction, reference
 
 
 def scattered_groups(rng, n_groups, largest=5):

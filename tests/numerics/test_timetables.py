@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kernels_c.timetables import TimeTables, reference
+from vip.kernels_c.timetables import TimeTables, reference
 
 TOP, RISE = 3.0, 0.08
 """Velocity at depth 0, km/s, and what it gains with depth, 1/s."""

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from forward.tomo2d import Tomo2D
-from forward.tomo2d.data import Picks, read_text
-from forward.tomo2d.sources import minimum_sources, orient
-from kernels_c.eikonal2d import Grid
+from vip.forward.tomo2d import Tomo2D
+from vip.forward.tomo2d.data import Picks, read_text
+from vip.forward.tomo2d.sources import minimum_sources, orient
+from vip.kernels_c.eikonal2d import Grid
 
 SHAPE, NODES = (7, 6), 42
 GRIDS = {

@@ -160,7 +160,7 @@ def test_a_forward_whose_data_cannot_be_replaced_is_refused(problem, tmp_path):
 
 
 def test_tomography_takes_other_data(tmp_path):
-    from forward.tomo2d.synthetic import write_example
+    from vip.forward.tomo2d.synthetic import write_example
 
     forward = vip.load_problem(write_example(tmp_path, seed=1)).forward
     other = forward.with_observed(forward.observed + 1)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import vip
-from forward.tomo2d.synthetic import write_example
+from vip.forward.tomo2d.synthetic import write_example
 from vip.errors import ConfigError
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 import vip
-from jobs.site import Site
+from vip.jobs.site import Site
 from vip.config import AlgorithmSettings, DispatchSettings, PriorSettings, RunSettings
 
 ROOT = Path(__file__).parents[2]

@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from forward.hypocenter.catalogue import read_catalogue
-from forward.hypocenter.early import early_by, early_faults, shortest_and_longest
-from forward.hypocenter.picks import Picks
-from forward.hypocenter.projection import MapProjection, Simple
-from forward.hypocenter.region import BEYOND
-from forward.hypocenter.settings import HypocenterSettings
-from forward.hypocenter.times import Box
-from kernels_c.timetables import TimeTables
+from vip.forward.hypocenter.catalogue import read_catalogue
+from vip.forward.hypocenter.early import early_by, early_faults, shortest_and_longest
+from vip.forward.hypocenter.picks import Picks
+from vip.forward.hypocenter.projection import MapProjection, Simple
+from vip.forward.hypocenter.region import BEYOND
+from vip.forward.hypocenter.settings import HypocenterSettings
+from vip.forward.hypocenter.times import Box
+from vip.kernels_c.timetables import TimeTables
 from vip.errors import ConfigError
 
 pytest.importorskip("pyproj", reason="stations in degrees need the extra 'seismology'")

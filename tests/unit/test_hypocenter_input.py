@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forward.hypocenter.picks import PickRules, read_picks
-from forward.hypocenter.stations import Stations, read_stations
+from vip.forward.hypocenter.picks import PickRules, read_picks
+from vip.forward.hypocenter.stations import Stations, read_stations
 from vip.errors import ConfigError
 
 STATIONS = Stations(

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forward.hypocenter import origins
-from forward.hypocenter.network import Network
-from forward.hypocenter.nonlinloc import second_gap, write_nonlinloc, write_scatter
-from forward.hypocenter.origins import (
+from vip.forward.hypocenter import origins
+from vip.forward.hypocenter.network import Network
+from vip.forward.hypocenter.nonlinloc import second_gap, write_nonlinloc, write_scatter
+from vip.forward.hypocenter.origins import (
     Arrivals,
     Mode,
     Origin,
@@ -20,8 +20,8 @@ from forward.hypocenter.origins import (
     write_csv,
     write_quakeml,
 )
-from forward.hypocenter.picks import Picks, read_picks
-from forward.hypocenter.stations import Stations
+from vip.forward.hypocenter.picks import Picks, read_picks
+from vip.forward.hypocenter.stations import Stations
 from vip.errors import VIPError
 
 STATIONS = Stations(

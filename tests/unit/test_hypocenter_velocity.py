@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from forward.hypocenter.projection import MapProjection, Simple, centred_on, jacobian, read_transform
-from forward.hypocenter.velocity import Layered, read_layers, read_netcdf, read_nonlinloc_grids, read_velocity, velocity_files
+from vip.forward.hypocenter.projection import MapProjection, Simple, centred_on, jacobian, read_transform
+from vip.forward.hypocenter.velocity import Layered, read_layers, read_netcdf, read_nonlinloc_grids, read_velocity, velocity_files
 from vip.errors import ConfigError
 
 

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from forward.hypocenter import start, times, waiting
-from forward.hypocenter.velocity import Layered
+from vip.forward.hypocenter import start, times, waiting
+from vip.forward.hypocenter.velocity import Layered
 from vip.cli.messages import told
 
 

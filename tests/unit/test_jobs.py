@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import jobs
-from jobs import sge, slurm
-from jobs.commands import call, write_script
-from jobs.contract import QueuedJob, Scheduler
-from jobs.resources import Resources, parse_memory, parse_walltime, resources
-from jobs.script import quoted
-from jobs.site import Site, load_site
-from jobs.workers import lifetimes
+from vip import jobs
+from vip.jobs import sge, slurm
+from vip.jobs.commands import call, write_script
+from vip.jobs.contract import QueuedJob, Scheduler
+from vip.jobs.resources import Resources, parse_memory, parse_walltime, resources
+from vip.jobs.script import quoted
+from vip.jobs.site import Site, load_site
+from vip.jobs.workers import lifetimes
 from vip.errors import ConfigError, SchedulerError
 
 GOLDEN = Path(__file__).with_name("jobs")

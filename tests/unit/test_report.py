@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vip
-from forward.tomo2d.synthetic import write_example
+from vip.forward.tomo2d.synthetic import write_example
 from vip.errors import ConfigError
 from vip.report import write_report
 from vip.report.comparison import comparison

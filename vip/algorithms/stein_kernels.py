@@ -92,7 +92,7 @@ class GroupRBF:
 
     def direction(self, particles: Floats, gradient: Floats) -> Floats:
         """As `RBF.direction` of each group alone."""
-        from kernels_c.stein_groups import direction  # native code is loaded by runs that need it
+        from vip.kernels_c.stein_groups import direction  # native code is loaded by runs that need it
 
         return np.asarray(direction(particles, gradient, self.groups, self.widening))
 

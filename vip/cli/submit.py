@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-import jobs
+from vip import jobs
 import vip
-from jobs.site import load_site
+from vip.jobs.site import load_site
 from vip import submission
 from vip.cli.options import Dispatch, Output, Overwrite, Workers
 from vip.errors import ConfigError

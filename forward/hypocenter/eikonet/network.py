@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forward.files import whole
+from vip.forward.files import whole
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from forward.hypocenter.eikonet.network import FORMAT, EikoNet, Medium
-from forward.hypocenter.eikonet.training import RECIPE, STEPS, train
-from forward.hypocenter.projection import Projection
-from forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
-from forward.hypocenter.velocity import Grid3D, Layered
-from forward.hypocenter.waiting import Waiting
+from vip.forward.hypocenter.eikonet.network import FORMAT, EikoNet, Medium
+from vip.forward.hypocenter.eikonet.training import RECIPE, STEPS, train
+from vip.forward.hypocenter.projection import Projection
+from vip.forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
+from vip.forward.hypocenter.velocity import Grid3D, Layered
+from vip.forward.hypocenter.waiting import Waiting
 from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,7 @@ log = logging.getLogger("vip.forward.hypocenter")
 
 
 class NetworkTimes(NamedTuple):
-    """Travel times to the stations of picks, with the signature of `kernels_c.timetables.TimeTables`.
+    """Travel times to the stations of picks, with the signature of `vip.kernels_c.timetables.TimeTables`.
 
     Attributes
     ----------
