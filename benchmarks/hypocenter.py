@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 import vip
-from vip.forward.hypocenter.synthetic import LATITUDES, LONGITUDES, write_example
 from vip.config import DispatchSettings, load_config
 from vip.dispatch.serial import available_cores
-from vip.inversion import run_in_memory
-from vip.problem import build_problem
+from vip.forward.hypocenter.synthetic import LATITUDES, LONGITUDES, write_example
+from vip.runs.inversion import run_in_memory
+from vip.runs.problem import build_problem
 
 HYPOSVI = {32: 6, 128: 17, 512: 64, 1024: 155, 1408: 247, 1728: 336, 2028: 439}
 """Seconds by number of picks."""

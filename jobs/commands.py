@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from vip.jobs.contract import QueuedJob
 from vip.errors import SchedulerError
+from vip.jobs.contract import QueuedJob
 
 PATIENCE = 120
 """How long a scheduler may take to answer (s)."""

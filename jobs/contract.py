@@ -1,4 +1,4 @@
-"""What every scheduler's module offers. Written down once; `tests/unit/test_jobs.py` holds each of them to it."""
+"""What every scheduler's module offers. Written down once; `tests/jobs/test_jobs.py` holds each of them to it."""
 
 from __future__ import annotations
 

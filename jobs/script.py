@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from vip.errors import ConfigError
 from vip.jobs.resources import one_line
 from vip.jobs.site import Site
-from vip.errors import ConfigError
 
 LONGEST_MARGIN = 20
 """A driver is killed at most so long before the walltime, so that its job can still be requeued (s)."""

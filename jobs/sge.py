@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from vip.errors import ConfigError, SchedulerError
 from vip.jobs.commands import call, end, user_name, write_script
 from vip.jobs.contract import QueuedJob
 from vip.jobs.resources import Resources, parse_memory
 from vip.jobs.script import Dialect, checked_name, driver_body, opening
 from vip.jobs.site import Site
 from vip.jobs.workers import WorkerJobs
-from vip.errors import ConfigError, SchedulerError
 
 DIALECT = Dialect(job_id="JOB_ID", requeue="exit 99")
 """A job that exits with 99 goes back into the queue (qsub(1), -r)."""

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from vip.jobs.resources import one_line, one_word, parse_memory, parse_walltime
 from vip.errors import ConfigError, ConfigErrors
+from vip.jobs.resources import one_line, one_word, parse_memory, parse_walltime
 
 
 def _one_word(text: str) -> str:

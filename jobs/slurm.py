@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from vip.errors import ConfigError
 from vip.jobs.commands import call, end, write_script
 from vip.jobs.contract import QueuedJob
 from vip.jobs.resources import Resources, parse_memory
 from vip.jobs.script import Dialect, checked_name, driver_body, opening
 from vip.jobs.site import Site
 from vip.jobs.workers import WorkerJobs
-from vip.errors import ConfigError
 
 DIALECT = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
 

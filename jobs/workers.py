@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vip.errors import ConfigError, SchedulerError
 from vip.jobs.contract import QueuedJob
 from vip.jobs.resources import Resources
 from vip.jobs.script import opening, quoted
 from vip.jobs.site import Site
-from vip.errors import ConfigError, SchedulerError
 
 DEATH_TIMEOUT = 60
 """A worker whose driver is gone ends after this (s)."""

@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vip.inversion import resume, run
-    from vip.problem import Problem, load_problem
-    from vip.result import Result
-    from vip.store import Store
+    from vip.runs.inversion import resume, run
+    from vip.runs.problem import Problem, load_problem
+    from vip.runs.result import Result
+    from vip.runs.store import Store
 
 __all__ = ["Problem", "Result", "Store", "load_problem", "resume", "run"]
 
 _HOMES = {
-    "Problem": "vip.problem",
-    "Result": "vip.result",
-    "Store": "vip.store",
-    "load_problem": "vip.problem",
-    "resume": "vip.inversion",
-    "run": "vip.inversion",
+    "Problem": "vip.runs.problem",
+    "Result": "vip.runs.result",
+    "Store": "vip.runs.store",
+    "load_problem": "vip.runs.problem",
+    "resume": "vip.runs.inversion",
+    "run": "vip.runs.inversion",
 }
 
 

@@ -1,53 +1,41 @@
-"""How far a run is, read from its directory: by its owner or by anyone else."""
+"""What a user is told while something takes long: at most every few seconds, how far it is."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import logging
+import time
+from datetime import timedelta
 
-from vip.config import Config, load_config
-from vip.store import Store
+log = logging.getLogger(__name__)
 
-RECENT = 50
-"""Iterations over which the time per iteration is averaged."""
+EVERY = 5.0
+"""s between two messages, and before the first."""
 
 
-def run_config(store: Store) -> Config:
-    """The configuration that a run has kept, with the iterations that it was extended to.
+class Waiting:
+    """Tells how many of some parts of a task are done, and when the others will be if they take as long.
 
-    Raises
-    ------
-    ConfigError
-        If it holds a fault.
+    Parameters
+    ----------
+    what : str
+        The task.
+    parts : int
+        How many there are.
+    unit : str
+        What they are.
     """
-    config, extension = load_config(store.path / "config.toml"), store.extension
-    if extension is None:
-        return config
-    algorithm = config.algorithm.model_copy(update={"iterations": extension.iterations})
-    return config.model_copy(update={"algorithm": algorithm})
 
+    def __init__(self, what: str, parts: int, unit: str) -> None:
+        self.what, self.parts, self.unit = what, parts, unit
+        self.began = self.told = time.monotonic()
 
-def run_status(store: Store) -> dict[str, str]:
-    """Status, iterations, log-posterior and times of a run, as text by name."""
-    checkpoint, metrics = store.checkpoint(), store.metrics()
-    algorithm = run_config(store).algorithm
-    total = algorithm.iterations
-    done = len(metrics)
-    running, saved = store.is_locked, checkpoint.iteration if checkpoint else 0
-    status = "running" if running or checkpoint is None else checkpoint.status
-    if not running and (status == "running" or done > saved):
-        status = f"killed; continue it with: vip resume {store.path}"
-    rows = {
-        "run": str(store.path),
-        "algorithm": algorithm.name,
-        "status": status,
-        "iteration": f"{done} of {total}, saved to {saved}",
-    }
-    if metrics:
-        seconds = sum(line["seconds"] for line in metrics[-RECENT:]) / len(metrics[-RECENT:])
-        rows["log-posterior"] = f"{metrics[-1]['log_density']:.1f}"
-        rows["step"] = f"{metrics[-1]['step']:.3g}"
-        rows["time per iteration"] = f"{seconds:.4g} s"
-        if running:
-            left = timedelta(seconds=round(seconds * (total - done)))
-            rows["estimated finish"] = f"{datetime.now() + left:%Y-%m-%d %H:%M:%S} (in {left})"
-    return rows
+    def __call__(self, done: int) -> None:
+        """After so many in all."""
+        now = time.monotonic()
+        if now - self.told < EVERY:
+            return
+        self.told = now
+        left = ""
+        if done:
+            left = f", {timedelta(seconds=round((now - self.began) * (self.parts - done) / done))} left"
+        log.info("%s: %d of %d %s%s", self.what, done, self.parts, self.unit, left)

@@ -8,9 +8,9 @@ import numpy as np
 from problems import Truth
 
 from vip.errors import VIPError
-from vip.inversion import loop_schedule, run_in_memory
-from vip.problem import Problem
 from vip.protocols import Floats
+from vip.runs.inversion import loop_schedule, run_in_memory
+from vip.runs.problem import Problem
 
 MOST_SAMPLES = 40_000
 

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from vip.config import Config
-from vip.priors import Gaussian, Joint
-from vip.problem import Problem, load_problem
+from vip.inference.priors import Gaussian, Joint
+from vip.inference.transforms import Logit, Transform, Whitened
 from vip.protocols import Floats, Forward, ModelSpace, Prior, Variable
-from vip.transforms import Logit, Transform, Whitened
+from vip.runs.problem import Problem, load_problem
 
 SIDES = {100: (10, 10), 400: (20, 20), 1558: (41, 38)}
 """Rows and columns of the linear tomographies."""

@@ -20,29 +20,36 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group(
-        "Problems and results",
-        ("vip.problem", "vip.inversion", "vip.result", "vip.store"),
+        "Runs",
+        ("vip.runs.*",),
         "`vip.load_problem`, `vip.run`, `vip.resume`, `vip.Problem`, `vip.Result` and `vip.Store` are what is here.",
     ),
-    Group("Contracts", ("vip.protocols", "vip.errors"), "What plugins, algorithms and dispatchers promise each other."),
+    Group("Contracts", ("vip.protocols.*", "vip.errors"), "What plugins, algorithms and dispatchers promise each other."),
     Group(
-        "From prior to posterior",
-        ("vip.priors", "vip.transforms", "vip.posterior", "vip.rng"),
-        "What turns a forward code into the log-density that algorithms see.",
+        "From prior to posterior", ("vip.inference.*",), "What turns a forward code into the log-density that algorithms see."
     ),
+    Group("Methods", ("vip.methods.*",), "Settings of each method, and how its algorithm is built."),
     Group("Algorithms", ("vip.algorithms.*",), "One method a file, as pure functions from state to state."),
-    Group("Dispatch", ("vip.dispatch.*", "vip.engines"), "Who evaluates the particles."),
-    Group("Forward plugins", ("forward.*.",), "The physics. Their settings are in the [configuration](../configuration.md)."),
+    Group("Dispatch", ("vip.dispatch.*",), "Who evaluates the particles."),
+    Group("Diagnostics", ("vip.diagnose.*",), "Whether a forward is sound before a run, and its samples are right after it."),
+    Group("Configuration", ("vip.config.*",), "Every key is on a [page of its own](../configuration.md)."),
+    Group(
+        "Forward plugins",
+        ("vip.forward.*.", "vip.forward.combine"),
+        "The physics. Their settings are in the [configuration](../configuration.md).",
+    ),
     Group(
         "Native kernels",
-        ("kernels_c.*.",),
+        ("vip.kernels_c.*.",),
         "C behind NumPy arrays; each has a slow twin in `reference.py`.",
         # compiled classes do not tell their parameters
         "    options: {merge_init_into_class: false, docstring_options: {warn_unknown_params: false}}\n",
     ),
-    Group("Schedulers", ("jobs.*",), "SLURM and Grid Engine."),
-    Group("The rest", ("vip.*",), "What puts the parts together."),
+    Group("Schedulers", ("vip.jobs.*",), "SLURM and Grid Engine."),
+    Group("The ground", ("vip.*",), "What all rooms stand on."),
 )
+OUTSIDE = ("forward", "kernels_c", "jobs")
+"""Folders beside ``vip`` that are installed inside it."""
 LEFT_OUT = ("vip.cli", "vip.report.")
 """Commands have a page of their own; the figures of a report are no library."""
 
@@ -68,7 +75,8 @@ def _options(name: str, modules: list[str]) -> str:
 def _matching(pattern: str) -> list[str]:
     """Public modules of a pattern, see `Group`."""
     package, star, only_packages = pattern.partition(".*")
-    folder = ROOT / package.replace(".", "/")
+    parts = package.split(".")
+    folder = ROOT.joinpath(*(parts[1:] if parts[1:2] and parts[1] in OUTSIDE else parts))
     if not star:
         return [pattern]
     names = sorted(_name(file) for file in folder.glob("*/__init__.py" if only_packages else "**/*.py"))
@@ -77,4 +85,5 @@ def _matching(pattern: str) -> list[str]:
 
 def _name(file: Path) -> str:
     parts = file.relative_to(ROOT).with_suffix("").parts
+    parts = ("vip", *parts) if parts[0] in OUTSIDE else parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from vip.jobs.site import Site, load_site
 from vip.config import Config
-from vip.plugins import find, installed
+from vip.jobs.site import Site, load_site
+from vip.runs.plugins import find, installed
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +64,7 @@ def _plugins() -> list[str]:
 
 def _plugin(name: str) -> Iterator[Section]:
     """The settings of a plugin: the class in its ``settings.py`` that no other one there has as a field."""
-    module = importlib.import_module(f"forward.{name}.settings")
+    module = importlib.import_module(f"vip.forward.{name}.settings")
     classes = [each for each in vars(module).values() if _is_settings(each) and each.__module__ == module.__name__]
     inner = {found for each in classes for field in each.model_fields.values() for found in _settings_in(field.annotation)}
     for settings in classes:

@@ -9,7 +9,7 @@ from matplotlib.patches import Ellipse
 from scipy.stats import chi2
 
 import vip
-from vip.inversion import load_run
+from vip.runs.inversion import load_run
 
 HERE = Path(__file__).parent
 RUNS = {"layers": "#D55E00", "volume": "#0072B2"}

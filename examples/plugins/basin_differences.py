@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vip.combine import FiniteDifferences
+from vip.forward.combine import FiniteDifferences
 from vip.protocols import ModelSpace, Variable
 
 TWO_G = 2 * 6.674e-11 * 1e8

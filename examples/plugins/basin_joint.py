@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vip.combine import Joint
-from vip.plugins import find
+from vip.forward.combine import Joint
 from vip.protocols import ModelSpace, Variable
+from vip.runs.plugins import find
 
 
 class Resonance:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vip.combine import EXPONENTIAL, Map, Reparameterised, interpolation
-from vip.plugins import find
+from vip.forward.combine import EXPONENTIAL, Map, Reparameterised, interpolation
 from vip.protocols import Variable
+from vip.runs.plugins import find
 
 
 class Basin(Reparameterised):

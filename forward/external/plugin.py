@@ -15,11 +15,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError, ForwardError
 from vip.forward.external.files import FORMATS, OutputError
 from vip.forward.external.process import describe, run, tail
 from vip.forward.external.settings import ExternalSettings
 from vip.forward.external.template import fill
-from vip.errors import ConfigError, ForwardError
 
 Floats = NDArray[np.float64]
 

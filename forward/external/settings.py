@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from vip.errors import ConfigError
 from vip.forward.external.files import FORMATS
 from vip.forward.external.template import placeholders
-from vip.forward.settings import Finite, Settings
-from vip.errors import ConfigError
 from vip.protocols import ModelSpace, Variable
+from vip.settings import Finite, Settings
 
 Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from vip.forward.fwi2d.survey import Survey
 from vip.errors import ConfigError
+from vip.forward.fwi2d.survey import Survey
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.fwi2d.arrays import read_array
 from vip.errors import ConfigError
+from vip.forward.fwi2d.arrays import read_array
 
 Floats = NDArray[np.float64]
 

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ForwardError
 from vip.forward.fwi2d import setup, synthetic
 from vip.forward.fwi2d.likelihood import Gaussian, Likelihood, Observed, StudentT, observe
 from vip.forward.fwi2d.settings import FWISettings
 from vip.forward.fwi2d.setup import Known
 from vip.forward.fwi2d.survey import Survey
 from vip.kernels_c.acoustic2d import Grid, Shot, propagate, simd_level, traces
-from vip.errors import ForwardError
 from vip.protocols import Gather, ModelSpace, Variable
 
 Floats = NDArray[np.float64]

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.fwi2d.arrays import SAME_DT, SEGY, Recording, read_array, read_section, read_segy
 from vip.forward.fwi2d.data import checked, dead_or_masked, standard_deviations
 from vip.forward.fwi2d.settings import FWISettings, KnownSettings
 from vip.forward.fwi2d.survey import Survey, check_inside, read_survey
 from vip.forward.fwi2d.wavelet import highest_frequency, refined, ricker
 from vip.kernels_c.acoustic2d import Grid, Shot, traces
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 

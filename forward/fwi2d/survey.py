@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.fwi2d.settings import LineSettings
 from vip.forward.tables import numbers, place, read_table
 from vip.kernels_c.acoustic2d import Grid
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.hypocenter.early import early_by, early_faults, shortest_and_longest
 from vip.forward.hypocenter.eikonet.times import NetworkTimes, network_times
 from vip.forward.hypocenter.likelihood import Accuracy
@@ -20,7 +21,6 @@ from vip.forward.hypocenter.stations import Stations, read_stations
 from vip.forward.hypocenter.times import Box, Solver, default_cache
 from vip.forward.hypocenter.velocity import Grid3D, Layered, read_velocity
 from vip.kernels_c.timetables import TimeTables
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

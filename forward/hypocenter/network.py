@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.hypocenter.projection import MapProjection, Projection, centred_on, read_transform
 from vip.forward.hypocenter.stations import Stations
 from vip.forward.hypocenter.velocity import Grid3D, Layered
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 

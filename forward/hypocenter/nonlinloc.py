@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.forward.files import whole
+from vip.files import whole
 from vip.forward.hypocenter.network import Network
 from vip.forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
 from vip.forward.hypocenter.picks import Picks

@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from vip.forward.files import whole
+from vip.errors import VIPError
+from vip.files import whole
 from vip.forward.hypocenter.picks import OWN_EVENT, Picks
 from vip.forward.hypocenter.stations import Stations
-from vip.errors import VIPError
 
 Floats = NDArray[np.float64]
 

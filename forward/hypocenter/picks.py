@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.hypocenter.stations import Stations
 from vip.forward.tables import read_table, read_text
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.hypocenter.network import Network
 from vip.forward.hypocenter.projection import Projection
 from vip.forward.hypocenter.settings import RegionSettings
 from vip.forward.hypocenter.times import Box
 from vip.forward.hypocenter.velocity import AXES, Grid3D, Layered
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vip.forward.settings import Finite, Positive, Settings
 from vip.errors import ConfigError
+from vip.settings import Finite, Positive, Settings
 
 Interval = tuple[Finite, Finite]
 

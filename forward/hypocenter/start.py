@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.hypocenter.waiting import Waiting
+from vip.progress import Waiting
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

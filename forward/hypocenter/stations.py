@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.forward.tables import numbers, place, read_table, read_text
 from vip.errors import ConfigError
+from vip.forward.tables import numbers, place, read_table, read_text
 
 Floats = NDArray[np.float64]
 

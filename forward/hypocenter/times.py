@@ -11,12 +11,12 @@ import numpy as np
 import pooch
 from numpy.typing import NDArray
 
-from vip.forward.files import whole
+from vip.files import whole
 from vip.forward.hypocenter.projection import Projection
 from vip.forward.hypocenter.velocity import Grid3D, Layered
-from vip.forward.hypocenter.waiting import Waiting
 from vip.kernels_c.eikonal3d import solve
 from vip.kernels_c.timetables import TimeTables
+from vip.progress import Waiting
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

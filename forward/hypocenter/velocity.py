@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import interpn
 
+from vip.errors import ConfigError
 from vip.forward.hypocenter.projection import Projection
 from vip.forward.tables import numbers, place, read_table, read_text
-from vip.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Interpolation = Literal["constant", "linear"]

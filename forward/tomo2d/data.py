@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.tables import numbers, place, positive_numbers, read_columns, read_table
 from vip.errors import ConfigError
+from vip.forward.tables import numbers, place, positive_numbers, read_columns, read_table
 
 Floats = NDArray[np.float64]
 

@@ -10,13 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.tomo2d import synthetic
 from vip.forward.tomo2d.data import Picks, read_csv, read_text
 from vip.forward.tomo2d.rays import ray_lengths
 from vip.forward.tomo2d.settings import TomoSettings
 from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
-from vip.errors import ConfigError
 from vip.protocols import ModelSpace, Variable
 
 Floats = NDArray[np.float64]

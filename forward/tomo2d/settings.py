@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vip.forward.settings import Finite, Settings
 from vip.errors import ConfigError
+from vip.settings import Finite, Settings
 
 
 class GridSettings(Settings):

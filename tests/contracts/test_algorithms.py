@@ -18,7 +18,7 @@ from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing
 from vip.protocols import Info, ModelSpace, Variable
 from vip.rng import Purpose, stream
-from vip.store import Store, flatten, unflatten
+from vip.runs.store import Store, flatten, unflatten
 
 STEP = Schedule(0.05, decay=0.01)
 N = 5

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from vip import runner
 from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import LowRankGaussian, Triangular
@@ -17,6 +16,7 @@ from vip.algorithms.metrics import DIAGONAL, Covariance, LowRank
 from vip.algorithms.optimizers import Adam, Schedule
 from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance
+from vip.inference import loop as runner
 from vip.protocols import ModelSpace, Variable
 from vip.rng import Purpose, stream
 

@@ -12,7 +12,6 @@ from arviz_stats.base import array_stats
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from vip import runner
 from vip.algorithms import ADVI, SSVGD, SVGD
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import Triangular
@@ -21,11 +20,12 @@ from vip.algorithms.optimizers import Adam, Schedule
 from vip.algorithms.stein_kernels import RBF, drift
 from vip.algorithms.step_sizes import Scheduled
 from vip.dispatch.serial import Serial
-from vip.posterior import Posterior
-from vip.priors import Gaussian, Uniform
+from vip.inference import loop as runner
+from vip.inference.posterior import Posterior
+from vip.inference.priors import Gaussian, Uniform
+from vip.inference.transforms import Logit
 from vip.protocols import ModelSpace, Variable
 from vip.rng import Purpose, stream
-from vip.transforms import Logit
 
 Z = 4.5
 """Largest error in standard errors: passed by chance at most once in 10^5 statistics; seeds are fixed."""

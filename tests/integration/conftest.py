@@ -10,7 +10,7 @@ import pytest
 
 import vip
 from vip.config import DispatchSettings
-from vip.store import Store
+from vip.runs.store import Store
 
 CONFIG = """
 seed = 11

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from vip.store import Store
+from vip.runs.store import Store
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"iterations = 2000": "iterations = 40", "burn_in = 800": "burn_in = 20", "warm_up = 300": "warm_up = 10"}

@@ -13,7 +13,6 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import vip
-from vip import engines
 from vip.config import DispatchSettings
 from vip.dispatch import certificates, clusters
 from vip.dispatch.dask import DaskWorkers
@@ -21,7 +20,8 @@ from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import Serial
 from vip.dispatch.shares import Shares
 from vip.errors import ConfigError, DispatchError
-from vip.problem import build_forward
+from vip.runs import engines
+from vip.runs.problem import build_forward
 
 LOCAL = {"kind": "local", "workers": 2, "dashboard": None}
 WRONG = {"PMI_RANK": "1", "OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "8"}

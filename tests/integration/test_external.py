@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import vip as package
-from vip.forward.external import External
-from vip.forward.external.process import _dies_with_us
 from vip.dispatch.serial import Serial
 from vip.errors import ForwardError
-from vip.store import Store
+from vip.forward.external import External
+from vip.forward.external.process import _dies_with_us
+from vip.runs.store import Store
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "external"

@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 import vip
 from vip.config import DispatchSettings
 from vip.errors import DispatchError, ForwardError, StoreError
-from vip.store import Store
+from vip.runs.store import Store
 
 LOCAL = {"kind": "local", "workers": 2, "dashboard": None}
 

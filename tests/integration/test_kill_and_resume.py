@@ -14,13 +14,13 @@ from numpy.testing import assert_array_equal
 
 import vip
 from vip.errors import ConfigError, StoreError
-from vip.inversion import load_run
-from vip.progress import run_status
-from vip.result import Result
-from vip.store import Store
+from vip.runs.inversion import load_run
+from vip.runs.result import Result
+from vip.runs.status import run_status
+from vip.runs.store import Store
 
 FORKS = multiprocessing.get_context("forkserver")  # processes of their own, without paying for imports each time
-FORKS.set_forkserver_preload(["vip.inversion", "vip.forward.tomo2d"])
+FORKS.set_forkserver_preload(["vip.runs.inversion", "vip.forward.tomo2d"])
 
 SCRIPT = """
 import os, signal

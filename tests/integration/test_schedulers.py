@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from vip import jobs
+from vip.errors import ConfigError, SchedulerError
 from vip.jobs.contract import QueuedJob
 from vip.jobs.resources import Resources
 from vip.jobs.site import Site
-from vip.errors import ConfigError, SchedulerError
 
 ODD = """odd $(touch x) `touch y` 'single' "double" %j $HOME \\t #c ü;&|*~"""
 """A file's name that runs something, or becomes another, wherever it is not quoted."""
@@ -141,7 +141,9 @@ def wait_for_end(scheduler, name):
 
 
 def test_odd_words_arrive_verbatim_and_run_nothing(scheduler, name, run_dir, tmp_path):
-    hold, release = {"vip.jobs.slurm": ("--hold", ["scontrol", "release"]), "vip.jobs.sge": ("-h", ["qrls"])}[scheduler.__name__]
+    hold, release = {"vip.jobs.slurm": ("--hold", ["scontrol", "release"]), "vip.jobs.sge": ("-h", ["qrls"])}[
+        scheduler.__name__
+    ]
     words = [ODD, "", "-n", "%%", "'", '"', "\\", "a  b", "$SLURM_JOB_ID", "${x:-y}", "!!", "{a,b}"]
     number = driver(scheduler, name, run_dir, "end", words, Site(**SITE.model_dump() | {"directives": [hold]}))
     (job,) = scheduler.queued(name)

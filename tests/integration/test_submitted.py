@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from vip import jobs
 import vip
+from vip import jobs
 from vip.config import DispatchSettings
 from vip.data import data_dir
 from vip.errors import SchedulerError
-from vip.store import Store
+from vip.runs.store import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "british_isles" / "ssvgd.toml"
 SITE = 'memory = "800MB"\ndriver_memory = "800MB"\nworkers = 2\n'

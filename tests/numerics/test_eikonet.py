@@ -10,13 +10,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
+from vip.errors import ConfigError
 from vip.forward.hypocenter.eikonet import times as wiring
 from vip.forward.hypocenter.eikonet.times import NetworkTimes, medium_of, network_times
 from vip.forward.hypocenter.synthetic import LAYERS, write_example
 from vip.forward.hypocenter.times import Box, Solver
 from vip.forward.hypocenter.velocity import Grid3D, Layered
 from vip.kernels_c.eikonal3d import solve
-from vip.errors import ConfigError
 
 torch = pytest.importorskip("torch", reason="the extra 'neural' is not installed")
 pytest.importorskip("safetensors", reason="the extra 'neural' is not installed")

@@ -9,10 +9,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from vip.errors import ConfigError, ForwardError
 from vip.forward.fwi2d import FWI2D
 from vip.forward.fwi2d.likelihood import Gaussian, StudentT, observe
 from vip.forward.fwi2d.wavelet import highest_frequency, refined, ricker
-from vip.errors import ConfigError, ForwardError
 
 SHAPE = (14, 18)
 N_SAMPLES, N_SHOTS, N_RECEIVERS = 90, 3, 5

@@ -19,7 +19,7 @@ def calibrate(
     replicates: Annotated[int, typer.Option(min=10, help="Runs on simulated data.")] = 100,
 ) -> None:
     """Test the algorithm on data simulated from the prior: are the true models spread as its samples say? In this process."""
-    from vip.calibration import calibrate
+    from vip.diagnose.calibration import calibrate
     from vip.report.ranks import write_ranks
 
     with stop_on_signal() as stop:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vip.cli.options import RunDirectory
-from vip.store import Store
-from vip.submission import cancel as cancel_run
+from vip.runs.store import Store
+from vip.runs.submission import cancel as cancel_run
 
 
 def cancel(run_dir: RunDirectory) -> None:

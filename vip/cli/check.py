@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 import vip
-from vip.checks import check_problem
 from vip.cli.messages import told
 from vip.cli.options import ConfigFile
+from vip.diagnose.checks import check_problem
 
 
 def check(config: ConfigFile) -> None:

@@ -9,9 +9,9 @@ import typer
 
 from vip.cli.options import Overwrite
 from vip.errors import ConfigError, StoreError
-from vip.inversion import load_run
-from vip.result import Result
-from vip.store import Store
+from vip.runs.inversion import load_run
+from vip.runs.result import Result
+from vip.runs.store import Store
 
 
 def compare(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vip.doctor import diagnose
+from vip.diagnose.doctor import diagnose
 
 
 def doctor() -> None:

@@ -9,10 +9,10 @@ import typer
 
 from vip.cli.options import Overwrite, RunDirectory
 from vip.errors import ConfigError, StoreError
-from vip.inversion import load_run
 from vip.protocols import Exports
-from vip.result import Result
-from vip.store import Store
+from vip.runs.inversion import load_run
+from vip.runs.result import Result
+from vip.runs.store import Store
 
 NETCDF = "netcdf"
 

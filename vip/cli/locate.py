@@ -9,17 +9,17 @@ from typing import Annotated
 import typer
 
 import vip
-from vip import engines
 from vip.cli.messages import told
 from vip.cli.options import Dispatch, Overwrite
 from vip.cli.outcome import tell_outcome
 from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
 from vip.errors import ConfigError, StoreError
-from vip.inversion import load_run
-from vip.plugins import starter
-from vip.store import Store
-from vip.submission import with_options
+from vip.runs import engines
+from vip.runs.inversion import load_run
+from vip.runs.plugins import starter
+from vip.runs.store import Store
+from vip.runs.submission import with_options
 
 FORMATS = {".xml": "quakeml", ".csv": "csv"}
 """Of the catalogue, by its suffix."""

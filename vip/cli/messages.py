@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TELL = ("vip.dispatch.clusters", "vip.dispatch.mpi", "vip.forward.hypocenter.waiting")
+TELL = ("vip.dispatch.clusters", "vip.dispatch.mpi", "vip.progress")
 """Whose plain messages are for the user too; all others are for the log file of the run."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from vip.cli.signals import StopRequest
-from vip.result import Result
-from vip.verdict import verdict, without_evaluations
+from vip.diagnose.verdict import verdict, without_evaluations
+from vip.runs.result import Result
 
 N_CHECKED = 50
 """Entries of the model that are looked at: a report takes more time."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from vip.runner import Progress
+from vip.inference.loop import Progress
 
 LINE_SECONDS = 10.0
 """Least time between two lines."""

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from vip.cli.options import RunDirectory
-from vip.inversion import load_run
-from vip.result import Result
-from vip.store import Store
+from vip.runs.inversion import load_run
+from vip.runs.result import Result
+from vip.runs.store import Store
 
 
 def report(

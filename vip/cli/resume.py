@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 
 import vip
-from vip import engines
 from vip.cli.messages import told
 from vip.cli.options import Dispatch, Insecure, RunDirectory, Workers
 from vip.cli.outcome import tell_outcome
 from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
-from vip.inversion import load_run
-from vip.result import Result
-from vip.store import Store
-from vip.submission import resumed_dispatch, with_options
+from vip.runs import engines
+from vip.runs.inversion import load_run
+from vip.runs.result import Result
+from vip.runs.store import Store
+from vip.runs.submission import resumed_dispatch, with_options
 
 
 def resume(

@@ -9,7 +9,7 @@ import typer
 
 from vip.cli.options import Overwrite, PluginName
 from vip.errors import StoreError
-from vip.plugins import starter
+from vip.runs.plugins import starter
 
 
 def simulate(

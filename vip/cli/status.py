@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vip.cli.options import RunDirectory
-from vip.progress import run_status
-from vip.store import Store
-from vip.submission import queue_status
+from vip.runs.status import run_status
+from vip.runs.store import Store
+from vip.runs.submission import queue_status
 
 
 def status(run_dir: RunDirectory) -> None:

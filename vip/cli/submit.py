@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from vip import jobs
 import vip
-from vip.jobs.site import load_site
-from vip import submission
+from vip import jobs
 from vip.cli.options import Dispatch, Output, Overwrite, Workers
 from vip.errors import ConfigError
-from vip.inversion import load_run, output_directory
-from vip.store import Store
+from vip.jobs.site import load_site
+from vip.runs import submission
+from vip.runs.inversion import load_run, output_directory
+from vip.runs.store import Store
 
 
 def submit(

@@ -14,7 +14,7 @@ from vip.protocols import Variable
 from vip.report.findings import Findings
 from vip.report.layout import maps_of, panels, titled, value_label, with_units
 from vip.report.maps import colour_scale, draw_block, shape_of
-from vip.result import Result
+from vip.runs.result import Result
 
 WIDTH = 2.5
 """Of a map, inches."""

@@ -9,17 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.diagnostics import contraction
+from vip.diagnose.statistics import contraction
+from vip.diagnose.verdict import Diagnosis, free_entries, judge_fit, judge_spread, without_evaluations
 from vip.errors import StoreError
-from vip.inversion import starting_models
-from vip.methods import build_algorithm
 from vip.protocols import Floats, Gather
 from vip.report.agreement import Agreement, agreement
 from vip.report.layout import Panel
 from vip.report.stein import Stein, measure
-from vip.result import Result
 from vip.rng import Purpose, stream
-from vip.verdict import Diagnosis, free_entries, judge_fit, judge_spread, without_evaluations
+from vip.runs.inversion import starting_models
+from vip.runs.result import Result
 
 N_PRIOR = 100
 """Models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
@@ -112,7 +111,7 @@ class Findings:
     def start(self) -> Floats:
         """One of the models (d,) that the run started from."""
         problem = self.result.problem
-        first: Floats = starting_models(problem, build_algorithm(problem))[0]
+        first: Floats = starting_models(problem, problem.build_algorithm())[0]
         return first
 
     @cached_property

@@ -12,13 +12,12 @@ import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
-from vip.methods import build_algorithm
+from vip.diagnose.verdict import verdict
 from vip.protocols import Draws
 from vip.report import fit, gathers, maps, marginals, reliability, trace, truth, wells
 from vip.report.findings import Findings
 from vip.report.layout import DPI, STYLE, Picture, rounded
-from vip.result import Result
-from vip.verdict import verdict
+from vip.runs.result import Result
 
 
 def own(findings: Findings) -> Iterator[Picture]:
@@ -94,7 +93,7 @@ def summary(findings: Findings) -> dict[str, str]:
     settings, made = result.problem.config.algorithm, result.store.provenance
     options = settings.model_dump(exclude={"name", "iterations"})
     seconds = np.array([m["seconds"] for m in result.store.metrics()])
-    algorithm = build_algorithm(result.problem)
+    algorithm = result.problem.build_algorithm()
     rows = {
         "Status": result.status,
         "Algorithm": f"{settings.name}: " + ", ".join(f"{key} {value}" for key, value in options.items()),

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from vip.calibration import Calibration
+from vip.diagnose.calibration import Calibration
 from vip.report.layout import BLACK, BLUE, GREY, ORANGE, STYLE
 from vip.report.reliability import draw_coverage
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vip.diagnostics import central_coverage
+from vip.diagnose.statistics import central_coverage
 from vip.protocols import Floats
 from vip.report.findings import Findings
 from vip.report.layout import BLACK, BLUE, ORANGE, Picture, name_of

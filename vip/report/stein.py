@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vip.diagnostics import REPEATS, Discrepancy, stein_discrepancy, stein_spread
+from vip.diagnose.statistics import REPEATS, Discrepancy, stein_discrepancy, stein_spread
 from vip.errors import ForwardError
 from vip.protocols import Floats
-from vip.result import Result
 from vip.rng import Purpose, stream
+from vip.runs.result import Result
 
 N_EVALUATED = 200
 """Gradients in all, if they can be had in time."""

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.files import whole
 from vip.errors import ConfigError
+from vip.files import whole
 
 Floats = NDArray[np.float64]
 

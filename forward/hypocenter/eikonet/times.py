@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vip.errors import ConfigError
 from vip.forward.hypocenter.eikonet.network import FORMAT, EikoNet, Medium
 from vip.forward.hypocenter.eikonet.training import RECIPE, STEPS, train
 from vip.forward.hypocenter.projection import Projection
 from vip.forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
 from vip.forward.hypocenter.velocity import Grid3D, Layered
-from vip.forward.hypocenter.waiting import Waiting
-from vip.errors import ConfigError
+from vip.progress import Waiting
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -1,0 +1,52 @@
+"""All that a configuration file may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from vip.config.dispatch import DispatchSettings
+from vip.config.priors import PriorSettings
+from vip.errors import ConfigError
+from vip.methods.settings import AlgorithmSettings
+from vip.settings import Positive, Settings
+
+
+class RunSettings(Settings):
+    """Where and how often a run is saved. A relative `output` is beside the configuration file.
+
+    `on_failure` says what becomes of a particle whose forward fails: the run stops, the particle is held where only the others
+    move it, or it takes the place of another, see `vip.protocols.Resamples`. Algorithms that accept or reject steps reject it,
+    whatever is said here; how many failed is in the report.
+    """
+
+    output: Path | None = None
+    checkpoint_seconds: Positive = 30.0
+    on_failure: Literal["raise", "hold", "resample"] = "raise"
+
+
+class ForwardSettings(Settings):
+    """The plugin; other keys are its own and are checked by it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    plugin: str
+
+
+class Config(Settings):
+    """A whole configuration file."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
+    forward: ForwardSettings
+    prior: dict[str, PriorSettings] = Field(default_factory=dict)
+    algorithm: AlgorithmSettings
+    dispatch: DispatchSettings = DispatchSettings()
+    run: RunSettings = RunSettings()
+
+    @model_validator(mode="after")
+    def _resampled(self) -> Config:
+        name = self.algorithm.name
+        if self.run.on_failure == "resample" and not self.algorithm.may_be_moved:
+            raise ConfigError("run.on_failure", "resample", f"{name} has no particles that may be moved: use 'hold'")
+        return self

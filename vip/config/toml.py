@@ -1,0 +1,43 @@
+"""From a TOML file to frozen settings: the only place that reads configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from vip.config.faults import explain
+from vip.config.schema import Config
+from vip.data import data_dir
+from vip.errors import ConfigError
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or holds a fault; several faults are several lines.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError("", path, f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("", path, f"is not valid TOML: {error}") from error
+    try:
+        return Config.model_validate(_with_data_dir(data))
+    except ValidationError as error:
+        raise explain(error, Config, path) from error
+
+
+def _with_data_dir(value: Any) -> Any:
+    """Put the folder of `data_dir` in place of ``${VIP_DATA_DIR}`` in all strings."""
+    if isinstance(value, dict):
+        return {key: _with_data_dir(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_data_dir(item) for item in value]
+    return value.replace("${VIP_DATA_DIR}", str(data_dir())) if isinstance(value, str) else value

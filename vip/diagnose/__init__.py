@@ -1,0 +1,1 @@
+"""Before a run, tests of the forward and its cost; after it, statistics and a verdict."""

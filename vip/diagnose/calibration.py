@@ -1,0 +1,228 @@
+"""Simulation-based calibration: whether a forward, a prior and an algorithm together give the posterior.
+
+A truth is drawn from the prior, data are simulated from it, and the algorithm is run on them, many times. Truth and posterior
+samples then come from one distribution, so that the rank of the truth among independent samples is uniform (Talts, Betancourt,
+Simpson, Vehtari & Gelman 2018, theorem 1); of the log-likelihood too, which sees what parameters alone may not (Modrak, Moon,
+Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari 2023).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chisquare
+
+from vip.errors import ConfigError, StoreError
+from vip.protocols import Floats, Simulates, WithData
+from vip.rng import Purpose, stream
+from vip.runs.inversion import run_in_memory
+from vip.runs.problem import Problem
+from vip.runs.store import checksum
+
+RANKS = 64
+"""Ranks that a truth can have, at most: one more than the samples it is compared with, and a power of two."""
+FEW_PARAMETERS = 10
+"""Up to which each is looked at; of more, the mean and some entries of each variable."""
+N_ENTRIES = 3
+"""Of a large variable."""
+EXPECTED = 5
+"""Truths that a bin of the histogram should have at least, for the chi-square test."""
+MAX_BINS = 16
+SIGNIFICANCE = 0.01
+"""Of the test of all quantities together."""
+LOG_LIKELIHOOD = "log-likelihood"
+
+Ranks = dict[str, int]
+
+
+class Calibration(NamedTuple):
+    """Ranks (replicates,) of true values among `n_ranks` - 1 samples, by quantity."""
+
+    ranks: dict[str, NDArray[np.int64]]
+    n_ranks: int
+
+    @property
+    def n_bins(self) -> int:
+        """Of equal size, a power of two, so that each can expect some truths."""
+        replicates = len(next(iter(self.ranks.values())))
+        return min(_power_of_two(max(2, replicates // EXPECTED)), MAX_BINS, self.n_ranks)
+
+    def counts(self, name: str) -> NDArray[np.int64]:
+        """Truths (bins,) of a quantity."""
+        return np.bincount(self.ranks[name] * self.n_bins // self.n_ranks, minlength=self.n_bins)
+
+    def p_value(self, name: str) -> float:
+        """Of the chi-square test that a quantity's ranks are uniform."""
+        return float(chisquare(self.counts(name)).pvalue)
+
+    def below(self, name: str) -> Floats:
+        """Share (replicates,) of the samples below the truth."""
+        return (self.ranks[name] + 0.5) / self.n_ranks
+
+    @property
+    def parameters(self) -> list[str]:
+        """Quantities of the model, which intervals are for."""
+        return [name for name in self.ranks if name != LOG_LIKELIHOOD]
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong with each quantity whose ranks are not uniform, in words; by Bonferroni's bound for all together."""
+        bad = [name for name in self.ranks if self.p_value(name) < SIGNIFICANCE / len(self.ranks)]
+        return {name: _fault(self.below(name)) for name in bad}
+
+    def __str__(self) -> str:
+        replicates = len(next(iter(self.ranks.values())))
+        smallest = min(self.p_value(name) for name in self.ranks)
+        made = f"{replicates} replicates, {len(self.ranks)} quantities, smallest p-value {smallest:.2g}"
+        if not self.faults:
+            return f"calibrated, as far as {made} can tell"
+        return f"not calibrated: {'; '.join(f'{name}: {fault}' for name, fault in self.faults.items())} ({made})"
+
+
+def calibrate(
+    problem: Problem,
+    replicates: int,
+    output: Path,
+    tell: Callable[[int], None] = lambda replicate: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Calibration | None:
+    """Run the configured algorithm on data simulated from so many models of the prior, in this process.
+
+    Noise is Gaussian with the forward's sigma. Replicates that `output` has are not made again.
+
+    Parameters
+    ----------
+    problem : Problem
+    replicates : int
+    output : path
+        Folder; a line for each replicate goes to its ``ranks.jsonl``.
+    tell : callable
+        Called with the number of each replicate that is done.
+    stop : callable
+        Asked before each iteration; what is done is kept.
+
+    Returns
+    -------
+    Calibration or None
+        None if it was stopped before all were done.
+
+    Raises
+    ------
+    ConfigError
+        If the forward cannot predict data or take others in the place of its own.
+    StoreError
+        If `output` holds those of another configuration, or other data.
+    """
+    _check(problem)
+    done = _begun(problem, output)
+    for replicate in range(len(done), replicates):
+        ranks = replicate_ranks(problem, replicate, stop)
+        if ranks is None:
+            return None
+        done.append(ranks)
+        with (output / "ranks.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(ranks) + "\n")
+        tell(replicate + 1)
+    names = [name for name in done[0] if name != "ranks"]
+    ranks_of = {name: np.array([line[name] for line in done[:replicates]]) for name in names}
+    return Calibration(ranks_of, min(line["ranks"] for line in done))
+
+
+def replicate_ranks(problem: Problem, replicate: int, stop: Callable[[], bool] = lambda: False) -> Ranks | None:
+    """Ranks of one truth's quantities, and how many "ranks" there can be; None if it was stopped.
+
+    All random numbers are those of (seed, replicate).
+    """
+    rng = stream(problem.config.seed, replicate, Purpose.REPLICATE)
+    truth = problem.sample_prior(1, rng)
+    simulated, seed = _with_data_of(problem, truth, rng), int(rng.integers(2**63))
+    config = problem.config.model_copy(update={"seed": seed})
+    changed = Problem(simulated, problem.prior, problem.transform, config, problem.path)
+    samples = _samples(changed, stop)
+    if samples is None:
+        return None
+    n_ranks = min(RANKS, _power_of_two(len(samples) + 1))
+    chosen = samples[np.linspace(0, len(samples) - 1, n_ranks - 1).astype(int)]
+    of_truth, of_samples = _quantities(changed, truth), _quantities(changed, chosen)
+    return {name: int(np.sum(values < of_truth[name])) for name, values in of_samples.items()} | {"ranks": n_ranks}
+
+
+def _check(problem: Problem) -> None:
+    """Raise `ConfigError` for a problem whose data cannot be simulated."""
+    forward, plugin = problem.forward, problem.config.forward.plugin
+    if not isinstance(forward, Simulates) or not isinstance(forward, WithData):
+        raise ConfigError("forward.plugin", plugin, "calibration needs simulate and with_observed, see vip.protocols.WithData")
+    if getattr(forward, "includes_prior", False):
+        raise ConfigError("forward.plugin", plugin, "it includes a prior of its own, and truths are drawn from [prior]")
+    if getattr(forward, "unknown_noise", False):
+        raise ConfigError("forward.unknown_noise", True, "calibration simulates noise of the given sigma: set it to false")
+
+
+def _with_data_of(problem: Problem, truth: Floats, rng: np.random.Generator) -> Any:
+    """The forward with data simulated from a truth (1, d)."""
+    forward: Any = problem.forward
+    data = forward.simulate(truth)[0]
+    return forward.with_observed(data + forward.sigma * rng.standard_normal(len(data)))
+
+
+def _samples(problem: Problem, stop: Callable[[], bool]) -> Floats | None:
+    """All samples (n, d) of a run, those of one chain after those of another; None if it was stopped."""
+    memory, status = run_in_memory(problem, stop=stop)
+    if status != "finished":
+        return None
+    models: Floats = np.stack(memory.models, axis=1)
+    return models.reshape(-1, models.shape[-1])
+
+
+def _quantities(problem: Problem, models: Floats) -> dict[str, Floats]:
+    """Numbers (n,) by name of models (n, d), of which ranks are taken."""
+    fixed = getattr(problem.forward, "fixed_nodes", np.zeros(problem.space.size, dtype=bool))
+    found, places = {}, problem.space.slices()
+    for variable in problem.space.variables:
+        values = models[:, places[variable.name]]
+        free = np.flatnonzero(~fixed[places[variable.name]])
+        if len(free) == 1:
+            found[variable.name] = values[:, free[0]]
+            continue
+        if problem.space.size > FEW_PARAMETERS and len(free):
+            found[f"mean {variable.name}"] = values[:, free].mean(axis=1)
+            free = free[np.linspace(0, len(free) - 1, N_ENTRIES + 2).astype(int)[1:-1]]
+        found |= {f"{variable.name}[{i}]": values[:, i] for i in free.tolist()}
+    found[LOG_LIKELIHOOD], _ = problem.forward(models)
+    return found
+
+
+def _begun(problem: Problem, output: Path) -> list[Ranks]:
+    """Ranks of the replicates that there are already, of the same configuration and data."""
+    made_from = {str(path.resolve()): checksum(path) for path in [problem.path, *problem.inputs]}
+    output.mkdir(parents=True, exist_ok=True)
+    made, ranks = output / "calibration.json", output / "ranks.jsonl"
+    if not made.is_file():
+        if any(output.iterdir()):
+            raise StoreError(f"{output}: is not empty and holds no calibration; choose another --output")
+        made.write_text(json.dumps(made_from, indent=2), encoding="utf-8")
+    if json.loads(made.read_text(encoding="utf-8")) != made_from:
+        raise StoreError(f"{output}: holds replicates of another configuration or other data; choose another --output")
+    whole = ranks.read_text(encoding="utf-8").split("\n")[:-1] if ranks.is_file() else []  # a last line may be cut off
+    ranks.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+    return [json.loads(line) for line in whole]
+
+
+def _power_of_two(most: int) -> int:
+    """The largest that is not larger."""
+    return 1 << most.bit_length() - 1
+
+
+def _fault(below: Floats) -> str:
+    """In what way shares of samples below the truth, uniform if all is well, are not: what is more standard errors off."""
+    n = len(below)
+    off = (below.mean() - 0.5) * np.sqrt(12 * n)
+    wide = (below.var() - 1 / 12) * np.sqrt(180 * n)
+    if abs(wide) > abs(off):
+        return "the samples are too narrow" if wide > 0 else "the samples are too wide"
+    return "the samples are too low" if off > 0 else "the samples are too high"

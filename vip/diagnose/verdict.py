@@ -1,0 +1,201 @@
+"""What the diagnostics say of a run, in plain words: what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vip.diagnose.statistics import MIN_TRACE, Convergence, chi2_range, convergence, is_rising, pareto_k, spread_entries
+from vip.errors import StoreError
+from vip.methods.settings import (
+    ChainSettings,
+    PathfinderSettings,
+    ProjectedSVGDSettings,
+    SVGDSettings,
+    VariationalSettings,
+)
+from vip.protocols import Floats
+from vip.runs.result import Result
+
+N_CHECKED = 200
+"""Entries of the model that are checked for convergence."""
+MAX_R_HAT = 1.05
+TOLERATED = 0.05
+"""Share of entries that may be beyond a limit: of many, some are by chance."""
+MIN_ESS = 400
+"""Below, neither R-hat nor quantiles can be trusted (Vehtari et al. 2021)."""
+CHAIN_ESS = 10
+"""Effective samples for each chain at which R-hat is 1.05: its square is 1 + chains / ESS (Vats & Knudson 2021)."""
+FURTHEST = 10
+"""Times the samples that there are: no guess goes further."""
+GOOD_K, MAX_K = 0.5, 0.7
+"""Limits of the shape k of importance ratios (Vehtari et al. 2024)."""
+LEAST_SPREAD, MOST_SPREAD = 0.7, 2.0
+"""Variance of particles over that of the posterior."""
+SURE = 3
+"""Standard deviations of chance that a number must be away from its limit."""
+CHI2_MARGIN = 0.1
+"""Of chi^2 per datum: of many data, less is significant and no fault."""
+
+SUFFICIENT = ("Chains", "Approximation", "Spread")
+"""Diagnoses, one for each kind of algorithm, without which a run is not judged."""
+
+
+class Diagnosis(NamedTuple):
+    """What one diagnostic says."""
+
+    name: str
+    told: str
+    """What was found."""
+    fault: str = ""
+    """In two or three words, if it is bad."""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.fault}: {self.told}; {self.remedy}" if self.fault else self.told
+
+
+def verdict(diagnoses: Sequence[Diagnosis]) -> str:
+    """The worst of the diagnoses, which come in order of weight; "converged" if none is bad and one would have known."""
+    faults = [diagnosis for diagnosis in diagnoses if diagnosis.fault]
+    if faults:
+        return str(faults[0])
+    if any(diagnosis.name in SUFFICIENT for diagnosis in diagnoses):
+        return "converged: no diagnostic finds a fault"
+    return "not judged: no diagnostic finds a fault, but those that could were not made"
+
+
+def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diagnosis]:
+    """Of a run, all that needs no forward: of chains, of approximations, and whether the iterations were enough."""
+    settings = result.problem.config.algorithm
+    match settings:
+        case ChainSettings():
+            found = [_of_chains(result, settings, n_checked), _of_trace(result, "log_density", settings.burn_in)]
+        case PathfinderSettings() | VariationalSettings():
+            found = [_of_ascent(result, settings), _of_ratios(result)]
+        case _:
+            found = [_of_trace(result, "log_density", settings.iterations // 2)]
+    return [diagnosis for diagnosis in found if diagnosis is not None]
+
+
+def free_entries(result: Result) -> NDArray[np.bool_]:
+    """Entries (d,) of the model whose value is not known beforehand: of these statistics are made."""
+    fixed: NDArray[np.bool_] | None = getattr(result.problem.forward, "fixed_nodes", None)
+    return np.ones(result.problem.space.size, dtype=bool) if fixed is None else ~fixed
+
+
+def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagnosis | None:
+    try:
+        chains = result.entries(spread_entries(free_entries(result), n_checked))
+    except StoreError:  # still in burn-in
+        return None
+    found = convergence(chains)
+    return None if found is None else judge_chains(found, len(chains), settings, str(result.path))
+
+
+def judge_chains(found: Convergence, n_chains: int, settings: ChainSettings, run_dir: str) -> Diagnosis:
+    """R-hat and effective sample sizes of so many chains."""
+    apart, least = float(np.mean(found.r_hat > MAX_R_HAT)), np.minimum(found.bulk_ess, found.tail_ess)
+    few = float(np.mean(least < MIN_ESS))
+    wanted = max(MIN_ESS, CHAIN_ESS * n_chains)
+    remedy = f"run on with `vip resume {run_dir} --iterations {_iterations(least, wanted, settings)}`"
+    if apart > TOLERATED:
+        return Diagnosis("Chains", f"R-hat above {MAX_R_HAT} in {apart:.0%} of entries", "not converged", remedy)
+    if few > TOLERATED:
+        told = f"fewer than {MIN_ESS} effective samples in {few:.0%} of entries, {np.median(least):,.0f} in the median"
+        return Diagnosis("Chains", told, "too few samples", remedy)
+    return Diagnosis("Chains", str(found))
+
+
+def _iterations(effective: Floats, wanted: int, settings: ChainSettings) -> int:
+    """Iterations, to two digits, after which nearly all entries have the effective samples wanted: they grow in proportion."""
+    factor = np.clip(wanted / np.quantile(effective, TOLERATED), 1.5, FURTHEST)
+    total = settings.burn_in + factor * (settings.iterations - settings.burn_in)
+    unit = 10 ** (math.floor(math.log10(total)) - 1) if total >= 10 else 1
+    return math.ceil(total / unit) * unit
+
+
+def _of_trace(result: Result, key: str, first: int) -> Diagnosis | None:
+    """Whether what is recorded under a key still rises."""
+    trace = np.array([line.get(key, np.nan) for line in result.store.metrics()])[first:]
+    name = "ELBO" if key == "elbo" else "Log-posterior"
+    if not is_rising(trace, result.problem.space.size):
+        return Diagnosis(name, f"the {_inside(name)} no longer rises") if len(trace) >= MIN_TRACE else None
+    return Diagnosis(name, f"the {_inside(name)} was still rising", "not converged", _more_iterations(result))
+
+
+def _more_iterations(result: Result) -> str:
+    settings = result.problem.config.algorithm
+    if isinstance(settings, ChainSettings):
+        return "start anew with a longer burn_in or warm_up"
+    return f"run on with `vip resume {result.path} --iterations {2 * settings.iterations}`"
+
+
+def _of_ratios(result: Result) -> Diagnosis | None:
+    checkpoint = result.store.checkpoint()
+    k = None if checkpoint is None else pareto_k(np.ravel(checkpoint.arrays.get("log_ratios", [])))
+    return None if k is None else judge_ratios(k)
+
+
+def judge_ratios(k: float) -> Diagnosis:
+    """Shape k of the tail of importance ratios."""
+    told = f"importance ratios of posterior and approximation have a tail of k = {k:.2g}"
+    if k < MAX_K:
+        return Diagnosis("Approximation", f"{told}: {'close' if k < GOOD_K else 'fair'}")
+    remedy = "try a richer covariance or flow, and compare means and deviations with those of chains"
+    return Diagnosis("Approximation", f"{told}, above {MAX_K}", "not the posterior", remedy)
+
+
+def _of_ascent(result: Result, settings: PathfinderSettings | VariationalSettings) -> Diagnosis | None:
+    """Whether it ended by itself, before its last iteration; or, if it may not, whether it still rises."""
+    checkpoint = result.store.checkpoint()
+    if isinstance(settings, VariationalSettings) and settings.halvings == 0:
+        return _of_trace(result, "elbo", settings.iterations // 2)
+    if checkpoint is None or checkpoint.status != "finished":
+        return None
+    if checkpoint.iteration < settings.iterations:
+        return Diagnosis("ELBO", f"the ascent ended by itself after {checkpoint.iteration:,} iterations")
+    told = f"the ascent took all its {settings.iterations:,} iterations, and gains something yet"
+    return Diagnosis("ELBO", told, "not converged", _more_iterations(result))
+
+
+def judge_spread(spread: float, n: int, result: Result) -> Diagnosis | None:
+    """Variance of SVGD's particles over the posterior's, from the gradients at n of them; None for other algorithms."""
+    settings, d = result.problem.config.algorithm, result.problem.space.size
+    if not isinstance(settings, SVGDSettings | ProjectedSVGDSettings):
+        return None
+    told = (
+        f"the variance of the particles is {spread:.2g} times the posterior's, by Stein's identity; "
+        f"{settings.particles:,} particles for {d:,} parameters"
+    )
+    chance = SURE * np.sqrt(2 / (n * d))
+    if spread > MOST_SPREAD + chance or spread < 0:
+        return Diagnosis("Spread", f"{told}: they have not arrived", "not converged", _more_iterations(result))
+    if spread >= LEAST_SPREAD - chance:
+        return Diagnosis("Spread", told)
+    remedy = (
+        "do not use their standard deviations: particles fewer than parameters lose spread (Ba et al. 2022); "
+        "a local kernel, projected-svgd or chains keep it"
+    )
+    return Diagnosis("Spread", told, "collapsed", remedy)
+
+
+def judge_fit(chi2: float, n_data: int) -> Diagnosis:
+    """Mean chi^2 per datum of samples."""
+    low, high = chi2_range(n_data)
+    told = f"χ² per datum {chi2:.3g}, where {low:.2f} to {high:.2f} is expected if noise and physics are right"
+    if chi2 > max(high, 1 + CHI2_MARGIN):
+        remedy = "the run has not converged, sigma is too small, or the forward lacks some physics"
+        return Diagnosis("Data fit", told, "data fitted too badly", remedy)
+    if chi2 < min(low, 1 - CHI2_MARGIN):
+        return Diagnosis("Data fit", told, "data fitted too well", "sigma is too large, or the prior leaves too much freedom")
+    return Diagnosis("Data fit", told)
+
+
+def _inside(name: str) -> str:
+    """A name inside a sentence."""
+    return name if name.isupper() else name[0].lower() + name[1:]

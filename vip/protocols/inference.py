@@ -1,0 +1,125 @@
+"""What stands between a forward and samples: priors, the log-density, algorithms, and who evaluates the particles.
+
+Shapes: n particles, d model parameters. `theta` is unconstrained, a `model` is in physical units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from vip.protocols.forward import Forward
+from vip.protocols.space import Floats, ModelSpace
+
+LogDensity = Callable[[Floats], tuple[Floats, Floats]]
+"""``log_density(theta (n, d)) -> (values (n,), gradients (n, d))``: all that an algorithm sees.
+
+One that is estimated from a few data blocks may have an attribute `gradient_noise` (n, d): numbers of mean zero whose mean
+squares are the variances of the gradients that it returned last.
+"""
+
+
+class Prior(Protocol):
+    """A prior of one variable or of a whole model vector, in physical units.
+
+    `lower` and `upper` (d,) are the bounds of its support, infinite where there are none.
+    """
+
+    lower: Floats
+    upper: Floats
+
+    def log_density(self, models: Floats) -> tuple[Floats, Floats]:
+        """Log-density (n,) and gradient (n, d)."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw n models (n, d)."""
+
+
+class Info(NamedTuple):
+    """What one step of an algorithm tells: for progress and diagnostics."""
+
+    log_density: float
+    """Mean over the particles that were evaluated last."""
+    step: float
+    """Root-mean-square change of theta per entry."""
+    more: Mapping[str, float] = MappingProxyType({})
+    """What only some algorithms know: "elbo", "acceptance", "step_size"."""
+
+
+class Algorithm(Protocol):
+    """A particle method: pure functions from state to state.
+
+    The state is a NamedTuple of arrays and scalars, so that a checkpoint is the state and nothing else.
+    """
+
+    n_particles: int
+    """Particles to start from."""
+    n_evaluated: int
+    """Models evaluated at each step, on average."""
+    is_chain: bool
+    """Whether the particles of successive steps are samples (sSVGD, MCMC); else only the last state is."""
+    rejects: bool
+    """Whether it can refuse a model: one whose forward failed then has a log-density of -inf. Such an algorithm compares
+    log-densities between iterations, so that these must not be estimated from other data blocks each time."""
+
+    def init(self, theta0: Floats) -> Any:
+        """First state from particles (n_particles, d)."""
+
+    def step(self, state: Any, log_density: LogDensity, rng: np.random.Generator) -> tuple[Any, Info]:
+        """Next state."""
+
+    def draw(self, state: Any, n: int, rng: np.random.Generator) -> Floats:
+        """Samples of the current approximation (m, d): n draws, or the particles where these are all there is."""
+
+
+@runtime_checkable
+class Converges(Protocol):
+    """An algorithm that knows when it is done, perhaps before its last iteration."""
+
+    def has_converged(self, state: Any) -> bool:
+        """Whether further steps would change nothing that matters."""
+
+
+@runtime_checkable
+class Resamples(Protocol):
+    """An algorithm whose particles persist, so that one that failed can take the place of another, with a small jitter."""
+
+    def resample(self, state: Any, failed: Sequence[int], rng: np.random.Generator) -> Any:
+        """The state with the failed particles near others, chosen at random."""
+
+
+class Evaluation(NamedTuple):
+    """What the dispatcher brings back for n models."""
+
+    log_likelihood: Floats
+    gradient: Floats
+    seconds: float
+    failures: dict[int, str]
+
+
+class Dispatcher(Protocol):
+    """Who evaluates the particles; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`.
+
+        `blocks` are the forward's data blocks to use; all without it.
+        """
+
+
+class Target(NamedTuple):
+    """What a method is built for."""
+
+    space: ModelSpace
+    forward: Forward
+    log_prior: LogDensity
+    """Of theta."""
+    project: Callable[[Floats], Floats]
+    """Puts theta (n, d) back between hard bounds."""

@@ -1,0 +1,138 @@
+"""What reports, exports, checks, `vip init` and `vip doctor` ask of a forward: abilities that no run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from vip.protocols.space import Floats
+
+
+@runtime_checkable
+class HasDataLabel(Protocol):
+    """A forward that says what its data are, with their unit: for axes."""
+
+    data_label: str
+
+
+@runtime_checkable
+class HasTruth(Protocol):
+    """A forward of synthetic data."""
+
+    true_model: Floats | None
+    """(d,), or None where the data are real."""
+
+
+@runtime_checkable
+class HasStations(Protocol):
+    """A forward that says where its data come from, for maps."""
+
+    geographic: bool
+    """Whether coordinates are degrees of latitude and longitude."""
+    stations: Floats
+    """(n, 2) row and column coordinates."""
+
+
+@runtime_checkable
+class HasCoverage(Protocol):
+    """A forward that says how well its data cover the model."""
+
+    def coverage(self, model: Floats) -> Floats:
+        """Ray length (km) per node of a model (d,), in the shape of the first variable."""
+
+
+class Gather(NamedTuple):
+    """Traces that are drawn side by side: those of one shot, or of one event."""
+
+    label: str
+    data: slice
+    """Where they are in the data vector, as (traces, samples)."""
+    distance: Floats
+    """(traces,) along the section, m."""
+    time: Floats
+    """(samples,) s."""
+
+
+@runtime_checkable
+class RecordsGathers(Protocol):
+    """A forward whose data are waveforms, in gathers."""
+
+    gathers: Sequence[Gather]
+
+
+@runtime_checkable
+class HasWells(Protocol):
+    """A forward that says where marginals with depth are wanted: distances (n,) along the section, or None for anywhere."""
+
+    wells: Floats | None
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A forward whose results have formats of their own, such as catalogues."""
+
+    formats: Mapping[str, str]
+    """The suffix of the files of each, by its name."""
+
+    def export(self, models: Floats, name: str, path: Path) -> None:
+        """Write samples (n, d) of the posterior in the format of this name."""
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A forward with figures of its own for the report."""
+
+    def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
+        """Name, title, caption and matplotlib figure of each, from samples (n, d) of the posterior."""
+
+
+@runtime_checkable
+class HasFacts(Protocol):
+    """A forward that has more to say before a run."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Names and values, for a person."""
+
+
+@runtime_checkable
+class HasNativeCode(Protocol):
+    """A plugin that tells `vip doctor` what its native code uses."""
+
+    @staticmethod
+    def native_code() -> str:
+        """One line, such as the instruction set in use."""
+
+
+@runtime_checkable
+class HasStarter(Protocol):
+    """A plugin that helps to start: ``vip init NAME``."""
+
+    @staticmethod
+    def starter_config() -> str:
+        """A commented configuration (TOML)."""
+
+
+@runtime_checkable
+class HasExample(Protocol):
+    """A plugin with synthetic data: ``vip simulate NAME DIRECTORY``."""
+
+    @staticmethod
+    def write_example(directory: Path, seed: int) -> Path:
+        """Write data with a known truth, and the configuration that inverts them; returns the path of the latter."""
+
+
+class DataSet(NamedTuple):
+    """A public data set."""
+
+    url: str
+    """Folder that the files are downloaded from."""
+    files: Mapping[str, str]
+    """Checksum (``sha256:...``) of each file, by its name."""
+
+
+@runtime_checkable
+class HasDataSets(Protocol):
+    """A plugin with public data sets to try it on: ``vip data NAME``."""
+
+    data_sets: Mapping[str, DataSet]

@@ -1,0 +1,1 @@
+"""The life of a run: the problem, its directory, its result, its jobs."""
