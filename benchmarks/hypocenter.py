@@ -18,8 +18,8 @@ import vip
 from vip.config import DispatchSettings, load_config
 from vip.dispatch.serial import available_cores
 from vip.forward.hypocenter.synthetic import LATITUDES, LONGITUDES, write_example
+from vip.runs.build import build_problem
 from vip.runs.inversion import run_in_memory
-from vip.runs.problem import build_problem
 
 HYPOSVI = {32: 6, 128: 17, 512: 64, 1024: 155, 1408: 247, 1728: 336, 2028: 439}
 """Seconds by number of picks."""

@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.interpolate import make_interp_spline
 
 from vip.errors import ConfigError, ForwardError
-from vip.protocols import ByDifferences, ChecksPrior, Floats, HasFacts, ModelSpace, Simulates, UsesThreads, Variable
-
-
-class Part(Protocol):
-    """A `vip.protocols.Forward` as far as it matters here: others build it, so that it needs no `from_settings`."""
-
-    ndim: int
-    space: ModelSpace
-
-    def __call__(self, models: Floats) -> tuple[Floats, Floats]:
-        """Log-likelihood (n,) and its gradient (n, d) of models (n, d)."""
+from vip.protocols import (
+    ByDifferences,
+    ChecksPrior,
+    Floats,
+    Forward,
+    HasDataLabel,
+    HasFacts,
+    IncludesPrior,
+    LikelihoodOnly,
+    ModelSpace,
+    ReadsFiles,
+    Simulates,
+    UsesThreads,
+    Variable,
+)
 
 
 class _Combined:
@@ -37,13 +41,13 @@ class _Combined:
 
     def __init__(self, parts: Sequence[Any]) -> None:
         self.parts = tuple(parts)
-        self.inputs: list[Path] = [file for part in parts for file in getattr(part, "inputs", [])]
+        self.inputs: list[Path] = [file for part in parts if isinstance(part, ReadsFiles) for file in part.inputs]
         # Attributes that are there only if a part has them: whoever looks for an ability must not find what is not there.
         if any(isinstance(part, UsesThreads) for part in parts):
             self.threads = 1
         if runs := sum(part.gradient_runs for part in parts if isinstance(part, ByDifferences)):
             self.gradient_runs = runs
-        labels = {getattr(part, "data_label", "") for part in parts} - {""}
+        labels = {part.data_label for part in parts if isinstance(part, HasDataLabel)} - {""}
         if len(labels) == 1:
             self.data_label = labels.pop()
 
@@ -76,7 +80,7 @@ class Joint(_Combined):
 
     Parameters
     ----------
-    forwards : sequence of Part
+    forwards : sequence of Forward
 
     Raises
     ------
@@ -84,7 +88,7 @@ class Joint(_Combined):
         If variables of one name differ, or a forward includes the prior, which would count it twice.
     """
 
-    def __init__(self, forwards: Sequence[Part]) -> None:
+    def __init__(self, forwards: Sequence[Forward]) -> None:
         super().__init__(forwards)
         for forward in forwards:
             _refuse_prior(forward)
@@ -127,8 +131,8 @@ class FiniteDifferences(_Combined):
     Parameters
     ----------
     code : object
-        With a `space` and either ``log_likelihood(models (n, d)) -> (n,)``, or what `vip.protocols.Simulates` asks for: data
-        with independent Gaussian errors then give the likelihood.
+        With a `space` and either ``log_likelihood(models (n, d)) -> (n,)``, see `vip.protocols.LikelihoodOnly`, or what
+        `vip.protocols.Simulates` asks for: data with independent Gaussian errors then give the likelihood.
     step : float or (d,) float
         In the model's units. Central differences are best near the cube root of the code's relative precision, times the
         model's scale: 6e-6 in double, 5e-3 in single precision. The code must bear models this far beyond the prior's bounds.
@@ -149,7 +153,7 @@ class FiniteDifferences(_Combined):
         self.gradient_runs = 2 * self.ndim + 1
         if isinstance(code, Simulates):
             self.observed, self.sigma, self.simulate = code.observed, code.sigma, self._simulate
-        elif not hasattr(code, "log_likelihood"):
+        elif not isinstance(code, LikelihoodOnly):
             raise ConfigError("code", type(code).__name__, "needs log_likelihood, or simulate with observed and sigma")
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
@@ -169,7 +173,7 @@ class FiniteDifferences(_Combined):
 
     def _log_likelihood(self, models: Floats) -> Floats:
         code = self.parts[0]
-        if hasattr(code, "log_likelihood"):
+        if isinstance(code, LikelihoodOnly):
             return np.asarray(self._call(code.log_likelihood, models))
         residual = (self._simulate(models) - code.observed) / code.sigma
         return np.asarray(-0.5 * (residual**2).sum(axis=1))
@@ -214,7 +218,7 @@ class Reparameterised(_Combined):
 
     Parameters
     ----------
-    forward : Part
+    forward : Forward
     maps : mapping of str to Map
         By the name of the forward's variable; those that are not named stay as they are.
 
@@ -224,7 +228,7 @@ class Reparameterised(_Combined):
         If there is no such variable, a matrix does not fit, or the forward includes the prior, which is of its own parameters.
     """
 
-    def __init__(self, forward: Part, maps: Mapping[str, Map]) -> None:
+    def __init__(self, forward: Forward, maps: Mapping[str, Map]) -> None:
         super().__init__([forward])
         _refuse_prior(forward)
         names = [variable.name for variable in forward.space.variables]
@@ -323,8 +327,8 @@ def _union(spaces: Sequence[ModelSpace]) -> ModelSpace:
     return ModelSpace(tuple(found.values()))
 
 
-def _refuse_prior(forward: Part) -> None:
-    if getattr(forward, "includes_prior", False):
+def _refuse_prior(forward: Forward) -> None:
+    if isinstance(forward, IncludesPrior) and forward.includes_prior:
         raise ConfigError(
             "includes_prior", type(forward).__name__, "only a log-likelihood can be combined: leave its prior out"
         )

@@ -77,12 +77,15 @@ class ForwardError(VIPError):
 
     Attributes
     ----------
+    models : (n, d) float
+        All models of the evaluation that failed, in physical units; added by the loop.
     saved : str
-        Where the models were saved, added by the runner.
+        Where these models were saved; added by who saves them.
     """
 
     def __init__(self, reasons: dict[int, str], others: tuple[Any, Any] | None = None) -> None:
         self.reasons, self.others = reasons, others
+        self.models: Any = None
         self.saved = ""
         super().__init__(reasons)
 

@@ -14,7 +14,8 @@ from vip.config import Config
 from vip.inference.priors import Gaussian, Joint
 from vip.inference.transforms import Logit, Transform, Whitened
 from vip.protocols import Floats, Forward, ModelSpace, Prior, Variable
-from vip.runs.problem import Problem, load_problem
+from vip.runs.build import load_problem
+from vip.runs.problem import Problem
 
 SIDES = {100: (10, 10), 400: (20, 20), 1558: (41, 38)}
 """Rows and columns of the linear tomographies."""

@@ -64,6 +64,7 @@ class External:
         If the program or an input is not there.
     """
 
+    settings_class = ExternalSettings
     threads = 1
     batch = 1
 

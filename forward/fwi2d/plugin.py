@@ -55,6 +55,7 @@ class FWI2D:
         Distances, m, where the report draws marginals with depth; evenly spaced ones without.
     """
 
+    settings_class = FWISettings
     threads = 1
     data_label = "pressure"
 

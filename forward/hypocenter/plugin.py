@@ -47,6 +47,7 @@ class Hypocenters:
     likelihood : Likelihood
     """
 
+    settings_class = HypocenterSettings
     threads = 1
     formats: Mapping[str, str] = MappingProxyType({"quakeml": ".xml", "csv": ".csv", "nonlinloc": ""})
 

@@ -44,6 +44,7 @@ class Tomo2D:
         If a station lies outside the grid.
     """
 
+    settings_class = TomoSettings
     threads = 1
     batch = 16  # lanes of the widest registers
     data_label = "travel time (s)"

@@ -8,11 +8,12 @@ from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.metrics import DIAGONAL
 from vip.algorithms.optimizers import Schedule
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
+from vip.protocols import Evaluated
 from vip.rng import Purpose, stream
 
 
 def standard_normal(theta):
-    return -0.5 * (theta**2).sum(axis=1), -theta
+    return Evaluated(-0.5 * (theta**2).sum(axis=1), -theta)
 
 
 def learnt(algorithm, d, steps):

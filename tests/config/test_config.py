@@ -360,7 +360,7 @@ def test_user_plugins_load(files, monkeypatch, reference):
     assert type(problem.forward).__name__ == "Mine"
     assert problem.forward.settings == {"anything": [1, 2]}
     assert problem.forward.base_dir == files
-    value, gradient = problem.log_density(np.zeros((3, 2)))
+    value, gradient, *_ = problem.log_density(np.zeros((3, 2)))
     assert value.shape == (3,)
     assert gradient.shape == (3, 2)
     sys.modules.pop("my_package", None), sys.modules.pop("my_package.forward", None)

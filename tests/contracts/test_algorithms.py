@@ -16,7 +16,7 @@ from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
 from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing
-from vip.protocols import Info, ModelSpace, Variable
+from vip.protocols import Evaluated, Info, ModelSpace, Variable
 from vip.rng import Purpose, stream
 from vip.runs.store import Store, flatten, unflatten
 
@@ -102,7 +102,7 @@ def quartic(theta):
     """An asymmetric log-density whose entries differ."""
     scale = 1 + np.arange(theta.shape[1])
     z = theta / scale - 0.5
-    return -(z**2 / 2 + z**4 / 12).sum(axis=1), -(z + z**3 / 3) / scale
+    return Evaluated(-(z**2 / 2 + z**4 / 12).sum(axis=1), -(z + z**3 / 3) / scale)
 
 
 def start(algorithm, d=3):
@@ -233,7 +233,7 @@ def test_hard_bounds_are_kept(make):
     state = algorithm.init(np.clip(stream(1, 0, Purpose.START).standard_normal((N, 3)), -0.3, 0.4))
 
     def outwards(theta):
-        return theta.sum(axis=1), np.full(theta.shape, 30.0)
+        return Evaluated(theta.sum(axis=1), np.full(theta.shape, 30.0))
 
     for iteration in range(8):
         state, _ = algorithm.step(state, outwards, stream(1, iteration, Purpose.STEP))
@@ -248,9 +248,9 @@ def test_what_cannot_be_evaluated_is_refused(make):
     state = algorithm.init(-np.abs(stream(1, 0, Purpose.START).standard_normal((N, 3))))
 
     def half_space(theta):
-        value, gradient = quartic(theta)
+        value, gradient, *_ = quartic(theta)
         fails = (theta > 0.2).any(axis=1)
-        return np.where(fails, -np.inf, value), np.where(fails[:, None], 0.0, gradient)
+        return Evaluated(np.where(fails, -np.inf, value), np.where(fails[:, None], 0.0, gradient))
 
     for iteration in range(20):
         state, info = algorithm.step(state, half_space, stream(1, iteration, Purpose.STEP))

@@ -17,7 +17,7 @@ from vip.algorithms.optimizers import Adam, Schedule
 from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance
 from vip.inference import loop as runner
-from vip.protocols import ModelSpace, Variable
+from vip.protocols import Evaluated, ModelSpace, Variable
 from vip.rng import Purpose, stream
 
 
@@ -35,7 +35,7 @@ def gaussian(d=4, seed=1):
 
     def log_density(theta):
         pull = -(theta - mean) @ precision
-        return 0.5 * ((theta - mean) * pull).sum(axis=1), pull
+        return Evaluated(0.5 * ((theta - mean) * pull).sum(axis=1), pull)
 
     return mean, covariance, log_density
 
@@ -92,7 +92,7 @@ def test_rejection_is_right_for_a_banana(name):
     def banana(theta, bend=0.5):
         x, y = theta.T
         rest = y - bend * (x**2 - 1)
-        return -0.5 * (x**2 + rest**2), np.stack([-x + 2 * bend * x * rest, -rest], axis=1)
+        return Evaluated(-0.5 * (x**2 + rest**2), np.stack([-x + 2 * bend * x * rest, -rest], axis=1))
 
     algorithm = {
         "ssvgd": SSVGD(5, Scheduled(Schedule(0.3)), RBF(2.0), BurnIn(0, DIAGONAL["none"]), adjusted=True),
@@ -113,14 +113,12 @@ class Blocks:
         self.offsets = np.random.default_rng(4).standard_normal(10) * 6
         self.offsets -= self.offsets.mean()
         self.rng, self.accounted = np.random.default_rng(5), accounted
-        self.gradient_noise = np.zeros((0, 0))
 
     def __call__(self, theta):
         drawn = self.rng.choice(10, 4, replace=False)
         a, b = (-theta + self.offsets[half].mean() for half in (drawn[:2], drawn[2:]))
-        if self.accounted:
-            self.gradient_noise = np.sqrt(1 - 4 / 10) * (a - b) / 2
-        return np.zeros(len(theta)), (a + b) / 2
+        noise = np.sqrt(1 - 4 / 10) * (a - b) / 2 if self.accounted else np.zeros((0, 0))
+        return Evaluated(np.zeros(len(theta)), (a + b) / 2, noise)
 
 
 @pytest.mark.parametrize("kind", ["sgld", "ssvgd"])
@@ -224,7 +222,7 @@ def test_a_family_that_holds_the_posterior_finds_it_and_stops(name, start):
 
     def log_density(theta):
         pull = -(theta - mean) @ precision
-        return 0.5 * ((theta - mean) * pull).sum(axis=1) - 7.0, pull
+        return Evaluated(0.5 * ((theta - mean) * pull).sum(axis=1) - 7.0, pull)
 
     family = FAMILIES[name](d)
     algorithm = ADVI(4, Adam(Schedule(0.05)), family, halvings=6, start=start, start_iterations=50)
@@ -329,7 +327,8 @@ def test_projected_particles_stay_the_prior_where_the_data_say_nothing():
 
     def log_posterior(theta):
         misfit = theta @ informed - 1.0
-        return log_prior(theta)[0] - 8 * (misfit**2).sum(axis=1), -theta - 16 * misfit @ informed.T
+        value = log_prior(theta)[0] - 8 * (misfit**2).sum(axis=1)
+        return Evaluated(value, -theta - 16 * misfit @ informed.T)
 
     theta0 = rng.standard_normal((n, d))
     theta0 = (theta0 - theta0.mean(axis=0)) / theta0.std(axis=0)
@@ -352,7 +351,7 @@ def test_local_kernels_cure_the_collapse():
         algorithm = SVGD(n, Adam(Schedule(0.1, decay=0.02)), kernel)
         state = algorithm.init(stream(18, 0, Purpose.START).standard_normal((n, d)))
         for _ in range(150):
-            state, _ = algorithm.step(state, lambda theta: (-0.5 * (theta**2).sum(axis=1), -theta), None)
+            state, _ = algorithm.step(state, lambda theta: Evaluated(-0.5 * (theta**2).sum(axis=1), -theta), None)
         spreads.append(state.particles.var())
     assert spreads[0] < 0.3
     assert spreads[1] > 0.85
@@ -365,7 +364,7 @@ def test_runs_that_have_converged_end():
     kept = []
 
     class Memory:
-        def append(self, iteration, models):
+        def append(self, iteration, models, log_weights):
             kept.append((iteration, models))
 
         def commit(self, iteration, status, state):
@@ -377,7 +376,8 @@ def test_runs_that_have_converged_end():
     memory = Memory()
     state = algorithm.init(np.random.default_rng(19).standard_normal((200, 3)))
     schedule = runner.Schedule(100_000, draws=500)
-    status = runner.run(algorithm, lambda i: log_density, lambda t: t, state, 0, schedule, 1, memory)
+    records = runner.steps(algorithm, lambda i: log_density, lambda t: t, state, 0, schedule, 1)
+    status = runner.follow(records, memory, state, 0)
     assert status == memory.status == "finished"
     assert 600 <= memory.iteration < 20_000
     ((at, draws),) = kept

@@ -24,7 +24,7 @@ from vip.inference import loop as runner
 from vip.inference.posterior import Posterior
 from vip.inference.priors import Gaussian, Uniform
 from vip.inference.transforms import Logit
-from vip.protocols import ModelSpace, Variable
+from vip.protocols import Evaluated, ModelSpace, Variable
 from vip.rng import Purpose, stream
 
 Z = 4.5
@@ -40,7 +40,7 @@ class Target(NamedTuple):
     def __call__(self, theta):
         centred = theta - self.mean
         pull = np.linalg.solve(self.covariance, centred.T).T
-        return -0.5 * (centred * pull).sum(axis=1), -pull
+        return Evaluated(-0.5 * (centred * pull).sum(axis=1), -pull)
 
     @property
     def sd(self):
@@ -59,12 +59,12 @@ def asymmetric(d=4):
 
 
 class Memory:
-    """A recorder for `runner.run` that keeps all in memory."""
+    """A recorder for `runner.follow` that keeps all in memory."""
 
     def __init__(self):
         self.models, self.state, self.status = [], None, None
 
-    def append(self, iteration, models):
+    def append(self, iteration, models, log_weights):
         self.models.append(models)
 
     def commit(self, iteration, status, state):
@@ -80,7 +80,9 @@ class Memory:
 def run(algorithm, log_density, theta0, schedule, to_model=lambda theta: theta, seed=1):
     """Models (kept, n, d) and the last state."""
     memory = Memory()
-    status = runner.run(algorithm, lambda iteration: log_density, to_model, algorithm.init(theta0), 0, schedule, seed, memory)
+    state = algorithm.init(theta0)
+    records = runner.steps(algorithm, lambda iteration: log_density, to_model, state, 0, schedule, seed)
+    status = runner.follow(records, memory, state, 0)
     assert status == memory.status == "finished"
     return np.array(memory.models), memory.state
 
@@ -143,7 +145,7 @@ def banana(theta, bend=0.4):
     """x ~ N(0, 1), y ~ N(bend (x^2 - 1), 1)."""
     x, y = theta.T
     rest = y - bend * (x**2 - 1)
-    return -0.5 * (x**2 + rest**2), np.stack([-x + 2 * bend * x * rest, -rest], axis=1)
+    return Evaluated(-0.5 * (x**2 + rest**2), np.stack([-x + 2 * bend * x * rest, -rest], axis=1))
 
 
 def test_ssvgd_samples_a_banana():

@@ -21,6 +21,7 @@ from vip.diagnose.statistics import (
 )
 from vip.diagnose.verdict import Diagnosis, judge_chains, judge_fit, judge_ratios, verdict
 from vip.methods.settings import MALASettings
+from vip.protocols import Evaluated
 
 SETTINGS = MALASettings(name="mala", particles=4, iterations=1000, burn_in=400)
 
@@ -106,7 +107,7 @@ def test_stein_spread_sees_the_collapse_of_svgd(rng):
     svgd = SVGD(15, Adam(Schedule(0.05)), RBF())
     state = svgd.init(rng.standard_normal((15, 60)))
     for _ in range(1500):
-        state, _ = svgd.step(state, lambda x: (-np.sum(x**2, axis=1) / 2, -x), rng)
+        state, _ = svgd.step(state, lambda x: Evaluated(-np.sum(x**2, axis=1) / 2, -x), rng)
     spread = stein_spread(state.particles, -state.particles)
     assert spread == pytest.approx(state.particles.var(axis=0, ddof=1).mean())  # of this posterior
     assert spread < 0.4

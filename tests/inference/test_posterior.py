@@ -80,7 +80,7 @@ class Blocks:
 
     offsets = np.random.default_rng(3).standard_normal((10, 14)) * 5
 
-    def evaluate(self, models, blocks=None):
+    def evaluate(self, models, blocks=None, observed=None):
         chosen = self.offsets[list(blocks) if blocks is not None else slice(None)]
         gradient = 10 * chosen.mean(axis=0) + 0 * models
         return Evaluation((models @ chosen.mean(axis=0)) * 10, gradient, 0.0, {})
@@ -97,8 +97,9 @@ def test_noise_of_an_estimate_has_the_variance_of_the_estimate():
     for drawn in itertools.combinations(range(10), 4):
         for _ in range(3):  # every way to halve four blocks, but for its sign, is as likely
             estimate = Estimated(whole, rng.permutation(drawn).tolist(), 10)
-            gradients.append(estimate(theta)[1])
-            noises.append(estimate.gradient_noise)
+            found = estimate(theta)
+            gradients.append(found.gradient)
+            noises.append(found.noise)
     assert_allclose(np.mean(gradients, axis=0), expected, rtol=1e-9)
     assert_allclose(np.mean(np.square(noises), axis=0), np.var(gradients, axis=0), rtol=0.15)
     assert np.abs(np.mean(noises, axis=0)).max() < 0.2 * np.std(noises, axis=0).max()
@@ -107,8 +108,7 @@ def test_noise_of_an_estimate_has_the_variance_of_the_estimate():
 def test_of_an_odd_number_of_blocks_the_noise_is_not_known():
     plain, _ = posteriors(GAUSSIANS["smooth"])
     estimate = Estimated(Posterior(plain.prior, plain.transform, Blocks()), [1, 5, 7], 10)
-    estimate(np.zeros((2, 14)))
-    assert estimate.gradient_noise.size == 0
+    assert estimate(np.zeros((2, 14))).noise.size == 0
 
 
 class Fails:
@@ -130,8 +130,9 @@ def test_what_becomes_of_failures(on_failure):
         with pytest.raises(ForwardError, match="particle 1: ValueError: too large"):
             posterior(theta)
         return
-    value, gradient = posterior(theta)
-    assert list(posterior.failures) == [1]
+    value, gradient, _, failures, log_likelihood = posterior(theta)
+    assert failures == {1: "ValueError: too large"}
+    assert np.isnan(log_likelihood).tolist() == [False, True, False]
     assert_allclose(gradient[1], 0)
     whole = plain(theta)
     assert_allclose(value[[0, 2]], whole[0][[0, 2]])

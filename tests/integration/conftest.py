@@ -61,7 +61,7 @@ class Troubled:
         """All samples of a finished run (iterations, particles, parameters)."""
         store = Store(self.folder / name)
         assert store.checkpoint().status == "finished"
-        return np.concatenate([models for _, models in store.samples()])
+        return np.concatenate([stretch.models for stretch in store.samples()])
 
     def log(self, name):
         return (self.folder / name / "run.log").read_text()

@@ -21,7 +21,7 @@ from vip.dispatch.serial import Serial
 from vip.dispatch.shares import Shares
 from vip.errors import ConfigError, DispatchError
 from vip.runs import engines
-from vip.runs.problem import build_forward
+from vip.runs.build import build_forward
 
 LOCAL = {"kind": "local", "workers": 2, "dashboard": None}
 WRONG = {"PMI_RANK": "1", "OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "8"}

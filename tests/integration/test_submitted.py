@@ -167,7 +167,7 @@ def _check_stops(run_dir):
 def _samples(run_dir):
     store = Store(run_dir)
     assert store.checkpoint().status == "finished"
-    return np.concatenate([models for _, models in store.samples()])
+    return np.concatenate([stretch.models for stretch in store.samples()])
 
 
 def _wait(until):

@@ -217,7 +217,7 @@ def test_agreement_of_a_run_leaves_fixed_nodes_out(result, panel):
 
 
 def test_chains_are_judged_without_fixed_entries(result, findings):
-    entries = verdict.spread_entries(verdict.free_entries(result), 10_000)
+    entries = verdict.spread_entries(result.problem.free_entries, 10_000)
     assert not findings.fixed[entries].any()
     assert len(entries) == (~findings.fixed).sum()
     assert_array_equal(result.entries(entries), result.models[..., entries])

@@ -83,7 +83,7 @@ def problem(tmp_path):
 
 
 def iterations(store):
-    return [int(i) for stretch, _ in store.samples() for i in stretch]
+    return [int(i) for stretch in store.samples() for i in stretch.iterations]
 
 
 # Samples and checkpoints
@@ -97,7 +97,7 @@ def test_committed_samples_and_state_come_back(store):
     store.commit(7, "finished", state(0.1))
     again = Store(store.path)
     assert iterations(again) == [2, 4, 6]
-    for stretch, values in again.samples():
+    for stretch, values, _ in again.samples():
         assert_array_equal(values, [models(i) for i in stretch])
     checkpoint = again.checkpoint()
     assert (checkpoint.iteration, checkpoint.status) == (7, "finished")

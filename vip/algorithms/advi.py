@@ -97,7 +97,8 @@ class ADVI:
         d = state.start.particles.shape[1]
         noise = paired_noise(self.n_evaluated, self.family.n_noise(d), rng)
         theta = self.family.sample(state.parameters, noise)
-        value, gradient = log_density(theta)
+        found = log_density(theta)
+        value, gradient = found.value, found.gradient
         known = np.isfinite(value)
         if not known.any():
             raise AlgorithmError("none of the samples could be evaluated: use a smaller step_size, or more samples_per_step")

@@ -59,8 +59,8 @@ def evaluated(particles: Floats, log_density: LogDensity, size: float = 0.0) -> 
     """
     if not np.isfinite(particles).all():
         raise AlgorithmError(f"particles diverged: use a step_size or warm_up_step_size below {size:g}")
-    value, gradient = log_density(particles)
-    return Ensemble(particles, value, gradient, getattr(log_density, "gradient_noise", np.zeros((0, 0))))
+    found = log_density(particles)
+    return Ensemble(particles, found.value, found.gradient, found.noise)
 
 
 class BurnInState(NamedTuple):

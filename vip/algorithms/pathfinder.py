@@ -95,7 +95,8 @@ class Pathfinder:
         gaussians = {i: local_gaussian(state, i) for i in new}
         noise = rng.standard_normal((len(new), DRAWS, trial.shape[1]))
         draws = [mean + metric.unwhiten(z) for (mean, metric), z in zip(gaussians.values(), noise, strict=True)]
-        value, gradient = log_density(np.concatenate([trial[running], *draws]))
+        found = log_density(np.concatenate([trial[running], *draws]))
+        value, gradient = found.value, found.gradient
         of_draws = value[len(running) :].reshape(len(new), DRAWS)
         copies: list[Any] = [*(np.copy(field) for field in state[:-1]), state.iteration]
         moved = PathfinderState(*copies)

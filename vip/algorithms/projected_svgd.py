@@ -40,8 +40,8 @@ class ProjectedSVGD:
     ----------
     n_particles : int
     optimizer : Optimizer
-    log_prior : LogDensity
-        Of the particles' coordinates: what is not of the data.
+    log_prior : callable
+        Values (n,) and gradients (n, d) of what is not the likelihood, in the particles' coordinates.
     rank : int
         Most directions of the subspace.
     project : callable
@@ -55,7 +55,7 @@ class ProjectedSVGD:
         self,
         n_particles: int,
         optimizer: Optimizer,
-        log_prior: LogDensity,
+        log_prior: Callable[[Floats], tuple[Floats, Floats]],
         rank: int,
         project: Callable[[Floats], Floats] = lambda theta: theta,
     ) -> None:
@@ -74,7 +74,8 @@ class ProjectedSVGD:
     ) -> tuple[ProjectedSVGDState, Info]:
         """Algorithm 1: eq. 17 for the coefficients of the subspace."""
         x = state.particles
-        value, gradient = log_density(x)
+        found = log_density(x)
+        value, gradient = found.value, found.gradient
         informed = (gradient - self.log_prior(x)[1]) * state.scale
         state = self._with_subspace(state, informed)
         coefficients = (x / state.scale) @ state.basis

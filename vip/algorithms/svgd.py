@@ -91,7 +91,8 @@ class SVGD:
     def step(self, state: SVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SVGDState, Info]:
         """Eq. 17, its direction handed to the optimizer, in the coordinates of the metric."""
         x = state.particles
-        value, gradient = log_density(x)
+        found = log_density(x)
+        value, gradient = found.value, found.gradient
         estimate = self.estimator.update(state.estimate, x, gradient)
         metric = self.estimator.metric(estimate)
         pull = self.annealing(state.optimizer.iteration) * metric.pull(gradient)

@@ -12,9 +12,9 @@ import vip
 from vip.cli.messages import told
 from vip.cli.options import Dispatch, Overwrite
 from vip.cli.outcome import tell_outcome
-from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
 from vip.errors import ConfigError, StoreError
+from vip.progress import shown
 from vip.runs import engines
 from vip.runs.inversion import load_run
 from vip.runs.plugins import starter

@@ -10,8 +10,8 @@ import vip
 from vip.cli.messages import told
 from vip.cli.options import Dispatch, Insecure, RunDirectory, Workers
 from vip.cli.outcome import tell_outcome
-from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
+from vip.progress import shown
 from vip.runs import engines
 from vip.runs.inversion import load_run
 from vip.runs.result import Result

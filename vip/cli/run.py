@@ -6,8 +6,8 @@ import vip
 from vip.cli.messages import told
 from vip.cli.options import ConfigFile, Dispatch, Insecure, Output, Overwrite, Workers
 from vip.cli.outcome import tell_outcome
-from vip.cli.progress import shown
 from vip.cli.signals import stop_on_signal
+from vip.progress import shown
 from vip.runs import engines
 from vip.runs.submission import with_options
 

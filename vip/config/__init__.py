@@ -6,7 +6,7 @@ Every fault becomes a `ConfigError` that names file, key, value and what would b
 from vip.config.dispatch import ENGINES, DispatchSettings
 from vip.config.faults import explain, prepend, table
 from vip.config.priors import CustomPriorSettings, GaussianSettings, PriorSettings, SmoothSettings, UniformSettings
-from vip.config.schema import Config, ForwardSettings, RunSettings
+from vip.config.schema import Config, ForwardSettings, Plan, RunSettings
 from vip.config.toml import load_config
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DispatchSettings",
     "ForwardSettings",
     "GaussianSettings",
+    "Plan",
     "PriorSettings",
     "RunSettings",
     "SmoothSettings",

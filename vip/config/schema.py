@@ -34,19 +34,24 @@ class ForwardSettings(Settings):
     plugin: str
 
 
-class Config(Settings):
-    """A whole configuration file."""
+class Plan(Settings):
+    """What is to be done with a problem: by which method, by whom, and how it is saved."""
 
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
-    forward: ForwardSettings
-    prior: dict[str, PriorSettings] = Field(default_factory=dict)
     algorithm: AlgorithmSettings
     dispatch: DispatchSettings = DispatchSettings()
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
-    def _resampled(self) -> Config:
+    def _resampled(self) -> Plan:
         name = self.algorithm.name
         if self.run.on_failure == "resample" and not self.algorithm.may_be_moved:
             raise ConfigError("run.on_failure", "resample", f"{name} has no particles that may be moved: use 'hold'")
         return self
+
+
+class Config(Plan):
+    """A whole configuration file."""
+
+    forward: ForwardSettings
+    prior: dict[str, PriorSettings] = Field(default_factory=dict)

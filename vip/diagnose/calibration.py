@@ -9,19 +9,22 @@ Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari 2023).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from vip.errors import ConfigError, StoreError
-from vip.protocols import Floats, Simulates, WithData
+from vip.config import DispatchSettings
+from vip.errors import ConfigError, ForwardError, StoreError
+from vip.protocols import Dispatcher, Evaluation, Floats, IncludesPrior, InfersNoise, Simulates, Simulation, WithData
 from vip.rng import Purpose, stream
+from vip.runs import engines
 from vip.runs.inversion import run_in_memory
 from vip.runs.problem import Problem
+from vip.runs.result import Result
 from vip.runs.store import checksum
 
 RANKS = 64
@@ -90,8 +93,9 @@ def calibrate(
     output: Path,
     tell: Callable[[int], None] = lambda replicate: None,
     stop: Callable[[], bool] = lambda: False,
+    dispatch: DispatchSettings | None = None,
 ) -> Calibration | None:
-    """Run the configured algorithm on data simulated from so many models of the prior, in this process.
+    """Run the configured algorithm on data simulated from so many models of the prior.
 
     Noise is Gaussian with the forward's sigma. Replicates that `output` has are not made again.
 
@@ -105,6 +109,8 @@ def calibrate(
         Called with the number of each replicate that is done.
     stop : callable
         Asked before each iteration; what is done is kept.
+    dispatch : DispatchSettings, optional
+        Who simulates and evaluates; this process without it. The ranks are the same.
 
     Returns
     -------
@@ -120,68 +126,98 @@ def calibrate(
     """
     _check(problem)
     done = _begun(problem, output)
-    for replicate in range(len(done), replicates):
-        ranks = replicate_ranks(problem, replicate, stop)
-        if ranks is None:
-            return None
-        done.append(ranks)
-        with (output / "ranks.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(ranks) + "\n")
-        tell(replicate + 1)
+    with engines.dispatcher(problem, dispatch or DispatchSettings(kind="serial"), output) as dispatcher:
+        for replicate in range(len(done), replicates):
+            ranks = replicate_ranks(problem, replicate, stop, dispatcher)
+            if ranks is None:
+                return None
+            done.append(ranks)
+            with (output / "ranks.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(ranks) + "\n")
+            tell(replicate + 1)
     names = [name for name in done[0] if name != "ranks"]
     ranks_of = {name: np.array([line[name] for line in done[:replicates]]) for name in names}
     return Calibration(ranks_of, min(line["ranks"] for line in done))
 
 
-def replicate_ranks(problem: Problem, replicate: int, stop: Callable[[], bool] = lambda: False) -> Ranks | None:
+def replicate_ranks(problem: Problem, replicate: int, stop: Callable[[], bool], dispatcher: Dispatcher) -> Ranks | None:
     """Ranks of one truth's quantities, and how many "ranks" there can be; None if it was stopped.
 
     All random numbers are those of (seed, replicate).
     """
     rng = stream(problem.config.seed, replicate, Purpose.REPLICATE)
     truth = problem.sample_prior(1, rng)
-    simulated, seed = _with_data_of(problem, truth, rng), int(rng.integers(2**63))
-    config = problem.config.model_copy(update={"seed": seed})
-    changed = Problem(simulated, problem.prior, problem.transform, config, problem.path)
-    samples = _samples(changed, stop)
-    if samples is None:
+    observing = Observing(dispatcher, _data_of(problem, truth, rng, dispatcher))
+    config = problem.config.model_copy(update={"seed": int(rng.integers(2**63))})
+    forward: Any = problem.forward
+    changed = Problem(forward.with_observed(observing.observed), problem.prior, problem.transform, config, problem.path)
+    memory, status = run_in_memory(changed, stop=stop, dispatcher=observing)
+    if status != "finished":
         return None
+    samples = Result(memory, changed).equal().astype(np.float64)
     n_ranks = min(RANKS, _power_of_two(len(samples) + 1))
     chosen = samples[np.linspace(0, len(samples) - 1, n_ranks - 1).astype(int)]
-    of_truth, of_samples = _quantities(changed, truth), _quantities(changed, chosen)
+    of_truth, of_samples = _quantities(problem, truth, observing), _quantities(problem, chosen, observing)
     return {name: int(np.sum(values < of_truth[name])) for name, values in of_samples.items()} | {"ranks": n_ranks}
 
 
 def _check(problem: Problem) -> None:
     """Raise `ConfigError` for a problem whose data cannot be simulated."""
-    forward, plugin = problem.forward, problem.config.forward.plugin
+    forward, plugin = problem.forward, type(problem.forward).__name__
     if not isinstance(forward, Simulates) or not isinstance(forward, WithData):
         raise ConfigError("forward.plugin", plugin, "calibration needs simulate and with_observed, see vip.protocols.WithData")
-    if getattr(forward, "includes_prior", False):
+    if isinstance(forward, IncludesPrior) and forward.includes_prior:
         raise ConfigError("forward.plugin", plugin, "it includes a prior of its own, and truths are drawn from [prior]")
-    if getattr(forward, "unknown_noise", False):
+    if isinstance(forward, InfersNoise) and forward.unknown_noise:
         raise ConfigError("forward.unknown_noise", True, "calibration simulates noise of the given sigma: set it to false")
 
 
-def _with_data_of(problem: Problem, truth: Floats, rng: np.random.Generator) -> Any:
-    """The forward with data simulated from a truth (1, d)."""
-    forward: Any = problem.forward
-    data = forward.simulate(truth)[0]
-    return forward.with_observed(data + forward.sigma * rng.standard_normal(len(data)))
+def _data_of(problem: Problem, truth: Floats, rng: np.random.Generator, dispatcher: Dispatcher) -> Floats:
+    """Data (n_data,) simulated from a truth (1, d), with noise.
+
+    Raises
+    ------
+    ForwardError
+        If the forward fails at it.
+    """
+    simulation, forward = dispatcher.simulate(truth), problem.forward
+    if simulation.failures:
+        raise ForwardError(simulation.failures)
+    data: Floats = simulation.data[0]
+    return data + forward.sigma * rng.standard_normal(len(data)) if isinstance(forward, Simulates) else data
 
 
-def _samples(problem: Problem, stop: Callable[[], bool]) -> Floats | None:
-    """All samples (n, d) of a run, those of one chain after those of another; None if it was stopped."""
-    memory, status = run_in_memory(problem, stop=stop)
-    if status != "finished":
+class Observing:
+    """A dispatcher whose forwards have other data observed.
+
+    Parameters
+    ----------
+    dispatcher : Dispatcher
+        Entering and leaving it is the caller's.
+    observed : (n_data,) float
+    """
+
+    def __init__(self, dispatcher: Dispatcher, observed: Floats) -> None:
+        self.dispatcher, self.observed = dispatcher, observed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         return None
-    models: Floats = np.stack(memory.models, axis=1)
-    return models.reshape(-1, models.shape[-1])
+
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), given the other data."""
+        return self.dispatcher.evaluate(models, blocks, self.observed)
+
+    def simulate(self, models: Floats) -> Simulation:
+        """Data (n, n_data) that models (n, d) predict."""
+        return self.dispatcher.simulate(models)
 
 
-def _quantities(problem: Problem, models: Floats) -> dict[str, Floats]:
+def _quantities(problem: Problem, models: Floats, dispatcher: Dispatcher) -> dict[str, Floats]:
     """Numbers (n,) by name of models (n, d), of which ranks are taken."""
-    fixed = getattr(problem.forward, "fixed_nodes", np.zeros(problem.space.size, dtype=bool))
+    fixed = ~problem.free_entries
     found, places = {}, problem.space.slices()
     for variable in problem.space.variables:
         values = models[:, places[variable.name]]
@@ -193,13 +229,13 @@ def _quantities(problem: Problem, models: Floats) -> dict[str, Floats]:
             found[f"mean {variable.name}"] = values[:, free].mean(axis=1)
             free = free[np.linspace(0, len(free) - 1, N_ENTRIES + 2).astype(int)[1:-1]]
         found |= {f"{variable.name}[{i}]": values[:, i] for i in free.tolist()}
-    found[LOG_LIKELIHOOD], _ = problem.forward(models)
+    found[LOG_LIKELIHOOD] = dispatcher.evaluate(models).log_likelihood
     return found
 
 
 def _begun(problem: Problem, output: Path) -> list[Ranks]:
     """Ranks of the replicates that there are already, of the same configuration and data."""
-    made_from = {str(path.resolve()): checksum(path) for path in [problem.path, *problem.inputs]}
+    made_from = {str(path.resolve()): checksum(path) for path in [*([problem.path] if problem.path else []), *problem.inputs]}
     output.mkdir(parents=True, exist_ok=True)
     made, ranks = output / "calibration.json", output / "ranks.jsonl"
     if not made.is_file():

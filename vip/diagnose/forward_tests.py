@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import cloudpickle
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -24,7 +25,7 @@ from vip.diagnose.gradients import TOLERANCE, gradient_error, worst_entry
 from vip.errors import ForwardError
 from vip.protocols import Batches, ByDifferences, Floats, Forward, ModelSpace, UsesThreads
 from vip.rng import Purpose, stream
-from vip.runs.problem import Problem, build_forward
+from vip.runs.problem import Problem
 
 MODELS, MODELS_IF_SLOW = 5, 3
 POINTS, POINTS_IF_SLOW = 3, 1
@@ -209,7 +210,7 @@ def _worker(problem: Problem, models: Floats, first: Outputs) -> Iterator[Verdic
     built, threads = "in another process", "two threads at once"
     expected = first[0][: len(models)], first[1][: len(models)]
     with tempfile.TemporaryDirectory(prefix="vip-check-") as folder:
-        task = pickle.dumps((problem.config, problem.path.resolve(), models, Path(folder)))
+        task = cloudpickle.dumps((problem.build, models, Path(folder)))
         command = [sys.executable, "-P", "-c", "from vip.diagnose.forward_tests import _serve; _serve()"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what can be imported here, and no more
         try:
@@ -235,8 +236,8 @@ def _worker(problem: Problem, models: Floats, first: Outputs) -> Iterator[Verdic
 
 def _serve() -> None:
     """What the other process does: its task comes by standard input, and outputs are left as files."""
-    config, path, models, folder = pickle.load(sys.stdin.buffer)
-    forward = build_forward(config, path)
+    build, models, folder = pickle.load(sys.stdin.buffer)
+    forward = build()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as threads:
         _save(folder / "alone.npz", forward(models.copy()))
         calls = [threads.submit(forward, models.copy()) for _ in range(2)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.protocols import Floats, LogDensity
+from vip.protocols import Evaluated, Floats
 
 DIRECTIONS = 8
 DIRECTIONS_IF_SLOW = 3
@@ -19,6 +20,10 @@ TOLERANCE = 1e-2
 noisy, reach about 1e-3; a wrong term is of order one."""
 
 
+Differentiated = Callable[[Floats], tuple[Floats, Floats] | Evaluated]
+"""Of points (n, d): values (n,) first, then gradients (n, d), as a forward or a log-density gives them."""
+
+
 class Entry(NamedTuple):
     """One entry of a gradient, and what finite differences give for it."""
 
@@ -27,7 +32,7 @@ class Entry(NamedTuple):
     difference: float
 
 
-def gradient_error(log_density: LogDensity, theta: Floats, rng: np.random.Generator, is_slow: bool = False) -> float:
+def gradient_error(log_density: Differentiated, theta: Floats, rng: np.random.Generator, is_slow: bool = False) -> float:
     """Relative disagreement of gradient and central differences: median over directions, each at its best step.
 
     Parameters
@@ -58,7 +63,7 @@ def gradient_error(log_density: LogDensity, theta: Floats, rng: np.random.Genera
     return float(np.median(errors))
 
 
-def worst_entry(log_density: LogDensity, theta: Floats, rng: np.random.Generator, is_slow: bool = False) -> Entry:
+def worst_entry(log_density: Differentiated, theta: Floats, rng: np.random.Generator, is_slow: bool = False) -> Entry:
     """The entry in which gradient and differences disagree most, found by halving: 2 log2 d directions, not d.
 
     Where many entries are wrong it is one of them.
@@ -94,7 +99,7 @@ def worst_entry(log_density: LogDensity, theta: Floats, rng: np.random.Generator
     return Entry(position, analytic, difference)
 
 
-def _differences(log_density: LogDensity, theta: Floats, direction: Floats, steps: Floats) -> Floats:
+def _differences(log_density: Differentiated, theta: Floats, direction: Floats, steps: Floats) -> Floats:
     """Central differences in a direction, with each of the steps."""
     values = log_density(theta + np.concatenate([steps, -steps])[:, None] * direction)[0]
     difference: Floats = (values[: len(steps)] - values[len(steps) :]) / (2 * steps)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.diagnose.statistics import MIN_TRACE, Convergence, chi2_range, convergence, is_rising, pareto_k, spread_entries
 from vip.errors import StoreError
@@ -41,7 +40,7 @@ SURE = 3
 CHI2_MARGIN = 0.1
 """Of chi^2 per datum: of many data, less is significant and no fault."""
 
-SUFFICIENT = ("Chains", "Approximation", "Spread")
+SUFFICIENT = ("Chains", "Approximation", "Spread", "Weights")
 """Diagnoses, one for each kind of algorithm, without which a run is not judged."""
 
 
@@ -72,6 +71,8 @@ def verdict(diagnoses: Sequence[Diagnosis]) -> str:
 def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diagnosis]:
     """Of a run, all that needs no forward: of chains, of approximations, and whether the iterations were enough."""
     settings = result.problem.config.algorithm
+    if result.status == "finished" and result.is_weighted:
+        return [judge_weights(result.effective_size, len(result.flat))]
     match settings:
         case ChainSettings():
             found = [_of_chains(result, settings, n_checked), _of_trace(result, "log_density", settings.burn_in)]
@@ -82,15 +83,9 @@ def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diag
     return [diagnosis for diagnosis in found if diagnosis is not None]
 
 
-def free_entries(result: Result) -> NDArray[np.bool_]:
-    """Entries (d,) of the model whose value is not known beforehand: of these statistics are made."""
-    fixed: NDArray[np.bool_] | None = getattr(result.problem.forward, "fixed_nodes", None)
-    return np.ones(result.problem.space.size, dtype=bool) if fixed is None else ~fixed
-
-
 def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagnosis | None:
     try:
-        chains = result.entries(spread_entries(free_entries(result), n_checked))
+        chains = result.entries(spread_entries(result.problem.free_entries, n_checked))
     except StoreError:  # still in burn-in
         return None
     found = convergence(chains)
@@ -117,6 +112,19 @@ def _iterations(effective: Floats, wanted: int, settings: ChainSettings) -> int:
     total = settings.burn_in + factor * (settings.iterations - settings.burn_in)
     unit = 10 ** (math.floor(math.log10(total)) - 1) if total >= 10 else 1
     return math.ceil(total / unit) * unit
+
+
+def judge_weights(effective: float, n: int) -> Diagnosis:
+    """Effective size of n weighted samples."""
+    text = f"{n:,} weighted samples are worth {effective:,.0f} of equal weight"
+    if effective >= MIN_ESS:
+        return Diagnosis("Weights", text)
+    return Diagnosis("Weights", f"{text}, fewer than {MIN_ESS}", "too few samples", "start anew with more particles")
+
+
+def verdict_of(result: Result) -> str:
+    """The verdict on a run by all that needs no forward."""
+    return verdict(without_evaluations(result))
 
 
 def _of_trace(result: Result, key: str, first: int) -> Diagnosis | None:

@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from vip.dispatch.serial import Serial
 from vip.dispatch.shared import Place, SharedArrays, open_place
-from vip.dispatch.shares import Indices, Shares, as_slice, nothing_yet, put
+from vip.dispatch.shares import Gathered, Indices, Part, Shares, Task, as_slice
 from vip.errors import DispatchError, Interrupted
-from vip.protocols import Evaluation, Floats, Forward
+from vip.protocols import Evaluation, Floats, Forward, Simulation
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,16 +57,16 @@ class Resident:
         self._place: Place | None = None
         threadpool_limits(1, user_api="blas")  # sums depend on the number of threads; this process does nothing else
 
-    def evaluate(self, models: Floats, blocks: Sequence[int] | None) -> Evaluation:
-        """As `vip.protocols.Dispatcher.evaluate`."""
-        return self._serial.evaluate(models, blocks)
+    def do(self, task: Task, models: Floats) -> Part:
+        """Do a task with models (n, d)."""
+        return task(self._serial, models)
 
-    def evaluate_shared(self, place: Place, rows: Indices, blocks: Sequence[int] | None) -> Evaluation:
-        """The same of some rows of shared models; the gradient is left in shared memory too."""
+    def evaluate_shared(self, task: Task, place: Place, rows: Indices) -> Evaluation:
+        """Evaluate some rows of shared models; the gradient is left in shared memory too."""
         if place != self._place:
             self._place, (self._models, self._gradients) = place, open_place(place)
         where = as_slice(rows)
-        evaluation = self._serial.evaluate(self._models[where], blocks)
+        evaluation = self._serial.evaluate(self._models[where], task.blocks, task.observed)
         self._gradients[where] = evaluation.gradient
         return evaluation._replace(gradient=np.zeros((0, 0)))
 
@@ -135,8 +135,8 @@ class DaskWorkers:
         """Workers that have the forward now."""
         return len(self._residents)
 
-    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all.
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all, of these data or the forward's.
 
         Raises
         ------
@@ -145,14 +145,23 @@ class DaskWorkers:
         Interrupted
             If `leave` says so.
         """
-        start = time.perf_counter()
         if self._use_shared:
             self._share(models)
+        evaluation: Evaluation = self._done(Task("evaluate", blocks, observed), models)
+        return evaluation
+
+    def simulate(self, models: Floats) -> Simulation:
+        """Data (n, n_data) that models (n, d) predict; raises as `evaluate` does."""
+        simulation: Simulation = self._done(Task("simulate"), models)
+        return simulation
+
+    def _done(self, task: Task, models: Floats) -> Any:
+        start = time.perf_counter()
         try:
-            evaluation: Evaluation = self.client.sync(self._evaluate, models, blocks)
+            gathered: Gathered = self.client.sync(self._gather, task, models)
         except OSError as error:
             raise DispatchError(f"dispatch: the Dask scheduler is lost: {error}; `vip resume` the run") from error
-        return evaluation._replace(seconds=time.perf_counter() - start)
+        return gathered.whole(time.perf_counter() - start)
 
     def _share(self, models: Floats) -> None:
         if self._shared is None or self._shared.place.shape != models.shape:
@@ -161,12 +170,12 @@ class DaskWorkers:
             self._shared = SharedArrays((models.shape[0], models.shape[1]))
         self._shared.models[:] = models
 
-    async def _evaluate(self, models: Floats, blocks: Sequence[int] | None) -> Evaluation:
+    async def _gather(self, task: Task, models: Floats) -> Gathered:
         while len(self._residents) < max(1, self._minimum - len(self._refused)):
             await self._look()
             await self._pause(asyncio.Event(), idle=True)
         self._minimum = 1  # to begin with; from now on the run goes on with whom it has
-        work = Work(models, blocks, self._shares.groups(len(models), len(self._residents)))
+        work = Work(task, models, self._shares.groups(len(models), len(self._residents)))
         serving: dict[str, asyncio.Task[None]] = {}
         try:
             while not work.is_done:
@@ -180,9 +189,9 @@ class DaskWorkers:
                     serving.pop(address).cancel()
                 work.check(len(self._residents))
         finally:
-            for task in serving.values():
-                task.cancel()
-        return work.result
+            for server in serving.values():
+                server.cancel()
+        return work.gathered
 
     async def _serve(self, address: str, work: Work) -> None:
         """Hand groups to a worker, one after the other, while there are any and it is there."""
@@ -190,7 +199,7 @@ class DaskWorkers:
             group = work.todo.popleft()
             limit = self.timeout * len(group) if self.timeout else None
             try:
-                evaluation = await asyncio.wait_for(self._call(address, work, group), limit)
+                part = await asyncio.wait_for(self._call(address, work, group), limit)
             except TimeoutError:
                 reason = f"no answer within {self.timeout:g} s a particle"
             except asyncio.CancelledError:
@@ -200,18 +209,18 @@ class DaskWorkers:
                 log.info("worker %s: %r", address, error)
                 reason = "its process has ended, or cannot be reached"
             else:
-                self._shares.learn(group, evaluation.seconds)
-                work.take(group, evaluation)
+                self._shares.learn(group, part.seconds)
+                work.take(group, part)
                 continue
             self._forget(address, reason)
             work.lose(group, reason)
 
-    async def _call(self, address: str, work: Work, group: Indices) -> Evaluation:
+    async def _call(self, address: str, work: Work, group: Indices) -> Part:
         resident, where = self._residents[address], as_slice(group)
-        if self._shared is not None:
-            evaluation: Evaluation = await resident.evaluate_shared(self._shared.place, group, work.blocks)
+        if self._shared is not None and work.task.ability == "evaluate":
+            evaluation: Evaluation = await resident.evaluate_shared(work.task, self._shared.place, group)
             return evaluation._replace(gradient=self._shared.gradients[where])
-        return await resident.evaluate(work.models[where], work.blocks)  # type: ignore[no-any-return]
+        return await resident.do(work.task, work.models[where])  # type: ignore[no-any-return]
 
     async def _pause(self, changed: asyncio.Event, idle: bool) -> None:
         """Wait until something has changed, or a while."""
@@ -291,11 +300,11 @@ class DaskWorkers:
 
 
 class Work:
-    """The groups of one evaluation: those to do, and what came of the others."""
+    """The groups of one task: those to do, and what came of the others."""
 
-    def __init__(self, models: Floats, blocks: Sequence[int] | None, groups: Sequence[Indices]) -> None:
-        self.models, self.blocks, self.todo, self.changed = models, blocks, deque(groups), asyncio.Event()
-        self.result = nothing_yet(models)
+    def __init__(self, task: Task, models: Floats, groups: Sequence[Indices]) -> None:
+        self.task, self.models, self.todo, self.changed = task, models, deque(groups), asyncio.Event()
+        self.gathered = Gathered(len(models))
         self._left, self._any_done = len(models), False
         self._lost: Counter[tuple[int, ...]] = Counter()
         self._in_a_row, self._workers, self._reason = 0, 0, ""
@@ -305,9 +314,9 @@ class Work:
         """Whether all particles are evaluated, or at fault."""
         return self._left == 0
 
-    def take(self, group: Indices, evaluation: Evaluation) -> None:
-        """Put a group's evaluation where it belongs."""
-        put(group, evaluation, self.result)
+    def take(self, group: Indices, part: Part) -> None:
+        """Put what came of a group where it belongs."""
+        self.gathered.put(group, part)
         self._in_a_row, self._any_done = 0, True
         self._settle(len(group))
 
@@ -321,8 +330,7 @@ class Work:
         elif len(group) > 1:
             self.todo.extend(group[i : i + 1] for i in range(len(group)))
         else:
-            self.result.gradient[group] = np.nan
-            self.result.failures[key[0]] = f"{TRIES} workers were lost evaluating it, the last one: {reason}"
+            self.gathered.lose(key[0], f"{TRIES} workers were lost evaluating it, the last one: {reason}")
             self._settle(1)
         self.changed.set()
 

@@ -22,9 +22,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vip.dispatch.serial import Serial, available_cores
-from vip.dispatch.shares import Indices, Shares, as_slice, nothing_yet, put
+from vip.dispatch.shares import Gathered, Indices, Part, Shares, Task, as_slice
 from vip.errors import DispatchError, Interrupted
-from vip.protocols import Evaluation, Floats, Forward
+from vip.protocols import Evaluation, Floats, Forward, Simulation
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,18 @@ LAST_WORDS_SECONDS = 1.0
 """What a launcher gets to pass a message on: it may drop what it has not when a rank ends all."""
 
 
-class Task(NamedTuple):
+class Order(NamedTuple):
     """What rank 0 sends ahead of the models (n, d)."""
 
     shape: tuple[int, int]
-    blocks: Sequence[int] | None
+    task: Task
+
+
+class Reply(NamedTuple):
+    """What a rank sends ahead of its largest array, which is left out of the part."""
+
+    part: Part
+    shape: tuple[int, int]
 
 
 def fail(message: str, exit_code: int) -> None:
@@ -164,8 +171,8 @@ class MPIRanks:
         """Ranks that evaluate."""
         return int(self.comm.size)
 
-    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all.
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all, of these data or the forward's.
 
         Raises
         ------
@@ -174,30 +181,38 @@ class MPIRanks:
         Interrupted
             If `leave` says so.
         """
-        start = time.perf_counter()
-        result = nothing_yet(models)
+        evaluation: Evaluation = self._done(Task("evaluate", blocks, observed), models)
+        return evaluation
+
+    def simulate(self, models: Floats) -> Simulation:
+        """Data (n, n_data) that models (n, d) predict; raises as `evaluate` does."""
+        simulation: Simulation = self._done(Task("simulate"), models)
+        return simulation
+
+    def _done(self, task: Task, models: Floats) -> Any:
+        start, gathered = time.perf_counter(), Gathered(len(models))
         todo = deque(self._shares.groups(len(models), self.comm.size))
         running = self._running
         while todo or running:
             for rank in reversed(range(self.comm.size)):  # rank 0 last: it is busy with the others
                 if todo and rank not in running:
                     group = todo.popleft()
-                    running[rank] = group, self._call(rank, models[as_slice(group)], blocks)
+                    running[rank] = group, self._call(rank, task, models[as_slice(group)])
             _wait(lambda: any(call.done() for _, call in running.values()) or self._hopeless())
             for rank in [rank for rank, (_, call) in running.items() if call.done()]:
                 group, call = running.pop(rank)
-                evaluation = call.result()
-                put(group, evaluation, result)
-                self._shares.learn(group, evaluation.seconds)
-        return result._replace(seconds=time.perf_counter() - start)
+                part = call.result()
+                gathered.put(group, part)
+                self._shares.learn(group, part.seconds)
+        return gathered.whole(time.perf_counter() - start)
 
-    def _call(self, rank: int, models: Floats, blocks: Sequence[int] | None) -> Call:
+    def _call(self, rank: int, task: Task, models: Floats) -> Call:
         if rank == 0:
-            return Call(None, 0, models.shape, self._beside.submit(self._serial.evaluate, models, blocks))
+            return Call(None, 0, self._beside.submit(task, self._serial, models))
         models = np.ascontiguousarray(models)
-        self.comm.send(Task(models.shape, blocks), rank, HEAD)
+        self.comm.send(Order(models.shape, task), rank, HEAD)
         self.comm.Send(models, rank, BODY)
-        return Call(self.comm, rank, models.shape)
+        return Call(self.comm, rank)
 
     def _hopeless(self) -> bool:
         """Raise if the run is to end now, or a rank takes too long."""
@@ -217,12 +232,12 @@ class Beside:
     """A thread that evaluates beside the one that communicates, and does not keep the process from ending."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Evaluation], Callable[..., Evaluation], Any]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Future[Part], Callable[..., Part], Any]] = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
 
-    def submit(self, function: Callable[..., Evaluation], *arguments: Any) -> Future[Evaluation]:
+    def submit(self, function: Callable[..., Part], *arguments: Any) -> Future[Part]:
         """Call a function there."""
-        future: Future[Evaluation] = Future()
+        future: Future[Part] = Future()
         self._calls.put((future, function, arguments))
         return future
 
@@ -236,23 +251,23 @@ class Beside:
 
 
 class Call:
-    """A group that a rank is evaluating."""
+    """A group that a rank is working at."""
 
-    def __init__(self, comm: Any, rank: int, shape: tuple[int, ...], own: Future[Evaluation] | None = None) -> None:
-        self.comm, self.rank, self.shape, self.own, self.since = comm, rank, shape, own, time.monotonic()
+    def __init__(self, comm: Any, rank: int, own: Future[Part] | None = None) -> None:
+        self.comm, self.rank, self.own, self.since = comm, rank, own, time.monotonic()
 
     def done(self) -> bool:
         """Whether its answer is here."""
         return self.own.done() if self.own else bool(self.comm.Iprobe(self.rank, HEAD))
 
-    def result(self) -> Evaluation:
+    def result(self) -> Part:
         """The answer."""
         if self.own:
             return self.own.result()
-        evaluation: Evaluation = self.comm.recv(source=self.rank, tag=HEAD)
-        gradient = np.empty(self.shape)
-        self.comm.Recv(gradient, self.rank, BODY)
-        return evaluation._replace(gradient=gradient)
+        reply: Reply = self.comm.recv(source=self.rank, tag=HEAD)
+        array = np.empty(reply.shape)
+        self.comm.Recv(array, self.rank, BODY)
+        return _with_array(reply.part, array)
 
 
 def serve(forward: Forward, threads: int = 0) -> None:
@@ -263,8 +278,8 @@ def serve(forward: Forward, threads: int = 0) -> None:
     serial = Serial(forward, threads or fair_share(comm))
     try:
         with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
-            while (task := _receive(comm)) is not None:
-                _answer(comm, serial, task)
+            while (order := _receive(comm)) is not None:
+                _answer(comm, serial, order)
     except BaseException:
         log.exception("rank %d", comm.rank)
         comm.Abort(1)
@@ -284,12 +299,18 @@ def _receive(comm: Any) -> Any:
     return comm.recv(source=0, tag=HEAD)
 
 
-def _answer(comm: Any, serial: Serial, task: Task) -> None:
-    models = np.empty(task.shape)
+def _answer(comm: Any, serial: Serial, order: Order) -> None:
+    models = np.empty(order.shape)
     comm.Recv(models, 0, BODY)
-    evaluation = serial.evaluate(models, task.blocks)
-    comm.send(evaluation._replace(gradient=np.zeros((0, 0))), 0, HEAD)
-    comm.Send(np.ascontiguousarray(evaluation.gradient, dtype=np.float64), 0, BODY)
+    part = order.task(serial, models)
+    array = np.ascontiguousarray(part.gradient if isinstance(part, Evaluation) else part.data, dtype=np.float64)
+    comm.send(Reply(_with_array(part, np.zeros((0, 0))), array.shape), 0, HEAD)
+    comm.Send(array, 0, BODY)
+
+
+def _with_array(part: Part, array: Floats) -> Part:
+    """The same with another array in the place of its largest."""
+    return part._replace(gradient=array) if isinstance(part, Evaluation) else part._replace(data=array)
 
 
 def _wait(until: Callable[[], bool]) -> None:

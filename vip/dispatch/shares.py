@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.protocols import Evaluation, Floats
+from vip.dispatch.serial import Serial
+from vip.protocols import Evaluation, Floats, Simulation
 
 Indices = NDArray[np.intp]
 
@@ -84,13 +88,55 @@ def as_slice(group: Indices) -> Indices | slice:
     return slice(first, last + 1) if last - first == len(group) - 1 else group
 
 
-def nothing_yet(models: Floats) -> Evaluation:
-    """The evaluation of models (n, d) before any group is done."""
-    return Evaluation(np.full(len(models), np.nan), np.empty(models.shape), 0.0, {})
+class Task(NamedTuple):
+    """What is to be done with models: all that travels with them, see `vip.protocols.Dispatcher`."""
+
+    ability: Literal["evaluate", "simulate"] = "evaluate"
+    blocks: Sequence[int] | None = None
+    observed: Floats | None = None
+
+    def __call__(self, serial: Serial, models: Floats) -> Part:
+        """What a process does with models (n, d)."""
+        if self.ability == "simulate":
+            return serial.simulate(models)
+        return serial.evaluate(models, self.blocks, self.observed)
 
 
-def put(group: Indices, evaluation: Evaluation, result: Evaluation) -> None:
-    """Put a group's evaluation where it belongs."""
-    where = as_slice(group)
-    result.log_likelihood[where], result.gradient[where] = evaluation.log_likelihood, evaluation.gradient
-    result.failures.update({int(group[i]): reason for i, reason in evaluation.failures.items()})
+Part = Evaluation | Simulation
+"""What comes back of a group: arrays with a row for each particle, then seconds and failures."""
+
+
+class Gathered:
+    """What came of all groups of a task, put together.
+
+    Parameters
+    ----------
+    n : int
+        Number of particles.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n, self._kind = n, Evaluation
+        self._arrays: list[Floats] = []
+        self.failures: dict[int, str] = {}
+
+    def put(self, group: Indices, part: Part) -> None:
+        """Put what came of a group where it belongs."""
+        *arrays, _, failures = part
+        if not self._arrays:
+            self._kind = type(part)
+            self._arrays = [np.empty((self._n, *array.shape[1:])) for array in arrays]
+        where = as_slice(group)
+        for whole, array in zip(self._arrays, arrays, strict=True):
+            whole[where] = array
+        self.failures.update({int(group[i]): reason for i, reason in failures.items()})
+
+    def lose(self, particle: int, reason: str) -> None:
+        """Note a particle of which nothing comes back."""
+        self.failures[particle] = reason
+        for whole in self._arrays:
+            whole[particle] = np.nan
+
+    def whole(self, seconds: float) -> Any:
+        """The evaluation or simulation of all particles."""
+        return self._kind(*self._arrays, seconds, self.failures)

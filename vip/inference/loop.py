@@ -1,48 +1,89 @@
-"""The only loop: start, step, store, checkpoint, tell, stop. Its collaborators are passed in."""
+"""The only loop, as a generator of one record an iteration; and the consumer that keeps what a run leaves behind.
+
+A notebook, a live page and ``vip run`` consume the same records.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from vip.errors import ForwardError, Interrupted, VIPError
-from vip.protocols import Algorithm, Converges, Floats, Info, LogDensity, Resamples
+from vip.protocols import Algorithm, Converges, Evaluated, Floats, Info, LogDensity, Resamples, Weighs
 from vip.rng import Purpose, stream
 
 log = logging.getLogger(__name__)
 
 
 class Schedule(NamedTuple):
-    """When to do what."""
+    """How many iterations there are, and which of them give samples."""
 
     iterations: int
     burn_in: int = 0
     thin: int = 1
     draws: int = 0
     """Samples to draw from an approximation that is not a chain; 0 where its particles are all there is."""
-    checkpoint_seconds: float = 30.0
+
+    def keeps(self, done: int) -> bool:
+        """Whether the particles of a chain are samples after so many iterations."""
+        return done > self.burn_in and (done - self.burn_in) % self.thin == 0
 
 
-class Progress(NamedTuple):
-    """What a run tells after each iteration."""
+class Failed(NamedTuple):
+    """Models (n, d) whose forward failed in an iteration, in physical units, and why."""
+
+    models: Floats
+    reasons: tuple[str, ...]
+
+
+class Samples(NamedTuple):
+    """Models (n, d) in physical units, and logarithms of their weights (n,), empty where they are equal."""
+
+    models: Floats
+    log_weights: Floats = np.zeros(0)
+
+
+class Record(NamedTuple):
+    """What happened in one iteration."""
 
     iteration: int
+    """Iterations done, this one included."""
     iterations: int
+    """Iterations that the run is to do."""
+    state: Any
+    """State of the algorithm, from which the run can go on."""
     info: Info
     seconds: float
-    """Of this iteration."""
+    """Time that the iteration took (s)."""
+    evaluations: int
+    """Models evaluated in it."""
+    log_likelihood: float
+    """Mean over the particles that were evaluated last; nan where it is not known apart from the prior."""
+    failed: Failed
+    samples: Samples | None
+    """Samples that this iteration adds: of a chain after burn-in, of another method at its last iteration."""
+    is_last: bool
+    """Whether the run is complete: all iterations are done, or the algorithm has converged."""
+
+    @property
+    def more(self) -> dict[str, float]:
+        """Numbers for the metrics of a run, beside those of `info`."""
+        more: dict[str, float] = {"evaluations": self.evaluations}
+        if np.isfinite(self.log_likelihood):
+            more["log_likelihood"] = self.log_likelihood
+        return more | ({"failures": len(self.failed.reasons)} if self.failed.reasons else {})
 
 
 class Recorder(Protocol):
     """The part of a store that a run needs."""
 
-    def append(self, iteration: int, models: Floats) -> None:
-        """Keep models of an iteration until the next commit."""
+    def append(self, iteration: int, models: Floats, log_weights: Floats) -> None:
+        """Keep samples of an iteration until the next commit."""
 
     def commit(self, iteration: int, status: str, state: Any) -> None:
         """Make all that was kept so far count, with the state to go on from."""
@@ -54,7 +95,7 @@ class Recorder(Protocol):
         """Keep models that failed, and say where."""
 
 
-def run(
+def steps(
     algorithm: Algorithm,
     density_at: Callable[[int], LogDensity],
     to_model: Callable[[Floats], Floats],
@@ -62,18 +103,109 @@ def run(
     first: int,
     schedule: Schedule,
     seed: int,
-    store: Recorder,
-    tell: Callable[[Progress], None] = lambda progress: None,
-    stop: Callable[[], bool] = lambda: False,
     resample: bool = False,
-) -> str:
-    """Step from iteration `first` to the end, or until `stop` says so.
-
-    `density_at` gives the log-density of an iteration: it may be another one each time, estimated from a few data. With
-    `resample`, particles whose forward failed take the places of others.
+) -> Iterator[Record]:
+    """Step from iteration `first` to the end; whoever consumes the records may stop at any of them.
 
     Every random number comes from (seed, iteration), and linear algebra runs on one thread, so that a run that was
     interrupted and resumed has the same samples to the last bit.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+    density_at : callable
+        Gives the log-density of an iteration: it may be another one each time, estimated from a few data.
+    to_model : callable
+        From theta (n, d) to models (n, d).
+    state
+        State of the algorithm to go on from.
+    first : int
+        Iterations that are done.
+    schedule : Schedule
+    seed : int
+    resample : bool
+        Whether particles whose forward failed take the places of others.
+
+    Raises
+    ------
+    ForwardError, AlgorithmError
+        If a particle fails or the algorithm cannot go on. A `ForwardError` then carries the models that were evaluated.
+    """
+    threads = ThreadpoolController()
+    for iteration in range(first, schedule.iterations):
+        start = time.perf_counter()
+        watched = Watched(density_at(iteration))
+        with threads.limit(limits=1, user_api="blas"):
+            try:
+                state, info = algorithm.step(state, watched, stream(seed, iteration, Purpose.STEP))
+            except VIPError as error:
+                if isinstance(error, ForwardError):
+                    error.models = to_model(watched.last)
+                elif watched.failures:
+                    log.warning("%s; iteration %d", ForwardError(dict(enumerate(watched.reasons))), iteration)
+                raise
+            if resample and watched.failures and isinstance(algorithm, Resamples):
+                state = algorithm.resample(state, sorted(watched.failures), stream(seed, iteration, Purpose.RESAMPLE))
+            failed = Failed(to_model(watched.failed), watched.reasons) if watched.reasons else Failed(watched.failed, ())
+            done = iteration + 1
+            is_last = done == schedule.iterations or (isinstance(algorithm, Converges) and algorithm.has_converged(state))
+            samples = _samples(algorithm, to_model, state, done, is_last, schedule, seed)
+        seconds = time.perf_counter() - start
+        yield Record(
+            *(done, schedule.iterations, state, info, seconds, watched.evaluations, watched.log_likelihood),
+            *(failed, samples, is_last),
+        )
+        if is_last:
+            return
+
+
+def _samples(
+    algorithm: Algorithm,
+    to_model: Callable[[Floats], Floats],
+    state: Any,
+    done: int,
+    is_last: bool,
+    schedule: Schedule,
+    seed: int,
+) -> Samples | None:
+    """Samples that an iteration adds, if any."""
+    if algorithm.is_chain:
+        if not schedule.keeps(done):
+            return None
+        return Samples(to_model(algorithm.draw(state, 0, stream(seed, done - 1, Purpose.DRAW))))
+    if not is_last:
+        return None
+    models = to_model(algorithm.draw(state, schedule.draws, stream(seed, done, Purpose.DRAW)))
+    return Samples(models, algorithm.weights(state)) if isinstance(algorithm, Weighs) else Samples(models)
+
+
+def follow(
+    records: Iterable[Record],
+    recorder: Recorder,
+    state: Any,
+    first: int,
+    rejects: bool = False,
+    checkpoint_seconds: float = 30.0,
+    tell: Callable[[Record], None] = lambda record: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> str:
+    """Keep samples, metrics and failed models of all records, with a checkpoint now and then, until `stop` says so.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        What `steps` gives from `state` on, after `first` iterations.
+    recorder : Recorder
+    state, first
+        The state that the records begin with, and the iterations that led to it.
+    rejects : bool
+        Whether a failure of the forward is an ordinary event, see `vip.protocols.Algorithm`; else it is a warning.
+    checkpoint_seconds : float
+        Time between two checkpoints (s).
+    tell : callable
+        Called with each record.
+    stop : callable
+        Asked before each iteration.
 
     Returns
     -------
@@ -83,85 +215,87 @@ def run(
     Raises
     ------
     ForwardError, AlgorithmError
-        If a particle fails or the algorithm cannot go on. The state before is saved; so are the models that failed.
+        If the run cannot go on. The state before is saved; so are the models that failed.
+    KeyboardInterrupt
+        If Ctrl-C was pressed and nobody made a request to stop of it; the state before is saved.
     """
-    saved = time.monotonic() - 0.9 * schedule.checkpoint_seconds  # the first checkpoint comes early
-    status = "finished"
-    with threadpool_limits(1, user_api="blas"):
-        for iteration in range(first, schedule.iterations):
-            if stop():
-                status = "interrupted"
+    saved = time.monotonic() - 0.9 * checkpoint_seconds  # the first checkpoint comes early
+    iteration, stopped = first, stop()
+    try:
+        for record in () if stopped else records:
+            state, iteration = record.state, record.iteration
+            _keep(record, recorder, rejects)
+            tell(record)
+            if record.is_last:
                 break
-            start = time.perf_counter()
-            log_density = Watched(density_at(iteration))
-            try:
-                state_after, info = algorithm.step(state, log_density, stream(seed, iteration, Purpose.STEP))
-            except Interrupted:
-                status = "interrupted"
+            if stopped := stop():
                 break
-            except VIPError as error:
-                if isinstance(error, ForwardError):
-                    kept = store.save_failed(iteration, to_model(log_density.last))
-                    error.saved = f"; iteration {iteration}, its models are in {kept}"
-                elif getattr(log_density, "failures", {}):
-                    log.warning("%s; iteration %d", ForwardError(log_density.failures), iteration)
-                store.commit(iteration, "interrupted", state)
-                raise
-            failures = getattr(log_density, "failures", {})
-            if failures and not algorithm.rejects:
-                kept = store.save_failed(iteration, to_model(log_density.last))
-                log.warning("%s; iteration %d, its models are in %s", ForwardError(failures), iteration, kept)
-                if resample and isinstance(algorithm, Resamples):
-                    state_after = algorithm.resample(state_after, sorted(failures), stream(seed, iteration, Purpose.RESAMPLE))
-            state, done = state_after, iteration + 1
-            if algorithm.is_chain and done > schedule.burn_in and (done - schedule.burn_in) % schedule.thin == 0:
-                store.append(done, to_model(algorithm.draw(state, 0, stream(seed, iteration, Purpose.DRAW))))
-            seconds = time.perf_counter() - start
-            store.log_metrics(done, info, seconds, _more(log_density))
-            tell(Progress(done, schedule.iterations, info, seconds))
-            if isinstance(algorithm, Converges) and algorithm.has_converged(state):
-                iteration = done
-                break
-            if time.monotonic() - saved > schedule.checkpoint_seconds:
-                store.commit(done, "running", state)
+            if time.monotonic() - saved > checkpoint_seconds:
+                recorder.commit(iteration, "running", state)
                 saved = time.monotonic()
-        else:
-            iteration = schedule.iterations
-    if status == "finished" and not algorithm.is_chain:
-        store.append(iteration, to_model(algorithm.draw(state, schedule.draws, stream(seed, iteration, Purpose.DRAW))))
-    store.commit(iteration, status, state)
+    except Interrupted:
+        stopped = True
+    except (VIPError, KeyboardInterrupt) as error:
+        if isinstance(error, ForwardError):
+            error.saved = f"; iteration {iteration}, its models are in {recorder.save_failed(iteration, error.models)}"
+        recorder.commit(iteration, "interrupted", state)
+        raise
+    status = "interrupted" if stopped else "finished"
+    recorder.commit(iteration, status, state)
     return status
 
 
+def _keep(record: Record, recorder: Recorder, rejects: bool) -> None:
+    """Hand what an iteration leaves behind to the recorder."""
+    if record.failed.reasons:
+        before = record.iteration - 1
+        kept = recorder.save_failed(before, record.failed.models)
+        error = ForwardError(dict(enumerate(record.failed.reasons)))
+        log.log(logging.INFO if rejects else logging.WARNING, "%s; iteration %d, its models are in %s", error, before, kept)
+    if record.samples is not None:
+        recorder.append(record.iteration, *record.samples)
+    recorder.log_metrics(record.iteration, record.info, record.seconds, record.more)
+
+
 class Watched:
-    """A log-density that counts what it is asked for in an iteration, and keeps the last of it; else it is as the one inside.
+    """A log-density that remembers what it was asked for in an iteration, over all calls, and what came of it.
 
     Attributes
     ----------
     evaluations : int
         Particles evaluated.
     last : (n, d) float
-        Those of the last call.
+        Particles of the last call.
+    failures : dict of int to str
+        Particles that failed in the last call, and why.
+    log_likelihood : float
+        Mean over the particles of the last call, nan where it is not known.
     """
 
     def __init__(self, log_density: LogDensity) -> None:
         self._log_density, self.evaluations = log_density, 0
         self.last: Floats = np.zeros((0, 0))
+        self.failures: Mapping[int, str] = {}
+        self.log_likelihood = np.nan
+        self._failed: list[tuple[Floats, str]] = []
 
-    def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
-        """As the one inside."""
+    def __call__(self, theta: Floats) -> Evaluated:
+        """What the log-density inside says."""
         self.last = theta
         self.evaluations += len(theta)
-        return self._log_density(theta)
+        found = self._log_density(theta)
+        self.failures = found.failures
+        self._failed += [(theta[particle].copy(), reason) for particle, reason in found.failures.items()]
+        known = found.log_likelihood[np.isfinite(found.log_likelihood)]
+        self.log_likelihood = float(known.mean()) if len(known) else np.nan
+        return found
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log_density, name)
+    @property
+    def failed(self) -> Floats:
+        """Particles (m, d) that failed in any call."""
+        return np.array([theta for theta, _ in self._failed]).reshape(len(self._failed), self.last.shape[-1])
 
-
-def _more(log_density: Watched) -> dict[str, float]:
-    """What a log-posterior tells of the particles that it evaluated last, and how many there were in all."""
-    more: dict[str, float] = {"evaluations": log_density.evaluations}
-    if hasattr(log_density, "log_likelihood"):
-        more["log_likelihood"] = log_density.log_likelihood
-    failures = getattr(log_density, "failures", {})
-    return more | ({"failures": len(failures)} if failures else {})
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why each of them failed."""
+        return tuple(reason for _, reason in self._failed)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vip.errors import ForwardError
 from vip.inference.transforms import Transform
-from vip.protocols import Dispatcher, Floats, Prior
+from vip.protocols import Dispatcher, Evaluated, Floats, Prior
 
 OnFailure = Literal["raise", "hold", "reject"]
 
@@ -31,13 +31,6 @@ class Posterior:
     on_failure : str
         What becomes of a particle whose forward fails: "raise" an error, "hold" it with a gradient of zero, so that only the
         others move it, or "reject" it by a log-density of -inf.
-
-    Attributes
-    ----------
-    log_likelihood : float
-        Mean over the particles that were evaluated last.
-    failures : dict of int to str
-        Particles that failed then, and why.
     """
 
     def __init__(
@@ -50,26 +43,25 @@ class Posterior:
     ) -> None:
         self.prior, self.transform, self.dispatcher = prior, transform, dispatcher
         self.includes_prior, self.on_failure = includes_prior, on_failure
-        self.log_likelihood = np.nan
-        self.failures: dict[int, str] = {}
 
-    def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
-        """Values (n,) and gradients (n, d) at theta (n, d).
+    def __call__(self, theta: Floats) -> Evaluated:
+        """Values (n,) and gradients (n, d) at theta (n, d), and what happened.
 
         Raises
         ------
         ForwardError
             If the forward fails for a particle or returns what is not finite, and that is an error; or for all.
         """
-        models = self.transform.to_model(theta)
-        value, gradient = self._likelihood(models)
+        found = self._likelihood(self.transform.to_model(theta))
         prior_value, prior_gradient = self.log_prior(theta)
-        value, gradient = value + prior_value, self.transform.pull(theta, gradient) + prior_gradient
-        failed = list(self.failures)
+        value, gradient = found.value + prior_value, self.transform.pull(theta, found.gradient) + prior_gradient
+        noise = self.transform.pull(theta, found.noise) if found.noise.size else found.noise
+        failed = list(found.failures)
         if failed:
             value[failed] = -np.inf if self.on_failure == "reject" else np.delete(value, failed).mean()
             gradient[failed] = 0.0
-        return value, gradient
+            found.log_likelihood[failed] = np.nan
+        return Evaluated(value, gradient, noise, found.failures, found.log_likelihood)
 
     def log_prior(self, theta: Floats) -> tuple[Floats, Floats]:
         """What is not of the forward: log-density (n,) and gradient (n, d) of the prior, in unconstrained space."""
@@ -79,21 +71,19 @@ class Posterior:
         of_models, by_models = self.prior.log_density(self.transform.to_model(theta))
         return value + of_models, gradient + self.transform.pull(theta, by_models)
 
-    def _likelihood(self, models: Floats, blocks: Sequence[int] | None = None) -> tuple[Floats, Floats]:
-        """Of models (n, d), with rows of zero where it failed; notes the failures and the mean of the rest."""
+    def _likelihood(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluated:
+        """The log-likelihood of models (n, d), with rows of zero where it failed."""
         evaluation = self.dispatcher.evaluate(models, blocks)
         value, gradient = evaluation.log_likelihood, evaluation.gradient
-        self.failures = _not_finite(value, gradient) | evaluation.failures
-        fatal = self.on_failure == "raise" or (self.on_failure == "hold" and len(self.failures) == len(models))
-        if self.failures and fatal:
-            raise ForwardError(self.failures)
-        failed = list(self.failures)
-        if failed:
-            value, gradient = value.copy(), gradient.copy()
+        failures = _not_finite(value, gradient) | evaluation.failures
+        fatal = self.on_failure == "raise" or (self.on_failure == "hold" and len(failures) == len(models))
+        if failures and fatal:
+            raise ForwardError(failures)
+        value = value.copy()
+        if failures:
+            failed, gradient = list(failures), gradient.copy()
             value[failed], gradient[failed] = 0.0, 0.0
-        kept = np.delete(value, failed)
-        self.log_likelihood = float(kept.mean()) if len(kept) else np.nan
-        return value, gradient
+        return Evaluated(value, gradient, failures=failures, log_likelihood=value)
 
 
 class Estimated(Posterior):
@@ -107,36 +97,23 @@ class Estimated(Posterior):
     n_blocks : int
         Of the forward.
 
-    Attributes
-    ----------
-    gradient_noise : (n, d) float, or empty
-        Half the difference between the estimates from either half of the blocks, as of a mean over blocks drawn without
-        replacement: on average its square is the variance of their mean. Empty for an odd number of blocks.
+    Its `noise` is half the difference between the estimates from either half of the blocks, as of a mean over blocks drawn
+    without replacement: on average its square is the variance of their mean. It is empty for an odd number of blocks.
     """
 
     def __init__(self, whole: Posterior, blocks: Sequence[int], n_blocks: int) -> None:
         super().__init__(whole.prior, whole.transform, whole.dispatcher, whole.includes_prior, whole.on_failure)
         self.blocks, self.n_blocks = blocks, n_blocks
-        self.gradient_noise = self._half_difference = np.zeros((0, 0))
 
-    def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
-        """Values (n,) and gradients (n, d) at theta (n, d), as `Posterior`."""
-        estimate = super().__call__(theta)
-        if self._half_difference.size:
-            self.gradient_noise = self.transform.pull(theta, self._half_difference)
-        return estimate
-
-    def _likelihood(self, models: Floats, blocks: Sequence[int] | None = None) -> tuple[Floats, Floats]:
+    def _likelihood(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluated:
         if len(self.blocks) % 2:
             return super()._likelihood(models, self.blocks)
         half = len(self.blocks) // 2
-        (value, gradient), failures, mean = super()._likelihood(models, self.blocks[:half]), self.failures, self.log_likelihood
-        other_value, other_gradient = super()._likelihood(models, self.blocks[half:])
-        self.failures = failures | self.failures
-        self.log_likelihood = (mean + self.log_likelihood) / 2
+        one, other = (super(Estimated, self)._likelihood(models, part) for part in (self.blocks[:half], self.blocks[half:]))
         left = 1 - len(self.blocks) / self.n_blocks  # nothing is uncertain when all blocks are used
-        self._half_difference = math.sqrt(left) * (gradient - other_gradient) / 2
-        return (value + other_value) / 2, (gradient + other_gradient) / 2
+        noise = math.sqrt(left) * (one.gradient - other.gradient) / 2
+        value, gradient = (one.value + other.value) / 2, (one.gradient + other.gradient) / 2
+        return Evaluated(value, gradient, noise, {**one.failures, **other.failures}, value)
 
 
 def _not_finite(log_likelihood: Floats, gradient: Floats) -> dict[int, str]:

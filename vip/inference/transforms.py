@@ -15,6 +15,9 @@ from vip.protocols import Floats
 class Transform(Protocol):
     """A smooth map from theta to models, one to one."""
 
+    has_hard_bounds: bool
+    """Whether theta has bounds, at which a density does not vanish."""
+
     def to_model(self, theta: Floats) -> Floats:
         """Models (n, d) of theta (n, d)."""
 
@@ -48,6 +51,8 @@ class Logit:
     >>> float(logit_.to_model(np.array([[0.0]]))[0, 0])
     2.0
     """
+
+    has_hard_bounds = False
 
     def __init__(self, lower: Floats, upper: Floats) -> None:
         self.bounded = np.isfinite(lower) & np.isfinite(upper)
@@ -103,6 +108,8 @@ class Clip:
     The prior's mass beyond a bound collects on it; prefer `Logit` unless reproducing published runs.
     """
 
+    has_hard_bounds = True
+
     def __init__(self, lower: Floats, upper: Floats) -> None:
         self.lower, self.upper = lower, upper
 
@@ -153,6 +160,7 @@ class Whitened:
 
     def __init__(self, others: Transform, gaussians: Sequence[tuple[slice, Gaussian]]) -> None:
         self.others, self.gaussians = others, gaussians
+        self.has_hard_bounds = others.has_hard_bounds
 
     def to_model(self, theta: Floats) -> Floats:
         """Models (n, d) of theta (n, d)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,8 +19,18 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class MethodSettings(Settings):
     """Base: how many iterations; `data_blocks` is how many blocks of data (shots) to use at each, all without it."""
 
+    needs_gradient: ClassVar[bool] = True
+    """Whether the method asks for gradients of the log-density."""
+    needs_prior: ClassVar[bool] = False
+    """Whether the method asks for the prior and the likelihood apart."""
+
+    name: str
     iterations: Count
     data_blocks: Count | None = None
+
+    def with_iterations(self, iterations: int) -> Self:
+        """The same settings with another number of iterations, checked anew."""
+        return type(self).model_validate(self.model_dump() | {"iterations": iterations})
 
     @property
     def rejects(self) -> bool:
@@ -145,6 +155,8 @@ class SVGDSettings(StepSettings):
 class ProjectedSVGDSettings(StepSettings):
     """SVGD in the subspace of at most `rank` directions in which the data say more than the prior."""
 
+    needs_prior: ClassVar[bool] = True
+
     name: Literal["projected-svgd"]
     particles: Particles
     optimizer: OptimizerName = "adam"
@@ -216,6 +228,8 @@ class HMCSettings(AdjustedSettings):
 
 class MetropolisSettings(AdjustedSettings):
     """Adaptive random-walk Metropolis-Hastings, for a few parameters."""
+
+    needs_gradient: ClassVar[bool] = False
 
     name: Literal["metropolis"]
     acceptance: Share = 0.234

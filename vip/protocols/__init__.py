@@ -13,6 +13,7 @@ from vip.protocols.forward import (
     HasSettings,
     IncludesPrior,
     InfersNoise,
+    LikelihoodOnly,
     ReadsFiles,
     Simulates,
     Starts,
@@ -20,7 +21,24 @@ from vip.protocols.forward import (
     WithData,
     WithoutGradient,
 )
-from vip.protocols.inference import Algorithm, Converges, Dispatcher, Evaluation, Info, LogDensity, Prior, Resamples, Target
+from vip.protocols.inference import (
+    Algorithm,
+    Converges,
+    Dispatcher,
+    Evaluated,
+    Evaluation,
+    Info,
+    LogDensity,
+    Prior,
+    Resamples,
+    Simulation,
+    StopsAtOnce,
+    Target,
+    Weighs,
+)
+from vip.protocols.lend import (
+    lend,
+)
 from vip.protocols.shown import (
     DataSet,
     Draws,
@@ -38,7 +56,11 @@ from vip.protocols.shown import (
     HasWells,
     RecordsGathers,
 )
-from vip.protocols.space import Floats, ModelSpace, Variable
+from vip.protocols.space import (
+    Floats,
+    ModelSpace,
+    Variable,
+)
 
 __all__ = [
     "Algorithm",
@@ -50,6 +72,7 @@ __all__ = [
     "DataSet",
     "Dispatcher",
     "Draws",
+    "Evaluated",
     "Evaluation",
     "Exports",
     "Factorises",
@@ -73,6 +96,7 @@ __all__ = [
     "IncludesPrior",
     "InfersNoise",
     "Info",
+    "LikelihoodOnly",
     "LogDensity",
     "ModelSpace",
     "Prior",
@@ -80,10 +104,14 @@ __all__ = [
     "RecordsGathers",
     "Resamples",
     "Simulates",
+    "Simulation",
     "Starts",
+    "StopsAtOnce",
     "Target",
     "UsesThreads",
     "Variable",
+    "Weighs",
     "WithData",
     "WithoutGradient",
+    "lend",
 ]

@@ -43,7 +43,7 @@ class FromSettings(Protocol):
 class HasSettings(Protocol):
     """A plugin that names the pydantic class of its settings, so that a wrong key can be met with the right ones."""
 
-    settings: type[Any]
+    settings_class: type[Any]
 
 
 @runtime_checkable
@@ -55,9 +55,17 @@ class IncludesPrior(Protocol):
 
 @runtime_checkable
 class WithoutGradient(Protocol):
-    """A forward that may know no gradient: where `has_gradient` is false, the gradients that it returns are nan."""
+    """A forward that may know no gradient: where `has_gradient` is false, the gradients that it returns are zero."""
 
     has_gradient: bool
+
+
+@runtime_checkable
+class LikelihoodOnly(Protocol):
+    """A forward code that gives log-likelihoods and no gradient; finite differences then can, see `vip.combine`."""
+
+    def log_likelihood(self, models: Floats) -> Floats:
+        """Log-likelihood (n,) of models (n, d)."""
 
 
 @runtime_checkable

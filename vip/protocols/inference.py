@@ -14,12 +14,25 @@ import numpy as np
 from vip.protocols.forward import Forward
 from vip.protocols.space import Floats, ModelSpace
 
-LogDensity = Callable[[Floats], tuple[Floats, Floats]]
-"""``log_density(theta (n, d)) -> (values (n,), gradients (n, d))``: all that an algorithm sees.
 
-One that is estimated from a few data blocks may have an attribute `gradient_noise` (n, d): numbers of mean zero whose mean
-squares are the variances of the gradients that it returned last.
-"""
+class Evaluated(NamedTuple):
+    """What a log-density says of n particles: nothing is read off the log-density afterwards."""
+
+    value: Floats
+    """(n,) log-density; -inf of a particle that an algorithm is to reject."""
+    gradient: Floats
+    """(n, d) gradient; zero where it is not known."""
+    noise: Floats = np.zeros((0, 0))
+    """(n, d) numbers of mean zero whose mean squares are the variances of the gradients, where these are estimated from a few
+    data blocks; else empty."""
+    failures: Mapping[int, str] = MappingProxyType({})
+    """Why the forward failed, by the number of the particle."""
+    log_likelihood: Floats = np.zeros(0)
+    """(n,) without the prior, nan of particles that failed; empty where the two are not known apart."""
+
+
+LogDensity = Callable[[Floats], Evaluated]
+"""``log_density(theta (n, d)) -> Evaluated``: all that an algorithm sees."""
 
 
 class Prior(Protocol):
@@ -91,11 +104,44 @@ class Resamples(Protocol):
         """The state with the failed particles near others, chosen at random."""
 
 
+@runtime_checkable
+class Weighs(Protocol):
+    """An algorithm whose draws have weights, and that knows the evidence."""
+
+    def weights(self, state: Any) -> Floats:
+        """Logarithms (n,) of the weights of the draws, normalised or not."""
+
+    def log_evidence(self, state: Any) -> tuple[float, float]:
+        """Natural logarithm of the evidence, and its standard error, nan where unknown."""
+
+
+@runtime_checkable
+class StopsAtOnce(Protocol):
+    """A request to stop that may leave no time to finish an iteration."""
+
+    at_once: bool
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+
+
 class Evaluation(NamedTuple):
-    """What the dispatcher brings back for n models."""
+    """What the dispatcher brings back of the log-likelihood of n models."""
 
     log_likelihood: Floats
+    """(n,)"""
     gradient: Floats
+    """(n, d)"""
+    seconds: float
+    failures: dict[int, str]
+    """Why it failed, by the number of the model."""
+
+
+class Simulation(NamedTuple):
+    """What the dispatcher brings back of the data that n models predict."""
+
+    data: Floats
+    """(n, n_data), nan of models that failed."""
     seconds: float
     failures: dict[int, str]
 
@@ -107,11 +153,15 @@ class Dispatcher(Protocol):
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None) -> Evaluation:
+    def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
         """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`.
 
-        `blocks` are the forward's data blocks to use; all without it.
+        `blocks` are the forward's data blocks to use; all without it. `observed` (n_data,) are data to use in the place of the
+        forward's own, see `vip.protocols.WithData`.
         """
+
+    def simulate(self, models: Floats) -> Simulation:
+        """Data (n, n_data) that models (n, d) predict, see `vip.protocols.Simulates`."""
 
 
 class Target(NamedTuple):
@@ -119,7 +169,7 @@ class Target(NamedTuple):
 
     space: ModelSpace
     forward: Forward
-    log_prior: LogDensity
-    """Of theta."""
+    log_prior: Callable[[Floats], tuple[Floats, Floats]]
+    """``log_prior(theta (n, d)) -> (values (n,), gradients (n, d))`` of what is not the likelihood."""
     project: Callable[[Floats], Floats]
     """Puts theta (n, d) back between hard bounds."""

@@ -10,9 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.diagnose.statistics import contraction
-from vip.diagnose.verdict import Diagnosis, free_entries, judge_fit, judge_spread, without_evaluations
+from vip.diagnose.verdict import Diagnosis, judge_fit, judge_spread, without_evaluations
 from vip.errors import StoreError
-from vip.protocols import Floats, Gather
+from vip.protocols import (
+    Floats,
+    Gather,
+    HasCoverage,
+    HasDataLabel,
+    HasStations,
+    HasTruth,
+    HasWells,
+    InfersNoise,
+    RecordsGathers,
+    Simulates,
+)
 from vip.report.agreement import Agreement, agreement
 from vip.report.layout import Panel
 from vip.report.stein import Stein, measure
@@ -72,10 +83,10 @@ class Findings:
         self.result = result
         self.space = result.problem.space
         # Optional abilities are asked for one by one: a forward may have any of them.
-        self._forward: Any = result.problem.forward
-        self.stations: Floats | None = getattr(self._forward, "stations", None)
-        self.gathers: Sequence[Gather] = getattr(self._forward, "gathers", ())
-        self.wells: Floats | None = getattr(self._forward, "wells", None)
+        self._forward = forward = result.problem.forward
+        self.stations: Floats | None = forward.stations if isinstance(forward, HasStations) else None
+        self.gathers: Sequence[Gather] = forward.gathers if isinstance(forward, RecordsGathers) else ()
+        self.wells: Floats | None = forward.wells if isinstance(forward, HasWells) else None
         self._agreements: dict[Panel, Agreement] = {}
 
     @cached_property
@@ -88,8 +99,8 @@ class Findings:
 
     @cached_property
     def flat(self) -> Floats:
-        """All samples (n, d)."""
-        return self.result.flat
+        """All samples (n, d), of equal weight."""
+        return self.result.equal()
 
     @property
     def mean(self) -> Floats:
@@ -117,7 +128,7 @@ class Findings:
     @cached_property
     def fixed(self) -> NDArray[np.bool_]:
         """Entries (d,) of the model whose value is known beforehand: no statistics are made of them."""
-        return ~free_entries(self.result)
+        return ~self.result.problem.free_entries
 
     def free(self, panel: Panel) -> NDArray[np.bool_]:
         """Which nodes of a panel are unknown, in its shape."""
@@ -131,22 +142,18 @@ class Findings:
     @property
     def truth(self) -> Floats | None:
         """The model (d,) that synthetic data were made with."""
-        truth: Floats | None = getattr(self._forward, "true_model", None)
-        return truth
+        return self._forward.true_model if isinstance(self._forward, HasTruth) else None
 
     @cached_property
     def coverage(self) -> Floats | None:
         """Ray length (km) in the mean model near each entry of the first variable, as one vector."""
-        if not hasattr(self._forward, "coverage"):
-            return None
-        coverage: Floats = self._forward.coverage(self.mean)
-        return coverage.ravel()
+        return self._forward.coverage(self.mean).ravel() if isinstance(self._forward, HasCoverage) else None
 
     @cached_property
     def fit(self) -> Fit | None:
         """Data predicted before and after the inversion, once for all figures."""
         forward = self._forward
-        if not all(hasattr(forward, ability) for ability in ("simulate", "observed", "sigma")):
+        if not isinstance(forward, Simulates):
             return None
         n = int(np.clip(MAX_PREDICTED // len(forward.observed), 1, N_FIT))
 
@@ -155,7 +162,7 @@ class Findings:
             data: Floats = forward.simulate(chosen.astype(np.float64))
             return data.astype(np.float32)
 
-        label = getattr(forward, "data_label", "")
+        label = forward.data_label if isinstance(forward, HasDataLabel) else ""
         return Fit(label, forward.observed, forward.sigma, predicted(self.prior), predicted(self.flat))
 
     @cached_property
@@ -171,7 +178,8 @@ class Findings:
             return found
         spread = judge_spread(self.stein.spread, self.stein.n, self.result) if self.stein else None
         found += [spread] if spread else []
-        if self.fit is not None and not getattr(self._forward, "unknown_noise", False):  # then sigma is not what is expected
+        unknown = isinstance(self._forward, InfersNoise) and self._forward.unknown_noise  # then sigma is not what is expected
+        if self.fit is not None and not unknown:
             found.append(judge_fit(self.fit.chi2_after, len(self.fit.observed)))
         return found
 

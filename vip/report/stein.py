@@ -9,7 +9,7 @@ import numpy as np
 
 from vip.diagnose.statistics import REPEATS, Discrepancy, stein_discrepancy, stein_spread
 from vip.errors import ForwardError
-from vip.protocols import Floats
+from vip.protocols import Floats, WithoutGradient
 from vip.rng import Purpose, stream
 from vip.runs.result import Result
 
@@ -52,7 +52,7 @@ def measure(result: Result) -> Stein | None:
     identity does not hold.
     """
     problem = result.problem
-    if any(getattr(prior, "bounds", "") == "clip" for prior in problem.config.prior.values()):
+    if problem.transform.has_hard_bounds or (isinstance(problem.forward, WithoutGradient) and not problem.forward.has_gradient):
         return None
     iterations, parts = _parts(result)
     try:
@@ -77,8 +77,8 @@ def measure(result: Result) -> Stein | None:
 
 def _parts(result: Result) -> tuple[Floats, list[Floats]]:
     """Iterations at the ends, and models (n, d) of the parts of a run that are looked at."""
-    kept = np.concatenate([iterations for iterations, _ in result.store.samples()])
-    models = result.models
+    kept = np.concatenate([stretch.iterations for stretch in result.store.samples()])
+    models = result.equal()[None] if result.is_weighted else result.models
     n_parts = int(np.clip(models.shape[1] // LEAST, 1, N_POINTS)) if len(models) > 1 else 1
     ends = np.array([part[-1] for part in np.array_split(kept, n_parts)], dtype=float)
     parts = np.array_split(models, n_parts, axis=1)
@@ -90,7 +90,7 @@ def _evaluated(result: Result, models: Floats) -> tuple[Floats, Floats]:
     problem = result.problem
     theta = problem.transform.to_theta(models)
     theta = theta[np.isfinite(theta).all(axis=1)]
-    _, gradient = problem.log_density(theta)
+    gradient = problem.log_density(theta).gradient
     return theta, gradient
 
 

@@ -20,7 +20,7 @@ from vip.jobs.resources import Resources, parse_memory, resources
 from vip.jobs.site import Site, load_site
 from vip.protocols import Batches, Dispatcher, UsesThreads
 from vip.rng import Purpose, stream
-from vip.runs.problem import Problem, build_forward
+from vip.runs.problem import Problem
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -52,7 +52,7 @@ def serves_only(problem: Problem, settings: DispatchSettings) -> bool:
 
 @contextmanager
 def dispatcher(
-    problem: Problem, settings: DispatchSettings, run_dir: Path, leave: Callable[[bool], bool] = lambda idle: False
+    problem: Problem, settings: DispatchSettings, run_dir: Path | None, leave: Callable[[bool], bool] = lambda idle: False
 ) -> Iterator[Dispatcher]:
     """The dispatcher that the settings describe, with its workers; they end with it.
 
@@ -61,8 +61,8 @@ def dispatcher(
     problem : Problem
     settings : DispatchSettings
         "auto" means this process here: whoever may start processes decides first, see `choose`.
-    run_dir : Path
-        For the certificates and logs of workers on other machines.
+    run_dir : Path, optional
+        For the certificates and logs of workers that are jobs of a scheduler: only these need one.
     leave : callable
         Asked while particles are evaluated, or (with True) while there is nobody to evaluate them; when it says so they are
         given up and `Interrupted` is raised.
@@ -72,7 +72,7 @@ def dispatcher(
 
 
 def _dispatcher(
-    problem: Problem, settings: DispatchSettings, run_dir: Path, leave: Callable[[bool], bool], stack: ExitStack
+    problem: Problem, settings: DispatchSettings, run_dir: Path | None, leave: Callable[[bool], bool], stack: ExitStack
 ) -> AbstractContextManager[Dispatcher]:
     batch = problem.forward.batch if isinstance(problem.forward, Batches) else 1
     if settings.kind in ("auto", "serial"):
@@ -80,23 +80,24 @@ def _dispatcher(
     if settings.kind == "mpi":
         return mpi.MPIRanks(problem.forward, settings.threads, batch, settings.timeout, leave)
     workers = functools.partial(DaskWorkers, batch=batch, timeout=settings.timeout, leave=leave)
-    build = functools.partial(build_forward, problem.config, problem.path.resolve())
     if settings.kind == "local":
         number = settings.workers or max(1, available_cores() // max(settings.threads, 1))
         memory = parse_memory(settings.memory) if settings.memory else None
         client = stack.enter_context(clusters.local(number, memory, settings.dashboard))
         threads = settings.threads or max(1, available_cores() // number)
-        return workers(client, build, threads, minimum=number, shared=True)
+        return workers(client, problem.build, threads, minimum=number, shared=True)
     if settings.kind in jobs.SCHEDULERS:
+        if run_dir is None:
+            raise ConfigError("dispatch", settings.kind, "workers that are jobs need a run directory: say output=")
         site, asked = asked_of_scheduler(settings)
         processes = processes_of_job(problem, asked)
         make = functools.partial(_queue_cluster, settings, site, asked, processes, run_dir.resolve(), stack)
         client = stack.enter_context(clusters.queued(make, asked.workers))
         grow = functools.partial(client.cluster.scale, jobs=asked.workers)  # type: ignore[union-attr]
         minimum = min(settings.minimum_workers, asked.workers * processes)
-        return workers(client, build, settings.threads or asked.cores // processes, minimum=minimum, replace_lost=grow)
+        return workers(client, problem.build, settings.threads or asked.cores // processes, minimum=minimum, replace_lost=grow)
     client = stack.enter_context(clusters.remote(settings.kind, _remote_security(settings)))
-    return workers(client, build, settings.threads, minimum=settings.minimum_workers)
+    return workers(client, problem.build, settings.threads, minimum=settings.minimum_workers)
 
 
 def _queue_cluster(

@@ -3,56 +3,64 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vip.config import DispatchSettings
 from vip.errors import ConfigError, StoreError
-from vip.inference import loop as runner
-from vip.inference.loop import Progress
+from vip.inference import loop
+from vip.inference.loop import Record
 from vip.inference.posterior import Estimated, Posterior
-from vip.protocols import Algorithm, Converges, DataBlocks, Floats, Info, LogDensity, Starts
+from vip.protocols import Algorithm, Converges, DataBlocks, Dispatcher, Floats, LogDensity, Starts, StopsAtOnce
 from vip.rng import Purpose, stream
 from vip.runs import engines
-from vip.runs.problem import Problem, build_problem
+from vip.runs.build import build_problem
+from vip.runs.memory import Memory
+from vip.runs.problem import Problem
 from vip.runs.result import Result
 from vip.runs.status import run_config
 from vip.runs.store import Checkpoint, Store, checksum, provenance, unflatten
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[Progress], None]
+Tell = Callable[[Record], None]
 Stop = Callable[[], bool]
+
+PROBE = 3
+"""Models at which a run made from objects remembers its log-density, to know them again."""
 
 
 def run(
     problem: Problem,
     output: str | Path | None = None,
     overwrite: bool = False,
-    tell: Tell = lambda progress: None,
+    tell: Tell = lambda record: None,
     stop: Stop = lambda: False,
     dispatch: DispatchSettings | None = None,
 ) -> Result:
-    """Run the algorithm of a problem's configuration.
+    """Run the method of a problem.
 
     Parameters
     ----------
     problem : Problem
     output : path, optional
-        Run directory; without it that of the configuration, else ``runs/NAME`` beside the configuration file.
+        Run directory. Without it, that of the configuration, else ``runs/NAME`` beside the configuration file; a problem made
+        from objects has none, and its result is in memory.
     overwrite : bool
         Replace a run that is there already.
     tell : callable
-        Called with a `Progress` after each iteration.
+        Called with a `Record` after each iteration.
     stop : callable
         Asked before each iteration; the run is saved and ends when it returns true. If it has an attribute `at_once` that is
         true, particles that are being evaluated by workers are given up.
     dispatch : DispatchSettings, optional
-        Who evaluates the particles, instead of what the configuration says. Where that is "auto" it is this process: worker
+        Who evaluates the particles, instead of what the problem says. Where that is "auto" it is this process: worker
         processes need a script that can be imported, with its work under ``if __name__ == "__main__"``.
 
     Returns
@@ -66,19 +74,27 @@ def run(
     ForwardError, AlgorithmError
         If the run cannot go on; what was done is saved.
     """
-    store = new_store(problem, output, overwrite)
+    directory = output_directory(problem, output)
+    if directory is None:
+        with engines.dispatcher(problem, dispatch or problem.dispatch, None, _leave(stop)) as dispatcher:
+            memory, _ = run_in_memory(problem, None, tell, stop, dispatcher)
+        return Result(memory, problem)
+    store = new_store(problem, directory, overwrite)
     with store.lock():
         return _run_from(problem, store, None, tell, stop, dispatch)
 
 
 def resume(
     run_dir: str | Path,
-    tell: Tell = lambda progress: None,
+    tell: Tell = lambda record: None,
     stop: Stop = lambda: False,
     dispatch: DispatchSettings | None = None,
     iterations: int | None = None,
+    problem: Problem | None = None,
 ) -> Result:
     """Continue an interrupted or killed run; it ends with the samples it would have had without the interruption.
+
+    A run that was made from Python objects needs the same `problem` again.
 
     With `iterations` it goes on to so many in total, also where it had finished: the samples of chains are then those of a run
     that was to do so many from the beginning. Who evaluates the particles may be another than before, see `run`.
@@ -93,21 +109,25 @@ def resume(
     store = Store(Path(run_dir))
     with store.lock():
         if iterations is not None:
-            _extend(store, iterations)
-        problem, checkpoint = load_run(store), store.checkpoint()
+            _extend(store, iterations, problem)
+        problem, checkpoint = load_run(store, problem), store.checkpoint()
         if checkpoint is not None and checkpoint.status == "finished":
             return Result(store, problem)
         return _run_from(problem, store, checkpoint, tell, stop, dispatch)
 
 
-def load_run(store: Store) -> Problem:
+def load_run(store: Store, problem: Problem | None = None) -> Problem:
     """The problem of a run directory: its own copy of the configuration, extended or not, and the data files it began with.
+
+    For a run that was made from objects it is the given `problem`.
 
     Raises
     ------
     StoreError
-        If one of the data files has changed or is gone.
+        If one of the data files has changed or is gone, or the objects are not those of the run.
     """
+    if "objects" in store.provenance:
+        return _known_again(store, problem)
     for file, expected in store.provenance["inputs"].items():
         path = Path(file)
         if not path.is_file():
@@ -117,9 +137,36 @@ def load_run(store: Store) -> Problem:
     return build_problem(run_config(store), Path(store.provenance["config"]))
 
 
-def _extend(store: Store, iterations: int) -> None:
+def _known_again(store: Store, problem: Problem | None) -> Problem:
+    """The problem made from objects, if it is that of the run, with the iterations that this was extended to."""
+    if problem is None:
+        raise StoreError(
+            f"{store.path}: was made from Python objects: give the same ones again, as in"
+            f" vip.invert(forward, prior, ..., output={str(store.path)!r}, resume=True)"
+        )
+    expected, found = store.provenance["objects"], _objects(problem)
+    for name, value in expected.items():
+        same = np.allclose(found[name], value, rtol=1e-9) if name == "log_density" else found[name] == value
+        if not same:
+            raise StoreError(f"{store.path}: was made from other objects: their {name} was {value}, and is {found[name]}")
+    if store.extension is None:
+        return problem
+    algorithm = problem.config.algorithm.model_copy(update={"iterations": store.extension.iterations})
+    return problem.planned(problem.config.model_copy(update={"algorithm": algorithm}))
+
+
+def _objects(problem: Problem) -> dict[str, Any]:
+    """What tells the objects of a run from others: names, method, and the log-density of models drawn from the prior."""
+    models = problem.sample_prior(PROBE, stream(problem.config.seed, 0, Purpose.CHECK))
+    method = problem.config.algorithm.model_dump(mode="json")
+    value = problem.log_density(problem.transform.to_theta(models)).value
+    variables = [[v.name, v.units, list(v.shape)] for v in problem.space.variables]
+    return {"seed": problem.config.seed, "variables": variables, "method": method, "log_density": value.tolist()}
+
+
+def _extend(store: Store, iterations: int, problem: Problem | None) -> None:
     """Let a run do so many iterations in total."""
-    problem, checkpoint = load_run(store), store.checkpoint()
+    problem, checkpoint = load_run(store, problem), store.checkpoint()
     done, total = checkpoint.iteration if checkpoint else 0, problem.config.algorithm.iterations
     algorithm = problem.build_algorithm()
     if checkpoint is not None and isinstance(algorithm, Converges):
@@ -133,7 +180,7 @@ def _extend(store: Store, iterations: int) -> None:
         store.extend(iterations)
 
 
-def new_store(problem: Problem, output: str | Path | None = None, overwrite: bool = False) -> Store:
+def new_store(problem: Problem, directory: Path, overwrite: bool = False) -> Store:
     """A run directory in which nothing has been done yet.
 
     Raises
@@ -141,27 +188,27 @@ def new_store(problem: Problem, output: str | Path | None = None, overwrite: boo
     StoreError
         If the directory cannot be used.
     """
-    text = problem.path.read_text(encoding="utf-8")
-    made_from = provenance(problem.config.seed, problem.path, problem.inputs)
-    return Store.create(output_directory(problem, output), text, made_from, overwrite)
+    if problem.path is None:
+        text = "# This run was made from Python objects.\n"
+        made_from: dict[str, Any] = {"objects": _objects(problem)}
+    else:
+        text, made_from = problem.path.read_text(encoding="utf-8"), {"config": str(problem.path.resolve())}
+    return Store.create(directory, text, provenance(problem.config.seed, problem.inputs, made_from), overwrite)
 
 
-def output_directory(problem: Problem, output: str | Path | None = None) -> Path:
-    """Where a run goes: `output`, else the configuration's, else ``runs/NAME`` beside the configuration file."""
-    if output is not None:
-        return Path(output)
-    return problem.path.parent / (problem.config.run.output or Path("runs") / problem.path.stem)
+def output_directory(problem: Problem, output: str | Path | None = None) -> Path | None:
+    """Where a run goes: `output`, else what the problem says, else ``runs/NAME`` beside its configuration, else nowhere."""
+    wanted = output if output is not None else problem.config.run.output
+    if problem.path is None:
+        return None if wanted is None else Path(wanted)
+    return Path(output) if output is not None else problem.path.parent / (wanted or Path("runs") / problem.path.stem)
 
 
-def loop_schedule(problem: Problem) -> runner.Schedule:
-    """When the loop does what, from the configuration."""
+def loop_schedule(problem: Problem) -> loop.Schedule:
+    """When the loop does what."""
     settings = problem.config.algorithm
-    return runner.Schedule(
-        settings.iterations,
-        getattr(settings, "burn_in", 0),
-        getattr(settings, "thin", 1),
-        getattr(settings, "draws", 0),
-        problem.config.run.checkpoint_seconds,
+    return loop.Schedule(
+        settings.iterations, getattr(settings, "burn_in", 0), getattr(settings, "thin", 1), getattr(settings, "draws", 0)
     )
 
 
@@ -179,71 +226,80 @@ def density_at(problem: Problem, posterior: Posterior) -> Callable[[int], LogDen
     return at
 
 
+def steps(problem: Problem, stop: Stop = lambda: False, dispatch: DispatchSettings | None = None) -> Iterator[Record]:
+    """The records of a run from its beginning, one an iteration: a plain loop, to stop when one likes.
+
+    Nothing is saved; `Record.samples` are the samples that an iteration adds.
+    """
+    algorithm = problem.build_algorithm()
+    with engines.dispatcher(problem, dispatch or problem.dispatch, None, _leave(stop)) as dispatcher:
+        state = _first_state(problem, algorithm)
+        yield from _records(problem, algorithm, problem.posterior(dispatcher), state, 0, loop_schedule(problem))
+
+
+def _records(
+    problem: Problem, algorithm: Algorithm, posterior: Posterior, state: Any, first: int, schedule: loop.Schedule
+) -> Iterator[Record]:
+    density, to_model = density_at(problem, posterior), problem.transform.to_model
+    resample = problem.config.run.on_failure == "resample"
+    return loop.steps(algorithm, density, to_model, state, first, schedule, problem.config.seed, resample)
+
+
+def _leave(stop: Stop) -> Callable[[bool], bool]:
+    """Whether particles that are being evaluated are to be given up; asked with True while there is nobody to evaluate them."""
+
+    def leave(idle: bool) -> bool:
+        return stop() if idle else isinstance(stop, StopsAtOnce) and stop.at_once
+
+    return leave
+
+
 def _run_from(
     problem: Problem, store: Store, checkpoint: Checkpoint | None, tell: Tell, stop: Stop, dispatch: DispatchSettings | None
 ) -> Result:
     """From a checkpoint to the end; without one from the beginning, which loses nothing that was ever saved."""
-    settings, seed = problem.config.algorithm, problem.config.seed
-    algorithm = problem.build_algorithm()
-    first = checkpoint.iteration if checkpoint else 0
-
-    def leave(idle: bool) -> bool:
-        return stop() if idle else bool(getattr(stop, "at_once", False))
-
-    with _log_file(store.path), engines.dispatcher(problem, dispatch or problem.dispatch, store.path, leave) as dispatcher:
+    algorithm, first = problem.build_algorithm(), checkpoint.iteration if checkpoint else 0
+    settings = dispatch or problem.dispatch
+    with _log_file(store.path), engines.dispatcher(problem, settings, store.path, _leave(stop)) as dispatcher:
         store.rewind(first)
         state = _saved_state(problem, algorithm, checkpoint) if checkpoint else _first_state(problem, algorithm)
-        log.info("%s: from iteration %d of %d", store.path, first, settings.iterations)
-        density, to_model = density_at(problem, problem.posterior(dispatcher)), problem.transform.to_model
-        schedule, resample = loop_schedule(problem), problem.config.run.on_failure == "resample"
-        status = runner.run(algorithm, density, to_model, state, first, schedule, seed, store, tell, stop, resample)
+        log.info("%s: from iteration %d of %d", store.path, first, problem.config.algorithm.iterations)
+        records = _records(problem, algorithm, problem.posterior(dispatcher), state, first, loop_schedule(problem))
+        seconds = problem.config.run.checkpoint_seconds
+        status = loop.follow(records, store, state, first, algorithm.rejects, seconds, tell, stop)
         log.info("%s: %s", store.path, status)
     return Result(store, problem)
 
 
-class Memory:
-    """The part of a store that a run needs, for one that leaves nothing behind.
+def run_in_memory(
+    problem: Problem,
+    thin: int | None = None,
+    tell: Tell = lambda record: None,
+    stop: Stop = lambda: False,
+    dispatcher: Dispatcher | None = None,
+) -> tuple[Memory, str]:
+    """Run a problem's method without a run directory; what it kept, and its status.
 
-    Attributes
+    Parameters
     ----------
-    models : list of (n, d) float
-        Samples of each iteration that was kept.
-    evaluations : int
-        Models evaluated so far.
+    problem : Problem
+    thin : int, optional
+        Instead of the method's own.
+    tell, stop : callable
+        See `run`.
+    dispatcher : Dispatcher, optional
+        Who evaluates the particles; this process without it.
     """
-
-    def __init__(self) -> None:
-        self.models: list[Floats] = []
-        self.evaluations = 0
-
-    def append(self, iteration: int, models: Floats) -> None:
-        """Keep models (n, d)."""
-        self.models.append(models)
-
-    def commit(self, iteration: int, status: str, state: Any) -> None:
-        """Nothing is saved."""
-
-    def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float]) -> None:
-        """Count."""
-        self.evaluations += int(more["evaluations"])
-
-    def save_failed(self, iteration: int, models: Floats) -> str:
-        """Nothing is saved."""
-        return "no file: this run keeps none"
-
-
-def run_in_memory(problem: Problem, thin: int | None = None, stop: Stop = lambda: False) -> tuple[Memory, str]:
-    """Run a problem's algorithm in this process without a run directory; what it kept, and its status.
-
-    `thin` is instead of the configuration's.
-    """
-    algorithm, schedule, memory = problem.build_algorithm(), loop_schedule(problem), Memory()
+    algorithm, schedule, memory = problem.build_algorithm(), loop_schedule(problem), Memory(problem.config.seed)
     schedule = schedule if thin is None else schedule._replace(thin=thin)
-    state, resample = _first_state(problem, algorithm), problem.config.run.on_failure == "resample"
-    density, to_model = density_at(problem, problem.log_density), problem.transform.to_model
-    status = runner.run(
-        algorithm, density, to_model, state, 0, schedule, problem.config.seed, memory, stop=stop, resample=resample
-    )
+    state = _first_state(problem, algorithm)
+    posterior = problem.posterior(dispatcher) if dispatcher else problem.log_density
+    records = _records(problem, algorithm, posterior, state, 0, schedule)
+    try:
+        status = loop.follow(records, memory, state, 0, algorithm.rejects, math.inf, tell, stop)
+    except KeyboardInterrupt:
+        status = "interrupted"
+        log.warning("interrupted: the result has what was done")
     return memory, status
 
 

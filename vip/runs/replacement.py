@@ -14,7 +14,7 @@ import numpy as np
 
 from vip.algorithms import ADVI
 from vip.errors import ConfigError, StoreError
-from vip.protocols import Floats, Simulates
+from vip.protocols import Floats, lend
 from vip.runs.inversion import load_run
 from vip.runs.problem import Problem
 from vip.runs.store import Store, unflatten
@@ -38,13 +38,7 @@ class RunLikelihood:
         self.problem, self.family, self.parameters, self.inputs = problem, algorithm.family, state.parameters, inputs
         self.space = problem.space
         self.ndim = self.space.size
-        forward = problem.forward
-        if isinstance(forward, Simulates):
-            self.observed, self.sigma, self.simulate = forward.observed, forward.sigma, forward.simulate
-        # What figures ask for.
-        for ability in ("data_label", "geographic", "stations", "coverage", "true_model", "wells", "fixed_nodes"):
-            if hasattr(forward, ability):
-                setattr(self, ability, getattr(forward, ability))
+        lend(problem.forward, self)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from vip.config import DispatchSettings
 from vip.errors import StoreError
 from vip.methods.settings import ChainSettings
 from vip.protocols import Floats, Simulates, Variable
 from vip.rng import Purpose, stream
+from vip.runs.memory import Memory
+from vip.runs.shown import html_table
+from vip.runs.simulation import simulate
 from vip.runs.store import Store
 
 if TYPE_CHECKING:
@@ -33,15 +38,33 @@ class Result:
     problem : Problem
     """
 
-    def __init__(self, store: Store, problem: Problem) -> None:
+    def __init__(self, store: Store | Memory, problem: Problem) -> None:
         self.store, self.problem = store, problem
 
     def __repr__(self) -> str:
-        return f"<vip.Result {self.path}: {self.status}>"
+        return f"<vip.Result {'; '.join(f'{name}: {value}' for name, value in self.rows())}>"
+
+    def _repr_html_(self) -> str:
+        return html_table("vip.Result", self.rows())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values for a person: status, samples and evidence."""
+        checkpoint = self.store.checkpoint()
+        method, done = self.problem.config.algorithm, checkpoint.iteration if checkpoint else 0
+        rows = [
+            ("run", str(self.path or "in memory")),
+            ("status", f"{self.status}, {done:,} of {method.iterations:,} iterations of {method.name}"),
+        ]
+        if done and any(True for _ in self.store.samples()):
+            effective = f", worth {self.effective_size:,.0f} of equal weight" if self.is_weighted else ""
+            rows.append(("samples", f"{len(self.flat):,} of {self.problem.space.size:,} parameters{effective}"))
+        if self.log_evidence is not None:
+            rows.append(("log evidence", "{:.2f} ± {:.2f}".format(*self.log_evidence)))
+        return rows
 
     @property
-    def path(self) -> Path:
-        """The run directory."""
+    def path(self) -> Path | None:
+        """The run directory; None for a run in memory."""
         return self.store.path
 
     @property
@@ -59,7 +82,7 @@ class Result:
         StoreError
             If there are none yet.
         """
-        return self._joined([models for _, models in self.store.samples()])
+        return self._joined([stretch.models for stretch in self.store.samples()])
 
     def entries(self, chosen: NDArray[np.intp]) -> np.ndarray[Any, Any]:
         """Samples (chain, draw, m) of some entries of the model (m,): all samples of a large one may not fit into memory.
@@ -69,11 +92,11 @@ class Result:
         StoreError
             If there are none yet.
         """
-        return self._joined([models[..., chosen] for _, models in self.store.samples()])
+        return self._joined([stretch.models[..., chosen] for stretch in self.store.samples()])
 
     def _joined(self, stretches: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         if not stretches:
-            raise StoreError(f"{self.path}: no samples yet; `vip status` says how far it is")
+            raise StoreError(f"{self.path or 'this run'}: no samples yet; `vip status` says how far a run is")
         if not self._is_chain:
             return stretches[-1]  # a run that went on past its end has those of its first end too
         return np.concatenate(stretches).swapaxes(0, 1)
@@ -84,8 +107,44 @@ class Result:
 
     @cached_property
     def flat(self) -> np.ndarray[Any, Any]:
-        """All samples (n, d)."""
+        """All samples (n, d); where their weights differ, see `weights` and `equal`."""
         return self.models.reshape(-1, self.models.shape[-1])
+
+    @cached_property
+    def is_weighted(self) -> bool:
+        """Whether samples have weights of their own, as those of sequential Monte Carlo or importance sampling."""
+        return any(stretch.log_weights.size for stretch in self.store.samples())
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Weights (n,) of all samples; their sum is 1."""
+        if not self.is_weighted:
+            return np.full(len(self.flat), 1 / len(self.flat))
+        *_, last = self.store.samples()
+        weights: Floats = softmax(last.log_weights.ravel())
+        return weights
+
+    @property
+    def effective_size(self) -> float:
+        """Number of samples of equal weight that would be worth as much (Kong 1992): ``1 / sum(weights^2)``."""
+        return float(1 / np.sum(self.weights**2))
+
+    def equal(self, n: int | None = None) -> np.ndarray[Any, Any]:
+        """Samples (n, d) of equal weight: all of them, or where weights differ, drawn by these (systematic resampling)."""
+        if not self.is_weighted:
+            return self.flat if n is None else self.flat[np.linspace(0, len(self.flat) - 1, min(n, len(self.flat))).astype(int)]
+        n = n or len(self.flat)
+        start = stream(self.problem.config.seed, 0, Purpose.RESAMPLE).random()
+        chosen = np.searchsorted(np.cumsum(self.weights), (np.arange(n) + start) / n)
+        return self.flat[np.minimum(chosen, len(self.flat) - 1)]
+
+    @property
+    def log_evidence(self) -> tuple[float, float] | None:
+        """Natural logarithm of the evidence and its standard error, for a method that finds it; else None."""
+        metrics = self.store.metrics()
+        if not metrics or "log_evidence" not in metrics[-1]:
+            return None
+        return metrics[-1]["log_evidence"], metrics[-1].get("log_evidence_error", np.nan)
 
     @cached_property
     def samples(self) -> xr.Dataset:
@@ -95,12 +154,17 @@ class Result:
     @cached_property
     def mean_model(self) -> Floats:
         """Mean model (d,)."""
+        if self.is_weighted:
+            return self.weights @ self.flat
         mean: Floats = self.flat.mean(axis=0, dtype=np.float64)
         return mean
 
     @cached_property
     def std_model(self) -> Floats:
         """Standard deviation (d,) of the model's entries."""
+        if self.is_weighted:
+            variance: Floats = self.weights @ (self.flat - self.mean_model) ** 2
+            return np.sqrt(variance)
         std: Floats = self.flat.std(axis=0, dtype=np.float64)
         return std
 
@@ -114,13 +178,9 @@ class Result:
         """Standard deviation of every variable."""
         return self._labelled(self.std_model)
 
-    def predicted(self, n: int = N_PREDICTED) -> Floats:
-        """Data (n, n_data) predicted from samples spread over the run."""
-        forward = self.problem.forward
-        if not isinstance(forward, Simulates):
-            raise StoreError(f"{self.path}: its forward does not predict data: it has no simulate")
-        chosen = np.linspace(0, len(self.flat) - 1, min(n, len(self.flat))).astype(int)
-        return forward.simulate(self.flat[chosen].astype(np.float64))
+    def predicted(self, n: int = N_PREDICTED, dispatch: DispatchSettings | None = None) -> Floats:
+        """Data (n, n_data) predicted from samples spread over the run, see `vip.runs.simulation.simulate`."""
+        return simulate(self.problem, self.equal(n).astype(np.float64), dispatch)
 
     def to_datatree(self) -> xr.DataTree:
         """Posterior, prior, observed and predicted data as a tree in ArviZ's schema."""
@@ -129,6 +189,7 @@ class Result:
         metrics = self.store.metrics()
         groups = {
             "posterior": self.samples,
+            **({"weights": xr.Dataset({"weight": (("chain", "draw"), self.weights[None])})} if self.is_weighted else {}),
             "prior": label(space.variables, space.unpack(prior[None]), ("chain", "draw")),
             "sample_stats": xr.Dataset(
                 {

@@ -27,7 +27,7 @@ import platform
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -38,9 +38,12 @@ import numpy as np
 
 from vip.errors import StoreError
 from vip.protocols import Floats, Info
+from vip.runs.shown import html_table
 
 SAMPLE_DTYPE = np.float32
 """Samples have seven digits; the state in a checkpoint has all."""
+EQUAL = np.zeros(0)
+"""Logarithms of weights that are equal."""
 
 
 class Checkpoint(NamedTuple):
@@ -51,6 +54,17 @@ class Checkpoint(NamedTuple):
     """"running", "interrupted" or "finished"."""
     arrays: dict[str, Any]
     """Leaves of the state by their path."""
+
+
+class Stretch(NamedTuple):
+    """Samples of successive iterations."""
+
+    iterations: np.ndarray[Any, Any]
+    """(m,)"""
+    models: np.ndarray[Any, Any]
+    """(m, n, d) in physical units."""
+    log_weights: Floats
+    """(m, n) logarithms of their weights; empty where they are equal."""
 
 
 class Extension(NamedTuple):
@@ -75,7 +89,7 @@ class Store:
         if not (path / "provenance.json").is_file():
             raise StoreError(f"{path}: not a run directory: it has no provenance.json; name a folder that `vip run` made")
         self.path = path
-        self._pending: list[tuple[int, Floats]] = []
+        self._pending: list[tuple[int, Floats, Floats]] = []
 
     @classmethod
     def create(cls, path: Path, config_text: str, provenance: Mapping[str, Any], overwrite: bool = False) -> Store:
@@ -98,6 +112,18 @@ class Store:
             _replace(path / "config.toml", config_text.encode())
             _replace(path / "provenance.json", json.dumps(provenance, indent=2).encode())
         return cls(path)
+
+    def __repr__(self) -> str:
+        return f"<vip.Store {'; '.join(f'{name}: {value}' for name, value in self.rows())}>"
+
+    def _repr_html_(self) -> str:
+        return html_table("vip.Store", self.rows())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values for a person."""
+        checkpoint = self.checkpoint()
+        saved = f"{checkpoint.status}, {checkpoint.iteration:,} iterations saved" if checkpoint else "nothing saved yet"
+        return [("path", str(self.path)), ("status", saved), ("seed", str(self.provenance["seed"]))]
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the directory for one process; the system lets go when the process ends, however it ends."""
@@ -122,17 +148,19 @@ class Store:
         content: dict[str, Any] = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
         return content
 
-    def append(self, iteration: int, models: Floats) -> None:
-        """Keep models (n, d) of an iteration until the next commit."""
-        self._pending.append((iteration, models.astype(SAMPLE_DTYPE)))
+    def append(self, iteration: int, models: Floats, log_weights: Floats = EQUAL) -> None:
+        """Keep models (n, d) of an iteration, with logarithms of weights (n,) if they differ, until the next commit."""
+        self._pending.append((iteration, models.astype(SAMPLE_DTYPE), log_weights))
 
     def commit(self, iteration: int, status: str, state: Any) -> None:
         """Write the samples kept so far, then the checkpoint that makes them count."""
         if self._pending:
-            first, last = self._pending[0][0], self._pending[-1][0]
+            iterations, models, log_weights = zip(*self._pending, strict=True)
+            first, last = iterations[0], iterations[-1]
             with _new_h5(self.path / "samples" / f"{first:09d}-{last:09d}.h5") as file:
-                file["iteration"] = np.array([at for at, _ in self._pending])
-                file["models"] = np.stack([models for _, models in self._pending])
+                file["iteration"], file["models"] = np.array(iterations), np.stack(models)
+                if log_weights[0].size:
+                    file["log_weights"] = np.stack(log_weights)
             self._pending = []
         with _new_h5(self.path / "checkpoint.h5") as file:
             for key, value in flatten(state).items():
@@ -175,14 +203,15 @@ class Store:
         lines = [json.dumps(line) for line in self.metrics() if line["iteration"] <= iteration]
         _replace(self.path / "metrics.jsonl", "".join(line + "\n" for line in lines).encode())
 
-    def samples(self) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
-        """Committed samples, a stretch at a time: iterations (m,) and models (m, n, d) in physical units."""
+    def samples(self) -> Iterator[Stretch]:
+        """Committed samples, a stretch at a time."""
         checkpoint = self.checkpoint()
         done = checkpoint.iteration if checkpoint else 0
         for path in self._segments():
             if int(path.stem.split("-")[1]) <= done:
                 with _open_h5(path) as file:
-                    yield file["iteration"][()], file["models"][()]
+                    log_weights = file["log_weights"][()] if "log_weights" in file else EQUAL
+                    yield Stretch(file["iteration"][()], file["models"][()], log_weights)
 
     def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float] | None = None) -> None:
         """Add a line on one iteration."""
@@ -301,12 +330,12 @@ def unflatten(template: Any, leaves: Mapping[str, Any], prefix: str = "") -> Any
     return type(template)(**values)
 
 
-def provenance(seed: int, config_path: Path, inputs: list[Path]) -> dict[str, Any]:
-    """Versions, machine, seed, and checksums of the inputs."""
+def provenance(seed: int, inputs: Sequence[Path], made_from: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions, machine, seed and checksums of the inputs; `made_from` says of what else the run was made."""
     packages = ["vip-inversion", "numpy", "scipy", "h5py", "xarray", "arviz-stats", "matplotlib"]
     return {
         "seed": seed,
-        "config": str(config_path.resolve()),
+        **made_from,
         "inputs": {str(path.resolve()): checksum(path) for path in inputs},
         "machine": socket.gethostname(),
         "platform": platform.platform(),
