@@ -23,7 +23,7 @@ def table():
 
 
 ROOMS = table()
-THIRD_PARTY = {"kernels_c": {"numpy"}, "vip/errors.py": set(), "vip/protocols": {"numpy"}}
+THIRD_PARTY = {"kernels_c": {"numpy"}, "vip/errors.py": set(), "vip/protocols": {"numpy", "typing_extensions"}}
 """Where it is restricted too."""
 
 
@@ -114,7 +114,7 @@ def refused(room, name):
     return room in THIRD_PARTY and top not in sys.stdlib_module_names and top not in THIRD_PARTY[room]
 
 
-FACE = {f"vip.{name}" for name in ("load_problem", "run", "resume", "Problem", "Result", "Store")}
+FACE = {f"vip.{name}" for name in ("invert", "load_problem", "run", "resume", "Problem", "Result", "Store")}
 """Names of the public face, which commands call."""
 
 
