@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.interpolate import make_interp_spline
 
 from vip.errors import ConfigError, ForwardError
-from vip.protocols import ByDifferences, ChecksPrior, Floats, HasFacts, ModelSpace, Simulates, UsesThreads, Variable
+from vip.protocols import ByDifferences, ChecksPrior, Cites, Floats, HasFacts, ModelSpace, Simulates, UsesThreads, Variable
 
 
 class Part(Protocol):
@@ -43,6 +43,8 @@ class _Combined:
             self.threads = 1
         if runs := sum(part.gradient_runs for part in parts if isinstance(part, ByDifferences)):
             self.gradient_runs = runs
+        if any(isinstance(part, Cites) for part in parts):
+            self.papers = tuple(paper for part in parts if isinstance(part, Cites) for paper in part.papers)
         labels = {getattr(part, "data_label", "") for part in parts} - {""}
         if len(labels) == 1:
             self.data_label = labels.pop()

@@ -57,6 +57,7 @@ class FWI2D:
 
     threads = 1
     data_label = "pressure"
+    papers = ("grote_sim_2010", "hicks_2002")
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class Tomo2D:
     threads = 1
     batch = 16  # lanes of the widest registers
     data_label = "travel time (s)"
+    papers = ("kimmel_sethian_1998", "fomel_2009", "luo_qian_2012")
 
     def __init__(
         self,

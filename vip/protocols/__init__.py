@@ -22,6 +22,7 @@ from vip.protocols.forward import (
 )
 from vip.protocols.inference import Algorithm, Converges, Dispatcher, Evaluation, Info, LogDensity, Prior, Resamples, Target
 from vip.protocols.shown import (
+    Cites,
     DataSet,
     Draws,
     Exports,
@@ -45,6 +46,7 @@ __all__ = [
     "Batches",
     "ByDifferences",
     "ChecksPrior",
+    "Cites",
     "Converges",
     "DataBlocks",
     "DataSet",
