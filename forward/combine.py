@@ -19,6 +19,7 @@ from vip.errors import ConfigError, ForwardError
 from vip.protocols import (
     ByDifferences,
     ChecksPrior,
+    Cites,
     Floats,
     Forward,
     HasDataLabel,
@@ -47,6 +48,8 @@ class _Combined:
             self.threads = 1
         if runs := sum(part.gradient_runs for part in parts if isinstance(part, ByDifferences)):
             self.gradient_runs = runs
+        if any(isinstance(part, Cites) for part in parts):
+            self.papers = tuple(paper for part in parts if isinstance(part, Cites) for paper in part.papers)
         labels = {part.data_label for part in parts if isinstance(part, HasDataLabel)} - {""}
         if len(labels) == 1:
             self.data_label = labels.pop()

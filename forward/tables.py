@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 
 def read_text(file: Path, expected: str) -> str:
@@ -33,7 +31,8 @@ def read_table(file: Path, columns: list[str]) -> pd.DataFrame:
     if missing:
         remedy = f"there is no column {missing[0]!r}; expected {','.join(columns)} between commas"
         raise ConfigError("columns", ", ".join(map(str, table.columns)), remedy, file)
-    return table.apply(lambda column: column.str.strip())
+    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
+    return stripped
 
 
 def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
@@ -53,7 +52,7 @@ def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(text, dtype=str, keep_default_na=False, comment="#", **options)
+            table: pd.DataFrame = pd.read_csv(text, dtype=str, keep_default_na=False, comment="#", **options)
     except pd.errors.ParserWarning as error:  # pandas checks later rows against the first
         raise ConfigError(f"line {kept[1][0]}", kept[1][1], "has more fields than the header", file) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:

@@ -1,4 +1,4 @@
-"""Job scripts for schedulers: one scheduler a file, all with the same functions.
+"""Job scripts for schedulers: one scheduler a file, all with the same methods.
 
 A *driver* job runs one command (``vip resume RUN_DIR``) and requeues itself until that is complete. It starts its Dask
 *workers* as further jobs, through dask-jobqueue. Scripts are pure strings, so that they can be shown before they are submitted.
@@ -14,12 +14,12 @@ from vip.errors import ConfigError
 if TYPE_CHECKING:
     from vip.jobs.contract import Scheduler
 
-SCHEDULERS = {"slurm": "vip.jobs.slurm", "sge": "vip.jobs.sge"}
-"""Module of each scheduler."""
+SCHEDULERS = {"slurm": "vip.jobs.slurm:Slurm", "sge": "vip.jobs.sge:GridEngine"}
+"""Module and class of each scheduler."""
 
 
 def scheduler(name: str) -> Scheduler:
-    """The module of a scheduler; `vip.jobs.contract.Scheduler` says what it can do.
+    """A scheduler by its name; `vip.jobs.contract.Scheduler` says what it can do.
 
     Raises
     ------
@@ -28,4 +28,5 @@ def scheduler(name: str) -> Scheduler:
     """
     if name not in SCHEDULERS:
         raise ConfigError("--scheduler", name, f"must be one of {', '.join(SCHEDULERS)}")
-    return cast("Scheduler", importlib.import_module(SCHEDULERS[name]))
+    module, _, class_name = SCHEDULERS[name].partition(":")
+    return cast("Scheduler", getattr(importlib.import_module(module), class_name)())

@@ -1,4 +1,4 @@
-"""What every scheduler's module offers. Written down once; `tests/jobs/test_jobs.py` holds each of them to it."""
+"""What every scheduler offers. Written down once; `tests/jobs/test_jobs.py` holds each of them to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class QueuedJob(NamedTuple):
 
 
 class Scheduler(Protocol):
-    """A module that writes, submits, lists and cancels jobs."""
+    """Writes, submits, lists and cancels jobs."""
 
     def driver_script(
         self, name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vip.errors import ConfigError
-from vip.jobs.resources import one_line
+from vip.jobs.amounts import one_line
 from vip.jobs.site import Site
 
 LONGEST_MARGIN = 20

@@ -8,28 +8,57 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from vip.errors import ConfigError, SchedulerError
+from vip.jobs.amounts import parse_memory
+from vip.jobs.batch import BatchScheduler
 from vip.jobs.commands import call, end, user_name, write_script
 from vip.jobs.contract import QueuedJob
-from vip.jobs.resources import Resources, parse_memory
-from vip.jobs.script import Dialect, checked_name, driver_body, opening
+from vip.jobs.resources import Resources
+from vip.jobs.script import Dialect
 from vip.jobs.site import Site
-from vip.jobs.workers import WorkerJobs
-
-DIALECT = Dialect(job_id="JOB_ID", requeue="exit 99")
-"""A job that exits with 99 goes back into the queue (qsub(1), -r)."""
 
 
-def driver_script(name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0) -> str:
-    """See `vip.jobs.contract.Scheduler`. The ranks are on one node, if the site's parallel environment is of that kind."""
-    slots = ranks * resources.cores if ranks else site.driver_cores
-    memory = ranks * resources.memory if ranks else parse_memory(site.driver_memory)
-    warned = ["-notify", "-r y", f"-l s_rt={resources.walltime - site.warning}"]
-    header = _header(checked_name(name), slots, memory, warned, resources, site)
-    body = driver_body(command, resources.walltime, site, ranks, DIALECT)
-    return "\n".join(["#!/bin/bash", header, "", opening(run_dir, "job.log", site), "", body])
+class GridEngine(BatchScheduler):
+    """Grid Engine. Ranks are on one node, if the site's parallel environment is of that kind."""
+
+    kind = "SGE"
+    dialect = Dialect(job_id="JOB_ID", requeue="exit 99")
+    """A job that exits with 99 goes back into the queue (qsub(1), -r)."""
+
+    def driver_header(self, name: str, walltime: int, resources: Resources, site: Site, ranks: int) -> str:
+        """See `BatchScheduler`."""
+        slots = ranks * resources.cores if ranks else site.driver_cores
+        memory = ranks * resources.memory if ranks else parse_memory(site.driver_memory)
+        warned = ["-notify", "-r y", f"-l s_rt={walltime - site.warning}"]
+        return _header(name, slots, memory, warned, resources, site)
+
+    def worker_header(self, name: str, walltime: int, resources: Resources, site: Site) -> str:
+        """See `BatchScheduler`."""
+        return _header(name, resources.cores, resources.memory, ["-r n"], resources, site)
+
+    def submit(self, script: str, run_dir: Path) -> str:
+        """See `vip.jobs.contract.Scheduler`."""
+        file = write_script(script, run_dir)
+        said = call(["qsub", "-terse", str(file)]).split()
+        if not said or not said[-1].isdigit():
+            raise SchedulerError(f"qsub: no job id in its answer: {' '.join(said)}")
+        return said[-1]
+
+    def listed(self, names: Sequence[str]) -> list[QueuedJob]:
+        """See `BatchScheduler`."""
+        out = call(["qstat", "-xml", "-u", user_name()])
+        try:
+            jobs = [_queued(job) for job in ElementTree.fromstring(out).iter("job_list")]
+        except (ElementTree.ParseError, KeyError) as error:
+            raise SchedulerError(f"qstat: its answer cannot be read: {error}") from error
+        return [job for job in jobs if job.name in names]
+
+    def cancel(self, name: str) -> list[str]:
+        """See `vip.jobs.contract.Scheduler`. A running driver has as long as its queue's ``notify`` says, 60 s by default."""
+        ids = [job.id for job in self.queued(name) if job.state != "ending"]
+        end(["qdel"], ids, lambda: self.queued(name))
+        return ids
 
 
 def _header(name: str, slots: int, memory: int, options: list[str], resources: Resources, site: Site) -> str:
@@ -56,26 +85,6 @@ def _directive(value: str, key: str) -> str:
     return value
 
 
-def submit(script: str, run_dir: Path) -> str:
-    """See `vip.jobs.contract.Scheduler`."""
-    file = write_script(script, run_dir)
-    said = call(["qsub", "-terse", str(file)]).split()
-    if not said or not said[-1].isdigit():
-        raise SchedulerError(f"qsub: no job id in its answer: {' '.join(said)}")
-    return said[-1]
-
-
-def queued(name: str) -> list[QueuedJob]:
-    """See `vip.jobs.contract.Scheduler`."""
-    out = call(["qstat", "-xml", "-u", user_name()])
-    try:
-        listed = [_queued(job) for job in ElementTree.fromstring(out).iter("job_list")]
-    except (ElementTree.ParseError, KeyError) as error:
-        raise SchedulerError(f"qstat: its answer cannot be read: {error}") from error
-    found = [job for job in listed if job.name in (name, f"{name}-worker")]
-    return sorted(found, key=lambda job: (job.name, int(job.id)))
-
-
 def _queued(job: ElementTree.Element) -> QueuedJob:
     """A waiting job has a time of submission, a running one a time of start."""
     fields = {field.tag: field.text or "" for field in job}
@@ -89,28 +98,3 @@ def _state(letters: str) -> str:
     words = {"E": "error", "d": "ending", "h": "held", "s": "suspended", "S": "suspended", "T": "suspended"}
     words |= {"q": "pending", "w": "pending", "r": "running", "t": "running"}
     return next((word for letter, word in words.items() if letter in letters), letters)
-
-
-def cancel(name: str) -> list[str]:
-    """See `vip.jobs.contract.Scheduler`. A running driver has as long as its queue's ``notify`` says, 60 s by default."""
-    ids = [job.id for job in queued(name) if job.state != "ending"]
-    end(["qdel"], ids, lambda: queued(name))
-    return ids
-
-
-def worker_cluster(
-    name: str, run_dir: Path, resources: Resources, site: Site, security: Any, processes: int, **options: Any
-) -> Any:
-    """See `vip.jobs.contract.Scheduler`."""
-    return _workers(name, run_dir, resources, site, processes).cluster(security, queued, **options)
-
-
-def worker_script(name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None) -> str:
-    """See `vip.jobs.contract.Scheduler`."""
-    return _workers(name, run_dir, resources, site, processes).script(security)
-
-
-def _workers(name: str, run_dir: Path, resources: Resources, site: Site, processes: int) -> WorkerJobs:
-    """A worker that died is replaced by its cluster, so Grid Engine need not run it again."""
-    header = _header(f"{checked_name(name)}-worker", resources.cores, resources.memory, ["-r n"], resources, site)
-    return WorkerJobs("SGE", header, DIALECT.job_id, name, run_dir, resources, site, processes)

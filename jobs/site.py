@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from vip.errors import ConfigError, ConfigErrors
-from vip.jobs.resources import one_line, one_word, parse_memory, parse_walltime
+from vip.jobs.amounts import one_line, one_word, parse_memory, parse_walltime
 
 
 def _one_word(text: str) -> str:

@@ -8,17 +8,15 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from vip.errors import ConfigError
+from vip.jobs.amounts import parse_memory
+from vip.jobs.batch import BatchScheduler
 from vip.jobs.commands import call, end, write_script
 from vip.jobs.contract import QueuedJob
-from vip.jobs.resources import Resources, parse_memory
-from vip.jobs.script import Dialect, checked_name, driver_body, opening
+from vip.jobs.resources import Resources
+from vip.jobs.script import Dialect
 from vip.jobs.site import Site
-from vip.jobs.workers import WorkerJobs
-
-DIALECT = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
 
 STATES = {
     "PENDING": "pending",
@@ -36,20 +34,57 @@ FIELDS = "%i|%j|%T|%r|%S|%V"
 """Of squeue: id, name, state, reason, time of start, time of submission. None of them can hold a bar: names are ours."""
 
 
-def driver_script(name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0) -> str:
-    """See `vip.jobs.contract.Scheduler`."""
-    minutes = math.ceil(resources.walltime / 60)  # SLURM's own resolution
-    if ranks:
-        share = math.ceil(resources.memory / resources.cores)  # --mem is of a node, and SLURM chooses how many there are
-        size = _size(ranks, resources.cores, "mem-per-cpu", share)
-    else:
-        size = [*_size(1, site.driver_cores, "mem", parse_memory(site.driver_memory)), "--nodes=1"]
-    options = [f"--signal=B:USR1@{site.warning}", "--requeue"]
-    parts = ["#!/bin/bash", _header(checked_name(name), [*size, f"--time={minutes}", *options], resources, site), ""]
-    parts += [opening(run_dir, "job.log", site)]
-    if ranks:  # srun does not take it from the allocation since SLURM 22.05
-        parts += [f"export SRUN_CPUS_PER_TASK={resources.cores}"]
-    return "\n".join([*parts, "", driver_body(command, minutes * 60, site, ranks, DIALECT)])
+class Slurm(BatchScheduler):
+    """SLURM, whose walltimes are whole minutes."""
+
+    kind = "SLURM"
+    dialect = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
+    resolution = 60
+
+    def driver_header(self, name: str, walltime: int, resources: Resources, site: Site, ranks: int) -> str:
+        """See `BatchScheduler`."""
+        if ranks:
+            share = math.ceil(resources.memory / resources.cores)  # --mem is of a node, and SLURM chooses how many there are
+            size = _size(ranks, resources.cores, "mem-per-cpu", share)
+        else:
+            size = [*_size(1, site.driver_cores, "mem", parse_memory(site.driver_memory)), "--nodes=1"]
+        options = [f"--time={walltime // 60}", f"--signal=B:USR1@{site.warning}", "--requeue"]
+        return _header(name, [*size, *options], resources, site)
+
+    def settings(self, resources: Resources, ranks: int) -> list[str]:
+        """See `BatchScheduler`: srun does not take it from the allocation since SLURM 22.05."""
+        return [f"export SRUN_CPUS_PER_TASK={resources.cores}"] if ranks else []
+
+    def worker_header(self, name: str, walltime: int, resources: Resources, site: Site) -> str:
+        """See `BatchScheduler`."""
+        size = [*_size(1, resources.cores, "mem", resources.memory), "--nodes=1"]
+        return _header(name, [*size, f"--time={walltime // 60}", "--no-requeue"], resources, site)
+
+    def submit(self, script: str, run_dir: Path) -> str:
+        """See `vip.jobs.contract.Scheduler`."""
+        file = write_script(script, run_dir)
+        return call(["sbatch", "--parsable", str(file)]).strip().split(";")[0]  # "id;cluster" where there are several
+
+    def listed(self, names: Sequence[str]) -> list[QueuedJob]:
+        """See `BatchScheduler`."""
+        command = ["squeue", "--noheader", f"--user={os.getuid()}", f"--name={','.join(names)}", f"--format={FIELDS}"]
+        out = call(command, {"SLURM_TIME_FORMAT": "standard"})
+        return [_queued(line.split("|")) for line in out.splitlines() if line.count("|") == FIELDS.count("|")]
+
+    def cancel(self, name: str) -> list[str]:
+        """See `vip.jobs.contract.Scheduler`.
+
+        A running driver's script alone is signalled, and gives the driver the site's warning time. A plain scancel signals
+        every process at once, mpirun and its ranks too, and kills them after the cluster's KillWait, which is often 30 s.
+        """
+        found = [
+            job for job in self.queued(name) if job.state != "ending" or job.name == name
+        ]  # a driver that ends may be requeued
+        saving = [job.id for job in found if job.name == name and job.state == "running"]
+        others = [job.id for job in found if job.id not in saving]
+        end(["scancel", "--batch", "--signal=TERM"], saving, lambda: self.queued(name))
+        end(["scancel"], others, lambda: self.queued(name))
+        return saving + others
 
 
 def _size(tasks: int, cores: int, memory_option: str, memory: int) -> list[str]:
@@ -73,22 +108,6 @@ def _directive(value: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def submit(script: str, run_dir: Path) -> str:
-    """See `vip.jobs.contract.Scheduler`."""
-    file = write_script(script, run_dir)
-    return call(["sbatch", "--parsable", str(file)]).strip().split(";")[0]  # "id;cluster" where there are several
-
-
-def queued(name: str) -> list[QueuedJob]:
-    """See `vip.jobs.contract.Scheduler`."""
-    names = f"--name={name},{name}-worker"
-    out = call(
-        ["squeue", "--noheader", f"--user={os.getuid()}", names, f"--format={FIELDS}"], {"SLURM_TIME_FORMAT": "standard"}
-    )
-    found = [_queued(line.split("|")) for line in out.splitlines() if line.count("|") == FIELDS.count("|")]
-    return sorted(found, key=lambda job: (job.name, int(job.id)))
-
-
 def _queued(fields: list[str]) -> QueuedJob:
     number, name, state, reason, start, submitted = (field.strip() for field in fields)
     ours = STATES.get(state, state.lower())
@@ -103,37 +122,3 @@ def _time(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:  # "N/A"
         return None
-
-
-def cancel(name: str) -> list[str]:
-    """See `vip.jobs.contract.Scheduler`.
-
-    A running driver's script alone is signalled, and gives the driver the site's warning time. A plain scancel signals every
-    process at once, mpirun and its ranks too, and kills them after the cluster's KillWait, which is often 30 s.
-    """
-    found = [job for job in queued(name) if job.state != "ending" or job.name == name]  # a driver that ends may be requeued
-    saving = [job.id for job in found if job.name == name and job.state == "running"]
-    others = [job.id for job in found if job.id not in saving]
-    end(["scancel", "--batch", "--signal=TERM"], saving, lambda: queued(name))
-    end(["scancel"], others, lambda: queued(name))
-    return saving + others
-
-
-def worker_cluster(
-    name: str, run_dir: Path, resources: Resources, site: Site, security: Any, processes: int, **options: Any
-) -> Any:
-    """See `vip.jobs.contract.Scheduler`."""
-    return _workers(name, run_dir, resources, site, processes).cluster(security, queued, **options)
-
-
-def worker_script(name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None) -> str:
-    """See `vip.jobs.contract.Scheduler`."""
-    return _workers(name, run_dir, resources, site, processes).script(security)
-
-
-def _workers(name: str, run_dir: Path, resources: Resources, site: Site, processes: int) -> WorkerJobs:
-    """A worker that died is replaced by its cluster, so SLURM need not requeue it."""
-    size = [*_size(1, resources.cores, "mem", resources.memory), "--nodes=1"]
-    options = [*size, f"--time={math.ceil(resources.walltime / 60)}", "--no-requeue"]
-    header = _header(f"{checked_name(name)}-worker", options, resources, site)
-    return WorkerJobs("SLURM", header, DIALECT.job_id, name, run_dir, resources, site, processes)

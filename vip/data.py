@@ -20,6 +20,9 @@ DATASETS = {
     }
 }
 
+PAPERS = {"british-isles": ("galetti_2017",)}
+"""Where each was published: keys of ``references.bib``."""
+
 
 def data_dir() -> Path:
     """Folder of the data sets: ``VIP_DATA_DIR``, else the user's cache."""

@@ -64,6 +64,10 @@ class StoreError(VIPError):
     """A run directory cannot be read, written or continued."""
 
 
+class CitationError(VIPError):
+    """A paper is named that no reference is known of."""
+
+
 class ForwardError(VIPError):
     """The forward code failed for some particles.
 

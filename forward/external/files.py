@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
+
 Result = tuple[float, Floats]
 
 OUTPUTS = ("log_likelihood", "gradient")

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError, ForwardError
 from vip.forward.external.files import FORMATS, OutputError
 from vip.forward.external.process import describe, run, tail
 from vip.forward.external.settings import ExternalSettings
 from vip.forward.external.template import fill
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 STARTER = Path(__file__).with_name("starter.toml")
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from vip.errors import ConfigError
 from vip.forward.external.files import FORMATS
 from vip.forward.external.template import placeholders
-from vip.protocols import ModelSpace, Variable
+from vip.protocols import Floats, ModelSpace, Variable
 from vip.settings import Finite, Settings
 
 Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
@@ -115,7 +115,9 @@ class ExternalSettings(Settings):
 
 
 def _variable(settings: VariableSettings) -> Variable:
-    coords = {axis.name: axis.start + axis.step * np.arange(axis.count) for axis in settings.axes}
+    coords: dict[str, Floats] = {
+        axis.name: axis.start + axis.step * np.arange(axis.count, dtype=float) for axis in settings.axes
+    }
     units = {axis.name: axis.units for axis in settings.axes}
     return Variable(settings.name, settings.units, tuple(coords), coords, settings.long_name, units)
 

@@ -13,8 +13,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from vip.errors import ConfigError
 from vip.forward.fwi2d.survey import Survey
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SEGY = (".sgy", ".segy")
 DATASET = "data"

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.fwi2d.arrays import read_array
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 
 def checked(traces: Floats, n_traces: int, n_samples: int, file: Path) -> Floats:
@@ -39,8 +38,8 @@ def dead_or_masked(traces: Floats, rule: str, file: Path) -> NDArray[np.bool_]:
     ConfigError
         If there are any and the rule is "error".
     """
-    missing = ~np.isfinite(traces)
-    dead = ~traces.any(axis=1)
+    missing: NDArray[np.bool_] = ~np.isfinite(traces)
+    dead: NDArray[np.bool_] = ~np.any(traces, axis=1)
     if rule == "mask":
         return missing | dead[:, None]
     for fault, where in (("all zero", dead), ("not finite", missing.any(axis=1))):

@@ -17,9 +17,7 @@ from vip.forward.fwi2d.settings import FWISettings
 from vip.forward.fwi2d.setup import Known
 from vip.forward.fwi2d.survey import Survey
 from vip.kernels_c.acoustic2d import Grid, Shot, propagate, simd_level, traces
-from vip.protocols import Gather, ModelSpace, Variable
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats, Gather, ModelSpace, Variable
 
 
 class _Outcome(NamedTuple):
@@ -58,6 +56,7 @@ class FWI2D:
     settings_class = FWISettings
     threads = 1
     data_label = "pressure"
+    papers = ("grote_sim_2010", "hicks_2002")
 
     def __init__(
         self,
@@ -238,9 +237,9 @@ def _by_shot(survey: Survey, data: Floats, sigma: Floats, precision: str) -> lis
 
 
 def _space(grid: Grid, known: Known, unknown_noise: bool) -> ModelSpace:
-    coords = {
-        "depth": grid.spacing[0] * np.arange(known.first_row, grid.shape[0]),
-        "x": grid.spacing[1] * np.arange(grid.shape[1]),
+    coords: dict[str, Floats] = {
+        "depth": grid.spacing[0] * np.arange(known.first_row, grid.shape[0], dtype=float),
+        "x": grid.spacing[1] * np.arange(grid.shape[1], dtype=float),
     }
     velocity = Variable("velocity", "m/s", ("depth", "x"), coords, "P velocity", {"depth": "m", "x": "m"})
     if not unknown_noise:

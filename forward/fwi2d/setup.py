@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from vip.errors import ConfigError
 from vip.forward.fwi2d.arrays import SAME_DT, SEGY, Recording, read_array, read_section, read_segy
 from vip.forward.fwi2d.data import checked, dead_or_masked, standard_deviations
-from vip.forward.fwi2d.settings import FWISettings, KnownSettings
+from vip.forward.fwi2d.settings import FWISettings, KnownSettings, SyntheticSettings
 from vip.forward.fwi2d.survey import Survey, check_inside, read_survey
 from vip.forward.fwi2d.wavelet import highest_frequency, refined, ricker
 from vip.kernels_c.acoustic2d import Grid, Shot, traces
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 
 class Known(NamedTuple):
@@ -72,7 +71,10 @@ def prepare(s: FWISettings, base_dir: Path) -> Prepared:
     """
     shape, spacing = s.grid.shape, s.grid.steps
     recording = _recording(s, base_dir)
-    survey = recording.survey if s.shots is None else read_survey(s.shots, s.receivers, base_dir)
+    if s.shots is not None and s.receivers is not None:
+        survey = read_survey(s.shots, s.receivers, base_dir)
+    else:
+        survey = cast("Recording", recording).survey  # the settings have seen that there is one or the other
     known = _known(s.known, shape, spacing, base_dir)
     wavelet = _wavelet(s, base_dir)
     substeps = _substeps(s)
@@ -92,8 +94,8 @@ def prepare(s: FWISettings, base_dir: Path) -> Prepared:
     shots = [Shot(grid, p[None], r, s.precision) for p, r in zip(survey.sources, survey.receivers, strict=True)]
     fine = refined(wavelet, substeps)
     truth = _true_velocity(s, base_dir)
-    if s.synthetic:
-        data, sigma = _synthetic(s, shots, substeps, fine, truth, base_dir)
+    if s.synthetic is not None and truth is not None:
+        data, sigma = _synthetic(s, s.synthetic, shots, substeps, fine, truth, base_dir)
     else:
         data, sigma = _observed(s, survey, recording, base_dir)
     return Prepared(shots, substeps, survey, fine, known, data, sigma, truth, _inputs(s, base_dir), facts)
@@ -205,16 +207,22 @@ def _true_velocity(s: FWISettings, base_dir: Path) -> Floats | None:
 
 
 def _synthetic(
-    s: FWISettings, shots: list[Shot], substeps: int, wavelet: Floats, truth: Floats, base_dir: Path
+    s: FWISettings,
+    synthetic: SyntheticSettings,
+    shots: list[Shot],
+    substeps: int,
+    wavelet: Floats,
+    truth: Floats,
+    base_dir: Path,
 ) -> tuple[Floats, Floats]:
     """Noisy traces of the true model and their standard deviations."""
     slowest, fastest = s.velocity_range
     if truth.min() < slowest or truth.max() > fastest:
         found = f"velocities from {truth.min():g} to {truth.max():g} m/s"
-        raise ConfigError("synthetic.model", found, f"leave velocity_range, {slowest:g} to {fastest:g}", s.synthetic.model)
+        raise ConfigError("synthetic.model", found, f"leave velocity_range, {slowest:g} to {fastest:g}", synthetic.model)
     clean = np.concatenate([traces(truth, shot, wavelet[:, None])[::substeps].T for shot in shots]).astype(float)
     sigma = standard_deviations(s.sigma, s.relative_sigma, clean, base_dir)
-    return clean + sigma * np.random.default_rng(s.synthetic.seed).standard_normal(clean.shape), sigma
+    return clean + sigma * np.random.default_rng(synthetic.seed).standard_normal(clean.shape), sigma
 
 
 def _observed(s: FWISettings, survey: Survey, recording: Recording | None, base_dir: Path) -> tuple[Floats, Floats]:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from vip.errors import ConfigError
 from vip.forward.fwi2d.settings import LineSettings
 from vip.forward.tables import numbers, place, read_table
 from vip.kernels_c.acoustic2d import Grid
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 
 class Survey(NamedTuple):
@@ -87,7 +86,7 @@ def _line(line: LineSettings) -> Floats:
     return np.stack([np.full(line.number, line.depth), line.first + line.step * np.arange(line.number)], axis=1)
 
 
-def _coordinates(table: object, file: Path) -> Floats:
+def _coordinates(table: pd.DataFrame, file: Path) -> Floats:
     points = np.stack([numbers(table, axis, file) for axis in ("depth", "x")], axis=1)
     if not len(points):
         raise ConfigError("rows", 0, "at least one is needed", file)

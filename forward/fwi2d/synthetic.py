@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from vip.forward.fwi2d.wavelet import ricker
 from vip.kernels_c.acoustic2d import Grid, Shot, traces
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SHAPE, SPACING = (60, 100), 40.0
 WATER_DEPTH, WATER_VELOCITY = 200.0, 1500.0
@@ -62,7 +60,7 @@ def true_velocity(shape: tuple[int, int], spacing: float) -> Floats:
     level = z - throw - 0.05 * (x - 2000) + 60 * np.sin(x / 700)
     bottoms = np.array([420.0, 640.0, 800.0, 1050.0, 1300.0, 1500.0, 1850.0])
     speeds = np.array([1700.0, 1950.0, 2250.0, 2050.0, 2600.0, 2900.0, 2650.0, 3300.0])
-    velocity = speeds[np.searchsorted(bottoms, level)] + 0.12 * (z - WATER_DEPTH)
+    velocity: Floats = speeds[np.searchsorted(bottoms, level)] + 0.12 * (z - WATER_DEPTH)
     velocity[((x - 2150) / 520) ** 2 + ((z - 930) / 110) ** 2 < 1] = 1750.0
     velocity[z < WATER_DEPTH] = WATER_VELOCITY
     return velocity

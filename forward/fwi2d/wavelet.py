@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 NEGLIGIBLE = 0.1
 """Share of a spectrum's peak below which frequencies are not counted: a Ricker wavelet then ends at 2.2 times its own."""

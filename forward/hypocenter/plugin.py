@@ -55,6 +55,7 @@ class Hypocenters:
         self.catalogue, self.likelihood = catalogue, likelihood
         self.picks, self.ways = catalogue.picks, catalogue.ways
         self.inputs: list[Path] = []
+        self.papers: tuple[str, ...] = ("smith_2022",)
         picks, (lower, upper) = catalogue.picks, catalogue.box
         n = len(picks.events)
         self.power = likelihood.power(Readings(picks.time, picks.sigma**2, picks.weight, picks.start))
@@ -80,6 +81,7 @@ class Hypocenters:
         for fault in catalogue.faults:
             log.warning("left out: %s", fault)
         plugin = cls(catalogue, likelihood)
+        plugin.papers = s.papers
         plugin.inputs = [base_dir / s.stations, base_dir / s.picks, *velocity_files(base_dir / s.velocity)]
         return plugin
 

@@ -104,3 +104,10 @@ class HypocenterSettings(Settings):
     sigma: dict[Literal["P", "S"], Positive] = Field(default_factory=dict)
     fewest_picks: Annotated[int, Field(ge=4)] = 4
     cache: Path | None = None
+
+    @property
+    def papers(self) -> tuple[str, ...]:
+        """Keys of the papers of the likelihood and of the solver of travel times."""
+        likelihood = ("smith_2022", "lomax_2000") if self.likelihood == "edt" else ("smith_2022",)
+        times = ("smith_2021",) if self.travel_times == "eikonet" else ("sethian_1996", "fomel_2009", "luo_qian_2012")
+        return likelihood + times

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.tables import numbers, place, positive_numbers, read_columns, read_table
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 
 class Picks(NamedTuple):

@@ -17,9 +17,7 @@ from vip.forward.tomo2d.rays import ray_lengths
 from vip.forward.tomo2d.settings import TomoSettings
 from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
-from vip.protocols import ModelSpace, Variable
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats, ModelSpace, Variable
 
 
 class Tomo2D:
@@ -48,6 +46,7 @@ class Tomo2D:
     threads = 1
     batch = 16  # lanes of the widest registers
     data_label = "travel time (s)"
+    papers = ("kimmel_sethian_1998", "fomel_2009", "luo_qian_2012")
 
     def __init__(
         self,
@@ -71,7 +70,7 @@ class Tomo2D:
     def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
         """Build from the ``[forward]`` table; paths are relative to `base_dir`."""
         s = TomoSettings.model_validate(settings)
-        periods = {period.label: period.times for period in s.periods} or {"": s.times}
+        periods: Mapping[str, Path | None] = {period.label: period.times for period in s.periods} or {"": s.times}
         picks, inputs = {}, []
         for label, times in periods.items():
             files = [base_dir / path for path in (s.stations, s.sources, s.receivers, times) if path is not None]

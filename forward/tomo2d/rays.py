@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from vip.kernels_c.eikonal2d.geometry import Floats, Grid
+from vip.kernels_c.eikonal2d.geometry import Grid
+from vip.protocols import Floats
 
 STEP = 0.5
 """Length of a step along a ray, in refined cells."""

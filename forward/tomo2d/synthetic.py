@@ -11,8 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, travel_times
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SHAPE, ORIGIN, SPACING = (41, 38), (47.0, -45.0), (-0.325, 0.42)
 N_STATIONS, N_PICKS = 61, 401
@@ -63,7 +62,7 @@ def true_velocity(rng: np.random.Generator) -> Floats:
         ORIGIN[0] + SPACING[0] * np.arange(SHAPE[0]), ORIGIN[1] + SPACING[1] * np.arange(SHAPE[1]), indexing="ij"
     )
     smooth = gaussian_filter(rng.standard_normal(SHAPE), 4, mode="reflect")
-    velocity = 3.1 + 0.22 * smooth / smooth.std()
+    velocity: Floats = 3.1 + 0.22 * smooth / smooth.std()
     velocity[(rows - 38.3) ** 2 + (0.78 * (columns + 38.6)) ** 2 < 1.5**2] = 2.3
     belt = np.abs((rows - 42.3) - 0.55 * (columns + 39.5)) < 0.55
     velocity[belt & (np.abs(columns + 39.5) < 3.2)] = 3.75

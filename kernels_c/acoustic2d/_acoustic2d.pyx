@@ -7,6 +7,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t
 
+from vip.kernels_c import door
 from vip.kernels_c.acoustic2d.geometry import ON_NODE, points_between
 
 
@@ -51,16 +52,6 @@ def simd_level():
     return acoustic2d_simd_level().decode()
 
 
-def _real(name, values, dtype):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
-    values = np.ascontiguousarray(values, dtype=dtype)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name}: entry {tuple(map(int, np.argwhere(~np.isfinite(values))[0]))} is not finite")
-    return values
-
-
 cdef class Shot:
     """Sources that fire together, and their receivers, on a grid.
 
@@ -86,10 +77,10 @@ cdef class Shot:
     cdef bint _single
 
     def __init__(self, grid, sources, receivers, precision="float32"):
-        if precision not in ("float32", "float64"):
-            raise ValueError(f"precision: {precision!r}: expected 'float32' or 'float64'")
+        door.one_of("precision", precision, ("float32", "float64"))
         self.grid, self.precision, self._single = grid, precision, precision == "float32"
-        sources, receivers = self._inside("sources", sources), self._inside("receivers", receivers)
+        sources = door.points("sources", sources, grid.contains, axes=2, unit="m")
+        receivers = door.points("receivers", receivers, grid.contains, axes=2, unit="m")
         if grid.free_surface and (sources[:, 0] < ON_NODE * grid.spacing[0]).any():
             raise ValueError("sources: one is on the free surface, where pressure is zero; put it deeper")
         self.n_sources, self.n_receivers = len(sources), len(receivers)
@@ -105,15 +96,6 @@ cdef class Shot:
 
     def __reduce__(self):
         raise TypeError("a Shot holds pointers and is not pickled: build it where it is used")
-
-    def _inside(self, name, points):
-        points = _real(name, points, np.float64)
-        if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-            raise ValueError(f"{name}: shape {points.shape}: expected (n, 2), n at least 1")
-        outside = np.flatnonzero(~self.grid.contains(points))
-        if len(outside):
-            raise ValueError(f"{name}: row {outside[0]}: {points[outside[0]].tolist()} m lies outside the model")
-        return points
 
     cdef _fill(self):
         grid = self.grid
@@ -150,22 +132,11 @@ cdef _set_points(acoustic2d_points *points, arrays):
 
 
 def _velocity(velocity, grid):
-    velocity = _real("velocity", velocity, np.float64)
-    if velocity.shape != tuple(grid.shape):
-        raise ValueError(f"velocity: shape {velocity.shape}: expected {tuple(grid.shape)}")
-    if velocity.min() <= 0:
-        raise ValueError(f"velocity: {velocity.min()} m/s: must be positive")
+    velocity = door.real("velocity", velocity, grid.shape, low=door.SMALLEST, unit="m/s", axes=("row", "column"))
     limit = grid.largest_time_step(velocity.max())
     if grid.dt > limit:
         raise ValueError(f"velocity: {velocity.max():g} m/s is unstable with dt = {grid.dt:g} s: needs dt <= {limit:.3g} s")
     return velocity
-
-
-def _series(name, values, shape, dtype):
-    values = _real(name, values, dtype)
-    if values.shape != shape:
-        raise ValueError(f"{name}: shape {values.shape}: expected {shape}")
-    return values
 
 
 cdef class Waves:
@@ -186,7 +157,7 @@ cdef class Waves:
         grid, dtype = shot.grid, np.dtype(shot.precision)
         # Copies: the gradient repeats these waves, whatever becomes of the arguments.
         self.velocity = _velocity(velocity, grid).copy()
-        self.wavelets = _series("wavelets", wavelets, (grid.n_steps, shot.n_sources), dtype).copy()
+        self.wavelets = door.real("wavelets", wavelets, (grid.n_steps, shot.n_sources), dtype=dtype).copy()
         self.traces = np.empty((grid.n_steps, shot.n_receivers), dtype)
         cdef void *tape_ = NULL
         cdef unsigned char[::1] tape
@@ -229,7 +200,7 @@ cdef class Waves:
         grid = shot.grid
         if self.tape is None:
             raise ValueError("these waves were propagated without a tape")
-        by_trace = _series("by_trace", by_trace, self.traces.shape, self.traces.dtype)
+        by_trace = door.real("by_trace", by_trace, self.traces.shape, dtype=self.traces.dtype)
         cdef double[:, ::1] gradient = np.empty(grid.shape)
         cdef const unsigned char[::1] tape = self.tape
         cdef const double[:, ::1] v = self.velocity

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from vip.kernels_c.door import Floats
 
 ORDERS = (2, 4, 6, 8)
 STENCILS = {
@@ -81,7 +81,7 @@ class Grid:
     known_rows: int = 0
 
     def __post_init__(self) -> None:
-        integers = (
+        integers: tuple[tuple[str, tuple[int, ...]], ...] = (
             ("shape", self.shape),
             ("layer", (self.layer,)),
             ("n_steps", (self.n_steps,)),
@@ -94,8 +94,13 @@ class Grid:
             raise ValueError(f"shape, spacing: {self.shape}, {self.spacing}: expected two numbers each")
         if min(self.shape) < 2:
             raise ValueError(f"shape: {self.shape}: expected at least 2 rows and 2 columns")
-        for name, values in (("spacing", self.spacing), ("dt", (self.dt,)), ("layer_speed", (self.layer_speed,))):
-            for value in values:
+        reals: tuple[tuple[str, tuple[float, ...]], ...] = (
+            ("spacing", self.spacing),
+            ("dt", (self.dt,)),
+            ("layer_speed", (self.layer_speed,)),
+        )
+        for name, numbers in reals:
+            for value in numbers:
                 if not (math.isfinite(value) and value > 0):
                     raise ValueError(f"{name}: {value}: expected a positive number")
         if self.order not in ORDERS:
@@ -176,7 +181,8 @@ class Grid:
     def contains(self, points: Floats) -> NDArray[np.bool_]:
         """Which points (n, 2), depth and distance in m, are in the model."""
         last = (np.array(self.shape) - 1) * self.spacing
-        return np.all((points >= -1e-9 * last) & (points <= last * (1 + 1e-9)), axis=1)
+        found: NDArray[np.bool_] = np.all((points >= -1e-9 * last) & (points <= last * (1 + 1e-9)), axis=1)
+        return found
 
 
 class Points(NamedTuple):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vip.kernels_c.acoustic2d.geometry import Floats, Grid, Points, points_between
+from vip.kernels_c.acoustic2d.geometry import Grid, Points, points_between
+from vip.kernels_c.door import Floats
 
 
 class Shot:
@@ -33,7 +34,8 @@ class Waves:
         """dJ/dv = (2 / v) sum_n w[n] q[n], w the waves of the residuals, run backward in time."""
         grid = self.shot.grid
         backward, _ = _propagate(self.velocity, grid, self.shot.receivers, np.array(by_trace, float)[::-1])
-        image = sum(w * q for w, q in zip(backward[::-1][:-1], self.q, strict=True)) if len(self.q) else 0 * backward[0]
+        products = (w * q for w, q in zip(backward[::-1][:-1], self.q, strict=True))
+        image: Floats = sum(products, start=0 * backward[0])
         rows = np.clip(np.arange(image.shape[0]) - grid.top, 0, grid.shape[0] - 1)
         columns = np.clip(np.arange(image.shape[1]) - grid.layer, 0, grid.shape[1] - 1)
         gradient = np.zeros(grid.shape)
@@ -90,7 +92,7 @@ def _second(u: Floats, stencil: Floats, axis: int, odd: bool) -> Floats:
     half = len(stencil) - 1
     if odd:
         u = np.concatenate([-u[half:0:-1], u])
-    result = stencil[0] * u
+    result: Floats = stencil[0] * u
     for k in range(1, half + 1):
         result = result + stencil[k] * (_shifted(u, k, axis) + _shifted(u, -k, axis))
     return result[half:] if odd else result
@@ -99,13 +101,15 @@ def _second(u: Floats, stencil: Floats, axis: int, odd: bool) -> Floats:
 def _half_after(u: Floats, staggered: Floats, axis: int) -> Floats:
     """First derivative half a spacing after each node."""
     near, far = staggered
-    return near * (_shifted(u, 1, axis) - u) + far * (_shifted(u, 2, axis) - _shifted(u, -1, axis))
+    derivative: Floats = near * (_shifted(u, 1, axis) - u) + far * (_shifted(u, 2, axis) - _shifted(u, -1, axis))
+    return derivative
 
 
 def _half_before(flux: Floats, staggered: Floats, axis: int) -> Floats:
     """First derivative at each node of what is half a spacing after it."""
     near, far = staggered
-    return near * (flux - _shifted(flux, -1, axis)) + far * (_shifted(flux, 1, axis) - _shifted(flux, -2, axis))
+    derivative: Floats = near * (flux - _shifted(flux, -1, axis)) + far * (_shifted(flux, 1, axis) - _shifted(flux, -2, axis))
+    return derivative
 
 
 def _inject(points: Points, amplitude: Floats, q: Floats) -> None:

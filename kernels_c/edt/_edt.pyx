@@ -5,6 +5,8 @@ import numpy as np
 
 from libc.stdint cimport int64_t
 
+from vip.kernels_c import door
+
 
 cdef extern from "edt.h":
     ctypedef struct edt_strides:
@@ -39,35 +41,20 @@ def simd_level():
     return edt_simd_level().decode()
 
 
-def _real(name, values, shape):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
-    if values.shape != shape:
-        raise ValueError(f"{name}: shape {values.shape}: expected {shape}")
-    return np.require(values, np.float64, ["ALIGNED"])
-
-
-def _within(name, values, low):
-    plausible = (values >= low) & (values <= LARGEST)  # false for NaN
-    if not plausible.all():
-        index = tuple(map(int, np.argwhere(~plausible)[0]))
-        where = ", ".join(f"{axis} {i}" for axis, i in zip(("particle", "pick")[-len(index):], index, strict=True))
-        raise ValueError(f"{name}: {where}: {values[index]}: must be from {low:g} to {LARGEST:g}")
-    return values
+def _within(name, values, shape, low):
+    axes = ("particle", "pick")[-len(shape):]
+    return door.real(name, values, shape, low=low, high=LARGEST, axes=axes, strided=True)
 
 
 def _starts(start, n_picks):
-    start = np.asarray(start)
-    if start.dtype.kind not in "iu" or start.ndim != 1 or len(start) < 2:
-        raise ValueError(f"start: dtype {start.dtype}, shape {start.shape}: expected integers, (n_events + 1,)")
+    start = door.integers("start", start, ("n_events + 1",), low=0, high=n_picks)
     if start[0] != 0 or start[-1] != n_picks:
         raise ValueError(f"start: from {start[0]} to {start[-1]}: expected from 0 to the number of picks, {n_picks}")
-    few = np.flatnonzero(np.diff(start.astype(np.int64)) < 2)
+    few = np.flatnonzero(np.diff(start) < 2)
     if len(few):
         e = few[0]
         raise ValueError(f"start: event {e}: from {start[e]} to {start[e + 1]}: expected two picks or more")
-    return np.ascontiguousarray(start, dtype=np.int64)
+    return start
 
 
 cdef edt_strides _strides(const double[:, :] array):
@@ -76,7 +63,7 @@ cdef edt_strides _strides(const double[:, :] array):
     return strides
 
 
-def log_edt(residual, variance, start, weight=None, double tolerance=1e-10, int threads=1):
+def log_edt(residual, variance, start, weight=None, tolerance=1e-10, threads=1):
     """Logarithm of the sum over pairs of picks of the equal-differential-time likelihood, and its gradient.
 
     Of each event, with residuals r, variances v and weights w of its picks a and b,
@@ -121,17 +108,12 @@ def log_edt(residual, variance, start, weight=None, double tolerance=1e-10, int 
     >>> log_sum.round(4), by_residual.round(4)
     (array([[0.6979]]), array([[ 8., -8.]]))
     """
-    shape = np.shape(residual)
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"residual: shape {shape}: expected (n_particles, n_picks), both at least 1")
-    residual = _within("residual", _real("residual", residual, shape), -LARGEST)
-    variance = _within("variance", _real("variance", variance, shape), 1 / LARGEST)
-    weight = np.ones(shape[1]) if weight is None else _within("weight", _real("weight", weight, shape[1:]), 1 / LARGEST)
-    if not 0 <= tolerance <= 0.01:
-        raise ValueError(f"tolerance: {tolerance}: expected 0 to 0.01")
-    if threads < 1:
-        raise ValueError(f"threads: {threads}: must be at least 1")
-
+    residual = _within("residual", residual, ("n_particles", "n_picks"), -LARGEST)
+    shape = residual.shape
+    variance = _within("variance", variance, shape, 1 / LARGEST)
+    weight = np.ones(shape[1]) if weight is None else _within("weight", weight, shape[1:], 1 / LARGEST)
+    cdef double allowed = door.number("tolerance", tolerance, low=0.0, high=0.01)
+    cdef int n_threads = door.whole("threads", threads), code
     cdef const int64_t[::1] starts = _starts(start, shape[1])
     cdef const double[:, :] r = residual, v = variance
     cdef const double[::1] w = np.ascontiguousarray(weight)
@@ -139,14 +121,13 @@ def log_edt(residual, variance, start, weight=None, double tolerance=1e-10, int 
     cdef double[:, :] by_residual = np.empty_like(residual), by_variance = np.empty_like(residual)
     cdef edt_batch batch
     batch.n_particles, batch.n_events = log_sum.shape[0], log_sum.shape[1]
-    batch.start, batch.weight, batch.tolerance = &starts[0], &w[0], tolerance
+    batch.start, batch.weight, batch.tolerance = &starts[0], &w[0], allowed
     batch.residual, batch.residual_strides = &r[0, 0], _strides(r)
     batch.variance, batch.variance_strides = &v[0, 0], _strides(v)
     batch.log_sum, batch.by_residual, batch.by_variance = &log_sum[0, 0], &by_residual[0, 0], &by_variance[0, 0]
     batch.gradient_strides = _strides(by_residual)
-    cdef int code
     with nogil:
-        code = edt_evaluate(&batch, threads)
+        code = edt_evaluate(&batch, n_threads)
     if code == EDT_NO_MEMORY:
         raise MemoryError("edt: not enough memory for the picks of the largest event")
     return np.asarray(log_sum), np.asarray(by_residual), np.asarray(by_variance)

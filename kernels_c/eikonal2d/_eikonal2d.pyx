@@ -5,6 +5,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t
 
+from vip.kernels_c import door
 from vip.kernels_c.eikonal2d.geometry import source_tables
 
 
@@ -59,23 +60,6 @@ cdef const double *_doubles(a):
     return &view[0] if view.shape[0] else NULL
 
 
-def _real(name, values):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
-def _points(name, points, grid):
-    points = np.atleast_2d(_real(name, points))
-    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise ValueError(f"{name}: shape {points.shape}: expected (n, 2), n at least 1")
-    outside = np.flatnonzero(~grid.contains(points))
-    if len(outside):
-        raise ValueError(f"{name}: row {outside[0]}: {points[outside[0]]} lies outside the grid")
-    return points
-
-
 cdef class Plan:
     """All that stays the same from model to model: grid, sources, and the receivers of each source.
 
@@ -93,8 +77,8 @@ cdef class Plan:
 
     Raises
     ------
-    ValueError
-        If a point lies outside the grid, an index is out of range or a shape is wrong; the message names the argument.
+    ValueError, TypeError
+        If a point lies outside the grid, an index is out of range or a shape or dtype is wrong; the message names the argument.
     """
 
     cdef eikonal2d_plan c
@@ -103,14 +87,11 @@ cdef class Plan:
     cdef bint _single
 
     def __init__(self, grid, sources, receivers, source_of_pair, precision="float32"):
-        if precision not in ("float32", "float64"):
-            raise ValueError(f"precision: {precision!r}: expected 'float32' or 'float64'")
-        sources, receivers = _points("sources", sources, grid), _points("receivers", receivers, grid)
-        source_of_pair = np.asarray(source_of_pair)
-        if source_of_pair.shape != (len(receivers),) or source_of_pair.dtype.kind not in "iu":
-            raise ValueError(f"source_of_pair: expected {len(receivers)} integers, one for each receiver")
-        if source_of_pair.min() < 0 or source_of_pair.max() >= len(sources):
-            raise ValueError(f"source_of_pair: expected indices from 0 to {len(sources) - 1}")
+        door.one_of("precision", precision, ("float32", "float64"))
+        sources = door.points("sources", sources, grid.contains, axes=2)
+        receivers = door.points("receivers", receivers, grid.contains, axes=2)
+        last = len(sources) - 1
+        source_of_pair = door.integers("source_of_pair", source_of_pair, (len(receivers),), low=0, high=last)
         self.grid, self.precision, self._single = grid, precision, precision == "float32"
         self.n_pairs, self.n_sources = len(receivers), len(sources)
         self.pair_order = np.argsort(source_of_pair, kind="stable")
@@ -186,25 +167,8 @@ cdef class Plan:
             self.c.corrections = &double_[0, 0, 0]
 
 
-def _velocity(velocity, grid):
-    velocity = _real("velocity", velocity)
-    expected = grid.shape[0] * grid.shape[1]
-    if velocity.ndim != 2 or velocity.shape[1] != expected or not len(velocity):
-        raise ValueError(f"velocity: shape {velocity.shape}: expected (n, {expected}), n at least 1")
-    plausible = (velocity >= SLOWEST) & (velocity <= FASTEST)  # false for NaN
-    if not plausible.all():
-        n, i = np.argwhere(~plausible)[0]
-        raise ValueError(f"velocity: model {n}, node {i}: {velocity[n, i]}: must be from {SLOWEST:g} to {FASTEST:g} km/s")
-    return velocity
-
-
-def _per_pair(name, values, n_pairs):
-    values = _real(name, values)
-    if values.shape != (n_pairs,):
-        raise ValueError(f"{name}: shape {values.shape}: expected ({n_pairs},)")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name}: entry {np.flatnonzero(~np.isfinite(values))[0]} is not finite")
-    return values
+def _velocity(velocity, shape, axes):
+    return door.real("velocity", velocity, shape, low=SLOWEST, high=FASTEST, unit="km/s", axes=axes)
 
 
 cdef _check(int code):
@@ -214,7 +178,7 @@ cdef _check(int code):
         raise ArithmeticError("eikonal2d: the travel times did not settle; is the velocity plausible?")
 
 
-def travel_times(velocity, Plan plan, observed=None, weight=None, int threads=1):
+def travel_times(velocity, Plan plan, observed=None, weight=None, threads=1):
     """Travel times of many models, and the gradient of their misfit to observed times.
 
     Parameters
@@ -239,13 +203,11 @@ def travel_times(velocity, Plan plan, observed=None, weight=None, int threads=1)
     ValueError, TypeError
         If an argument has a wrong shape or dtype or holds NaN; the message names it.
     """
-    velocity = _velocity(velocity, plan.grid)
+    velocity = _velocity(velocity, ("n", plan.grid.shape[0] * plan.grid.shape[1]), ("model", "node"))
     if (observed is None) != (weight is None):
         raise ValueError("observed and weight: give both or none")
-    if threads < 1:
-        raise ValueError(f"threads: {threads}: must be at least 1")
     cdef bint with_gradient = observed is not None
-    cdef int n = velocity.shape[0], code
+    cdef int n = velocity.shape[0], n_threads = door.whole("threads", threads), code
     cdef const double[:, ::1] v = velocity
     cdef double[:, ::1] times = np.empty((n, plan.n_pairs)), gradient
     cdef const double[::1] d, w
@@ -253,35 +215,33 @@ def travel_times(velocity, Plan plan, observed=None, weight=None, int threads=1)
     cdef const double *w_ = NULL
     cdef double *g_ = NULL
     if with_gradient:
-        d = _per_pair("observed", observed, plan.n_pairs)[plan.pair_order]
-        w = _per_pair("weight", weight, plan.n_pairs)[plan.pair_order]
+        d = door.real("observed", observed, (plan.n_pairs,))[plan.pair_order]
+        w = door.real("weight", weight, (plan.n_pairs,))[plan.pair_order]
         gradient = np.empty_like(velocity)
         d_, w_, g_ = &d[0], &w[0], &gradient[0, 0]
     with nogil:
         if plan._single:
-            code = eikonal2d_solve_float(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, threads)
+            code = eikonal2d_solve_float(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, n_threads)
         else:
-            code = eikonal2d_solve_double(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, threads)
+            code = eikonal2d_solve_double(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, n_threads)
     _check(code)
     ordered = np.empty((n, plan.n_pairs))
     ordered[:, plan.pair_order] = times
     return (ordered, np.asarray(gradient)) if with_gradient else ordered
 
 
-def time_field(velocity, Plan plan, int source):
+def time_field(velocity, Plan plan, source):
     """Travel times (rows, columns) from one source to all nodes of the refined grid for one model (nodes,), seconds.
 
     The plan's precision must be float64.
     """
-    velocity = _velocity(np.asarray(velocity)[None], plan.grid)
+    velocity = _velocity(velocity, (plan.grid.shape[0] * plan.grid.shape[1],), ("node",))
     if plan._single:
         raise ValueError("plan: time_field needs precision 'float64'")
-    if not 0 <= source < plan.n_sources:
-        raise ValueError(f"source: {source}: expected 0 to {plan.n_sources - 1}")
-    cdef const double[:, ::1] v = velocity
+    cdef const double[::1] v = velocity
     cdef double[::1] field = np.empty(plan.c.n_nodes)
-    cdef int code
+    cdef int of_source = door.whole("source", source, low=0, high=plan.n_sources - 1), code
     with nogil:
-        code = eikonal2d_field(&plan.c, source, &v[0, 0], &field[0])
+        code = eikonal2d_field(&plan.c, of_source, &v[0], &field[0])
     _check(code)
     return np.asarray(field).reshape(plan.grid.bordered_shape)[1:-1, 1:-1]

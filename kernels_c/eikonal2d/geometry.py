@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.kernels_c.door import Floats, Ints
+
 EARTH_RADIUS = 6371.0
 """Mean radius of the Earth, km."""
 
@@ -17,9 +19,6 @@ FIXED_MARGIN = 1
 
 MAX_ELONGATION = float(np.sqrt(2 * FIXED_MARGIN + 3))
 """Largest ratio of a cell's sides for which the update is causal next to the fixed nodes (property 1 of eikonal2d.h)."""
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,14 @@ class Grid:
         """Whether points (n, 2) lie on the grid, edges included."""
         place = self.place(points)
         last = np.array(self.refined_shape) - 1
-        return np.all((place >= -1e-9) & (place <= last + 1e-9), axis=1)
+        found: NDArray[np.bool_] = np.all((place >= -1e-9) & (place <= last + 1e-9), axis=1)
+        return found
 
     def place(self, points: Floats) -> Floats:
         """Row and column (..., 2) of points (..., 2) in refined cells from the first node."""
         step = np.array(self.spacing) / self.refinement
-        return (np.asarray(points, float) - np.array(self.origin)) / step
+        place: Floats = (np.asarray(points, float) - np.array(self.origin)) / step
+        return place
 
     def cell(self, points: Floats) -> tuple[Ints, Floats]:
         """Nodes (n, 4) of the refined cells that hold points (n, 2), as indices of the bordered grid, and bilinear weights."""
@@ -119,7 +120,8 @@ class Grid:
             return np.hypot(a[..., 0] - b[..., 0], a[..., 1] - b[..., 1])
         lat_a, lon_a, lat_b, lon_b = (np.radians(x) for x in (a[..., 0], a[..., 1], b[..., 0], b[..., 1]))
         haversine = np.sin((lat_b - lat_a) / 2) ** 2 + np.cos(lat_a) * np.cos(lat_b) * np.sin((lon_b - lon_a) / 2) ** 2
-        return 2 * EARTH_RADIUS * np.arcsin(np.sqrt(haversine))
+        arc: Floats = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(haversine))
+        return arc
 
     def distance_and_direction(self, source: Floats) -> tuple[Floats, Floats, Floats]:
         """Distance (km) from the source to every bordered node, and its derivatives per km down the rows and columns."""

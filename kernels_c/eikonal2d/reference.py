@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vip.kernels_c.eikonal2d.geometry import Floats, Grid, Ints, SourceTables, source_tables
+from vip.kernels_c.door import Floats, Ints
+from vip.kernels_c.eikonal2d.geometry import Grid, SourceTables, source_tables
 
 NEVER = 1e30
 """A time that no ray takes, s."""
@@ -125,10 +126,13 @@ def receiver_weights(grid: Grid, source: Floats, receiver: Floats, tables: Sourc
 def interpolation(n: int, refinement: int) -> Floats:
     """Matrix from n velocity nodes to the refined nodes of one axis; the border repeats the edge."""
     place = np.clip(np.arange(-1, (n - 1) * refinement + 2) / refinement, 0, n - 1)
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(n)), 0)
+    weights: Floats = np.maximum(1 - np.abs(place[:, None] - np.arange(n)), 0)
+    return weights
 
 
-def solve_source(grid: Grid, s: Floats, source: Floats, receivers: Floats, observed: Floats, weight: Floats):
+def solve_source(
+    grid: Grid, s: Floats, source: Floats, receivers: Floats, observed: Floats, weight: Floats
+) -> tuple[Floats, Floats]:
     """Times (n,) of one source at its receivers, and the gradient (nodes,) of their misfit by slowness."""
     tables = source_tables(grid, source)
     around = triangles(grid, tables)
@@ -146,7 +150,9 @@ def solve_source(grid: Grid, s: Floats, source: Floats, receivers: Floats, obser
     return times, gradient
 
 
-def travel_times(velocity: ArrayLike, plan: Plan, observed=None, weight=None, threads: int = 1):
+def travel_times(
+    velocity: ArrayLike, plan: Plan, observed: ArrayLike | None = None, weight: ArrayLike | None = None, threads: int = 1
+) -> Floats | tuple[Floats, Floats]:
     """As the native `travel_times`, whose docstring applies; `threads` changes nothing."""
     velocity, grid, n_pairs = np.asarray(velocity, float), plan.grid, len(plan.receivers)
     d, w = (np.zeros(n_pairs) if x is None else np.asarray(x, float) for x in (observed, weight))

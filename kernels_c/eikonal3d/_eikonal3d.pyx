@@ -6,6 +6,7 @@ import numpy as np
 from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 
+from vip.kernels_c import door
 from vip.kernels_c.eikonal3d.geometry import Grid
 
 
@@ -45,42 +46,11 @@ def simd_level():
     return eikonal3d_simd_level().decode()
 
 
-def _real(name, values):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
-    return values
-
-
 def _velocity(velocity):
-    velocity = _real("velocity", velocity)
-    if velocity.ndim != 3 or not velocity.size:
-        raise ValueError(f"velocity: shape {velocity.shape}: expected (x, y, z), at least one node along each")
+    velocity = door.array("velocity", velocity)  # before it is copied, which may be too much
     if np.prod([n + 4.0 for n in velocity.shape]) > MOST_NODES:
         raise ValueError(f"velocity: shape {velocity.shape}: expected fewer than 2^31 nodes")
-    velocity = np.ascontiguousarray(velocity, dtype=np.float64)
-    if not (velocity.min() >= SLOWEST and velocity.max() <= FASTEST):  # also for NaN
-        node = tuple(int(i) for i in np.argwhere(~((velocity >= SLOWEST) & (velocity <= FASTEST)))[0])
-        raise ValueError(f"velocity: node {node}: {velocity[node]}: must be from {SLOWEST:g} to {FASTEST:g} km/s")
-    return velocity
-
-
-def _triple(name, values):
-    values = _real(name, values)
-    if values.shape != (3,):
-        raise ValueError(f"{name}: shape {values.shape}: expected (3,)")
-    return tuple(float(x) for x in values)
-
-
-def _sources(source, grid):
-    sources = np.atleast_2d(_real("source", source)).astype(np.float64)
-    if sources.ndim != 2 or sources.shape[1] != 3 or not len(sources):
-        raise ValueError(f"source: shape {np.shape(source)}: expected (3,), or (n, 3) with n at least 1")
-    outside = np.flatnonzero(~grid.contains(sources))
-    if len(outside):
-        low, high = zip(*((float(a.min()), float(a.max())) for a in grid.axes))
-        raise ValueError(f"source: {sources[outside[0]]} lies outside the grid, from {low} to {high}")
-    return sources
+    return door.real("velocity", velocity, ("x", "y", "z"), low=SLOWEST, high=FASTEST, unit="km/s", axes=("x", "y", "z"))
 
 
 cdef const double *_pointer(a):
@@ -96,7 +66,7 @@ cdef _fill(eikonal3d_source *c, table):
         c.first_fixed[a], c.shape_fixed[a] = table.first_fixed[a], table.time_fixed.shape[a]
 
 
-def solve(velocity, source, spacing, *, origin=(0.0, 0.0, 0.0), geometry="cartesian", bint factored=False, int threads=1):
+def solve(velocity, source, spacing, *, origin=(0.0, 0.0, 0.0), geometry="cartesian", bint factored=False, threads=1):
     """First-arrival travel times from a source to all nodes of a grid.
 
     Second order in the spacing where times are smooth, by the factored eikonal equation [1]_ with upwind differences and
@@ -144,14 +114,14 @@ def solve(velocity, source, spacing, *, origin=(0.0, 0.0, 0.0), geometry="cartes
     True
     """
     velocity = _velocity(velocity)
-    grid = Grid(velocity.shape, _triple("spacing", spacing), _triple("origin", origin), geometry)
-    sources = _sources(source, grid)
-    if threads < 1:
-        raise ValueError(f"threads: {threads}: must be at least 1")
+    spacing, origin = (tuple(door.real(*x, (3,)).tolist()) for x in (("spacing", spacing), ("origin", origin)))
+    grid = Grid(velocity.shape, spacing, origin, geometry)
+    source = door.array("source", source)
+    sources = door.points("source", source[None] if source.ndim == 1 else source, grid.contains, axes=3)
     metric, tables = grid.metric, [grid.source(velocity, at) for at in sources]
     weight_y, weight_z = np.ascontiguousarray(metric.weight_y), np.ascontiguousarray(metric.weight_z)
     times = np.empty((len(sources), *velocity.shape))
-    cdef int n_sources = len(sources), code
+    cdef int n_sources = len(sources), n_threads = door.whole("threads", threads), code
     cdef eikonal3d_grid c
     for a in range(3):
         c.shape[a], c.spacing[a] = velocity.shape[a], metric.spacing[a]
@@ -165,9 +135,9 @@ def solve(velocity, source, spacing, *, origin=(0.0, 0.0, 0.0), geometry="cartes
         for s in range(n_sources):
             _fill(&c_sources[s], tables[s])
         with nogil:
-            code = eikonal3d_solve(&c, v, n_sources, c_sources, &out[0], factored, threads)
+            code = eikonal3d_solve(&c, v, n_sources, c_sources, &out[0], factored, n_threads)
     finally:
         free(c_sources)
     if code == EIKONAL3D_NO_MEMORY:
         raise MemoryError(f"eikonal3d: not enough memory for {velocity.size} nodes on {threads} thread(s)")
-    return times if np.ndim(source) == 2 else times[0]
+    return times if source.ndim == 2 else times[0]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.kernels_c.door import Floats, Ints
+
 EARTH_RADIUS = 6371.0
 """Mean radius of the Earth, km."""
 
@@ -16,9 +18,6 @@ RAY_POINTS = 17
 
 ON_NODE = 1e-9
 """Steps from a node within which a source is on it, and beyond the grid within which it is on its face."""
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
 
 
 class Metric(NamedTuple):
@@ -91,7 +90,7 @@ class Grid:
     @property
     def axes(self) -> tuple[Floats, Floats, Floats]:
         """Coordinates of the nodes along each axis."""
-        x, y, z = (a + np.arange(n) * d for a, n, d in zip(self.origin, self.shape, self.spacing, strict=True))
+        x, y, z = (a + np.arange(n, dtype=float) * d for a, n, d in zip(self.origin, self.shape, self.spacing, strict=True))
         return x, y, z
 
     @property
@@ -113,18 +112,21 @@ class Grid:
 
     def place(self, points: Floats) -> Floats:
         """Points (..., 3) in nodes from the first."""
-        return (np.asarray(points, float) - self.origin) / self.spacing
+        place: Floats = (np.asarray(points, float) - self.origin) / self.spacing
+        return place
 
     def contains(self, points: Floats) -> NDArray[np.bool_]:
         """Whether points (n, 3) lie on the grid, faces included."""
         place = self.place(points)
-        return np.all((place >= -ON_NODE) & (place <= np.array(self.shape) - 1 + ON_NODE), axis=1)
+        found: NDArray[np.bool_] = np.all((place >= -ON_NODE) & (place <= np.array(self.shape) - 1 + ON_NODE), axis=1)
+        return found
 
     def distance(self, source: Floats) -> Floats:
         """Straight distance r (x, y, z) of all nodes from the source, km."""
         x, y, z = self._tables(np.asarray(source, float))
         aside = y[:, 0, None] + y[:, 1, None] * z[0]
-        return np.sqrt(x[:, 0, None, None] + x[:, 1, None, None] * aside)
+        r: Floats = np.sqrt(x[:, 0, None, None] + x[:, 1, None, None] * aside)
+        return r
 
     def source(self, velocity: Floats, at: Floats) -> Source:
         """Tables of one source (3,): distances, and the times on the nodes around it along straight rays."""
@@ -152,9 +154,9 @@ class Grid:
         x, y, z = self.axes
         if not self.spherical:
             (dx, dy, dz), (hx, hy, hz), one, zero = (x - at[0], y - at[1], z - at[2]), self.spacing, np.ones, np.zeros
-            along_x = np.stack([dx**2, one(len(x)), hx * dx, zero(len(x))], axis=1)
-            along_y = np.stack([dy**2, one(len(y)), hy * dy, zero(len(y))], axis=1)
-            return along_x, along_y, np.stack([dz**2, hz * dz])
+            along_x = [dx**2, one(len(x)), hx * dx, zero(len(x))]
+            along_y = [dy**2, one(len(y)), hy * dy, zero(len(y))]
+            return np.stack(along_x, axis=1), np.stack(along_y, axis=1), np.stack([dz**2, hz * dz])
         # r^2 = (rho - rho_s)^2 + 4 rho rho_s hav, hav the haversine of the angle: no cancellation next to the source.
         radius, radius_source = EARTH_RADIUS - x, EARTH_RADIUS - at[0]
         height, step_x = radius - radius_source, -self.spacing[0]

@@ -6,12 +6,13 @@ here. Names are those of the equations in eikonal3d.h. Fields have a border of t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from vip.kernels_c.eikonal3d.geometry import Floats, Grid, Source
+from vip.kernels_c.door import Floats
+from vip.kernels_c.eikonal3d.geometry import Grid, Source
 
 NEVER = 1e30
 """A time that no ray takes, s."""
@@ -26,7 +27,7 @@ class Problem(NamedTuple):
     w: Floats
     t0: Floats
     s2: Floats
-    fixed: Floats
+    fixed: NDArray[np.bool_]
     straight: Floats
 
 
@@ -44,17 +45,18 @@ def problem(velocity: Floats, grid: Grid, source: Source) -> Problem:
     return Problem(g, w, s0 * r, velocity**-2.0, fixed, straight)
 
 
-def beside(field: Floats, axis: int, steps: int) -> Floats:
+def beside(field: Any, axis: int, steps: int) -> Floats:
     """A field (x, y, z) so many nodes further along an axis; never outside the grid."""
     padded = np.pad(field, 2, constant_values=NEVER)
-    return np.roll(padded, -steps, axis)[2:-2, 2:-2, 2:-2]
+    inside: Floats = np.roll(padded, -steps, axis)[2:-2, 2:-2, 2:-2]
+    return inside
 
 
 def arrival(a: Floats, w: Floats, s2: Floats) -> Floats:
     """The u with sum of w max(u - a, 0)^2 = s2, from a and w (3, ...): axes join in the order of their a."""
     order = np.argsort(a, axis=0)
     a, w = np.take_along_axis(a, order, 0), np.take_along_axis(w, order, 0)
-    found = a[0] + np.sqrt(s2 / w[0])
+    found: Floats = a[0] + np.sqrt(s2 / w[0])
     for n in (2, 3):
         e = a[:n] - a[0]
         weight, first, second = (np.sum(w[:n] * e**power, axis=0) for power in (0, 1, 2))

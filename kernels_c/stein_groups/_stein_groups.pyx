@@ -5,6 +5,8 @@ import numpy as np
 
 from libc.stdint cimport int64_t
 
+from vip.kernels_c import door
+
 
 cdef extern from "stein_groups.h":
     ctypedef struct stein_strides:
@@ -29,30 +31,13 @@ WIDEST = 1e6
 """Widening is from 1 / WIDEST to WIDEST."""
 
 
-def _real(name, values, shape):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
-    if values.shape != shape:
-        raise ValueError(f"{name}: shape {values.shape}: expected {shape}")
-    values = np.require(values, np.float64, ["ALIGNED"])
-    if not (-LARGEST <= values.min() and values.max() <= LARGEST):  # false for NaN
-        i, k = map(int, np.argwhere(~(np.abs(values) <= LARGEST))[0])
-        raise ValueError(f"{name}: particle {i}, entry {k}: {values[i, k]}: must be from {-LARGEST:g} to {LARGEST:g}")
-    return values
+def _within(name, values, shape):
+    return door.real(name, values, shape, low=-LARGEST, high=LARGEST, axes=("particle", "entry"), strided=True)
 
 
 def _members(groups, d):
     """Entries in the order of their groups, and where in it each group begins and the last ends."""
-    groups = np.asarray(groups)
-    if groups.dtype.kind not in "iu":
-        raise TypeError(f"groups: dtype {groups.dtype}: expected integers")
-    if groups.shape != (d,):
-        raise ValueError(f"groups: shape {groups.shape}: expected {(d,)}, a label for each entry")
-    wrong = np.flatnonzero((groups < 0) | (groups >= d))
-    if len(wrong):
-        raise ValueError(f"groups: entry {wrong[0]}: {groups[wrong[0]]}: must be from 0 to less than {d}, the number of entries")
-    groups = groups.astype(np.int64)
+    groups = door.integers("groups", groups, (d,), low=0, high=d - 1)
     sizes = np.bincount(groups)
     if not sizes.all():
         raise ValueError(f"groups: none is {np.argmin(sizes)}: labels must be all from 0 to the largest, {len(sizes) - 1}")
@@ -65,7 +50,7 @@ cdef stein_strides _strides(const double[:, :] array):
     return strides
 
 
-def direction(particles, gradient, groups, double widening=1.0, int threads=1):
+def direction(particles, gradient, groups, widening=1.0, threads=1):
     """Direction of Stein variational gradient descent with a kernel for each group of entries.
 
     Eq. 17 of Zhang & Curtis (2024) after Liu & Wang (2016), as if each group were alone:
@@ -100,14 +85,9 @@ def direction(particles, gradient, groups, double widening=1.0, int threads=1):
     array([[-0.3466,  0.    ,  0.    ],
            [ 0.3466,  0.    ,  0.    ]])
     """
-    shape = np.shape(particles)
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"particles: shape {shape}: expected (n, d), both at least 1")
-    particles, gradient = _real("particles", particles, shape), _real("gradient", gradient, shape)
-    if not 1 / WIDEST <= widening <= WIDEST:
-        raise ValueError(f"widening: {widening}: must be positive, from {1 / WIDEST:g} to {WIDEST:g}")
-    if threads < 1:
-        raise ValueError(f"threads: {threads}: must be at least 1")
+    particles = _within("particles", particles, ("n", "d"))
+    shape = particles.shape
+    gradient = _within("gradient", gradient, shape)
     entries, starts = _members(groups, shape[1])
 
     cdef const int64_t[::1] entry = entries, start = starts
@@ -115,13 +95,14 @@ def direction(particles, gradient, groups, double widening=1.0, int threads=1):
     cdef double[:, :] phi = np.empty(shape)
     cdef stein_groups batch
     batch.n_particles, batch.n_groups = shape[0], len(starts) - 1
-    batch.start, batch.entry, batch.widening = &start[0], &entry[0], widening
+    batch.start, batch.entry = &start[0], &entry[0]
+    batch.widening = door.number("widening", widening, low=1 / WIDEST, high=WIDEST)
     batch.particles, batch.particles_strides = &x[0, 0], _strides(x)
     batch.gradient, batch.gradient_strides = &g[0, 0], _strides(g)
     batch.direction, batch.direction_strides = &phi[0, 0], _strides(phi)
-    cdef int code
+    cdef int n_threads = door.whole("threads", threads), code
     with nogil:
-        code = stein_direction(&batch, threads)
+        code = stein_direction(&batch, n_threads)
     if code == STEIN_NO_MEMORY:
         raise MemoryError(f"stein_groups: not enough memory for the pairs of {shape[0]} particles")
     return np.asarray(phi)

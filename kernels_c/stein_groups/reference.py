@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vip.kernels_c.door import Floats
 
-def direction(particles: ArrayLike, gradient: ArrayLike, groups: ArrayLike, widening: float = 1.0, threads: int = 1):
+
+def direction(particles: ArrayLike, gradient: ArrayLike, groups: ArrayLike, widening: float = 1.0, threads: int = 1) -> Floats:
     """As the native `direction`, whose docstring applies; `threads` changes nothing."""
     particles, gradient, groups = np.asarray(particles, float), np.asarray(gradient, float), np.asarray(groups)
     phi = np.empty_like(particles)
@@ -16,17 +18,18 @@ def direction(particles: ArrayLike, gradient: ArrayLike, groups: ArrayLike, wide
     return phi
 
 
-def of_one_kernel(x, g, widening):
+def of_one_kernel(x: Floats, g: Floats, widening: float) -> Floats:
     """Phi (n, k) of particles and gradients (n, k)."""
     n, apart = len(x), x[:, None] - x
     squared = (apart**2).sum(axis=2)
     h2 = widening**2 * squared_bandwidth(squared)
     K = np.exp(-squared / (2 * h2))
-    return (K[:, :, None] * (g + apart / h2)).sum(axis=1) / n
+    phi: Floats = (K[:, :, None] * (g + apart / h2)).sum(axis=1) / n
+    return phi
 
 
-def squared_bandwidth(squared):
+def squared_bandwidth(squared: Floats) -> float:
     """By the median heuristic, from squared distances (n, n)."""
     n = len(squared)
-    median = np.median(squared[np.triu_indices(n, 1)]) if n > 1 else 0
-    return median / (2 * np.log(n)) if median > 0 else 1
+    median = float(np.median(squared[np.triu_indices(n, 1)])) if n > 1 else 0
+    return median / (2 * float(np.log(n))) if median > 0 else 1

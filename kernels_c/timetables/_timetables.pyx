@@ -5,6 +5,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t
 
+from vip.kernels_c import door
 from vip.kernels_c.timetables.splines import coefficients
 
 
@@ -28,28 +29,6 @@ cdef extern from "timetables.h":
 
 LEAST_NODES = 4
 """Along each axis."""
-
-
-def _real(name, values, shape):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: dtype {values.dtype}: expected real numbers")
-    if len(shape) != values.ndim or any(n is not None and n != m for n, m in zip(shape, values.shape)):
-        expected = ", ".join("any" if n is None else str(n) for n in shape)
-        raise ValueError(f"{name}: shape {values.shape}: expected ({expected})")
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        raise ValueError(f"{name}: entry {tuple(map(int, bad[0]))} is not finite")
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
-def _indices(name, values, length, n):
-    values = np.asarray(values)
-    if values.ndim != 1 or values.dtype.kind not in "iu" or (length is not None and len(values) != length) or not len(values):
-        raise ValueError(f"{name}: dtype {values.dtype}, shape {values.shape}: expected integers, one for each pick")
-    if values.min() < 0 or values.max() >= n:
-        raise ValueError(f"{name}: from {values.min()} to {values.max()}: expected 0 to {n - 1}")
-    return np.ascontiguousarray(values, dtype=np.int32)
 
 
 cdef class TimeTables:
@@ -78,17 +57,17 @@ cdef class TimeTables:
     cdef object _coefficients
 
     def __init__(self, slowness, places, origin, spacing):
-        dims = np.ndim(slowness) - 1
+        slowness = door.array("slowness", slowness)
+        dims = slowness.ndim - 1
         if dims not in (2, 3):
-            raise ValueError(f"slowness: shape {np.shape(slowness)}: expected (n_tables, nx, ny, nz) or (n_tables, nr, nz)")
-        slowness = _real("slowness", slowness, (None,) * (dims + 1))
+            raise ValueError(f"slowness: shape {slowness.shape}: expected (n_tables, nx, ny, nz) or (n_tables, nr, nz)")
+        slowness = door.real("slowness", slowness, ("n_tables", "nx", "ny", "nz") if dims == 3 else ("n_tables", "nr", "nz"))
         n, self.shape = slowness.shape[0], slowness.shape[1:]
-        if min(self.shape) < LEAST_NODES or not n:
-            raise ValueError(f"slowness: shape {slowness.shape}: expected a table or more, {LEAST_NODES} nodes or more an axis")
-        self.places = _real("places", places, (n, 3))
-        self.origin, self.spacing = _real("origin", origin, (dims,)), _real("spacing", spacing, (dims,))
-        if not (self.spacing > 0).all():
-            raise ValueError(f"spacing: {self.spacing}: must be positive")
+        if min(self.shape) < LEAST_NODES:
+            raise ValueError(f"slowness: shape {slowness.shape}: expected {LEAST_NODES} nodes or more an axis")
+        self.places = door.real("places", places, (n, 3))
+        self.origin = door.real("origin", origin, (dims,))
+        self.spacing = door.real("spacing", spacing, (dims,), low=door.SMALLEST, unit="km")
         if dims == 2 and self.origin[0] != 0:
             raise ValueError(f"origin: {self.origin}: distance must begin at 0")
         self._coefficients = np.empty((n, *(m + 3 for m in self.shape)), np.float32)
@@ -108,7 +87,7 @@ cdef class TimeTables:
             self.c.per_km[axis] = 1 / self.spacing[axis]
         self.c.coefficient, self.c.place = &coefficient[0], &place[0, 0]
 
-    def evaluate(self, hypocentres, event, table, int threads=1):
+    def evaluate(self, hypocentres, event, table, threads=1):
         """Travel times and their gradients.
 
         Parameters
@@ -132,25 +111,22 @@ cdef class TimeTables:
         ValueError, TypeError
             If an argument has a wrong shape or dtype or is not finite, or a hypocentre lies outside the tables.
         """
-        hypocentres = _real("hypocentres", hypocentres, (None, None, 3))
-        if threads < 1:
-            raise ValueError(f"threads: {threads}: must be at least 1")
+        hypocentres = door.real("hypocentres", hypocentres, ("n_particles", "n_events", 3))
         n, n_events = hypocentres.shape[:2]
-        if not hypocentres.size:
-            raise ValueError(f"hypocentres: shape {hypocentres.shape}: expected a particle or more, an event or more")
-        events = _indices("event", event, None, n_events)
-        tables = _indices("table", table, len(events), len(self.places))
+        events = door.integers("event", event, ("n_picks",), low=0, high=n_events - 1, dtype=np.int32)
+        tables = door.integers("table", table, (len(events),), low=0, high=len(self.places) - 1, dtype=np.int32)
         cdef const int32_t[::1] e = events, t = tables
         cdef const double[:, :, ::1] x = np.ascontiguousarray(np.moveaxis(hypocentres, 0, 2))
         cdef double[:, ::1] time = np.empty((len(events), n))
         cdef double[:, :, ::1] gradient = np.empty((3, len(events), n))
         cdef timetables_batch batch
+        cdef int n_threads = door.whole("threads", threads)
         cdef int64_t outside
         batch.n_picks, batch.n_particles = len(events), n
         batch.event, batch.table, batch.hypocentre = &e[0], &t[0], &x[0, 0, 0]
         batch.time, batch.gradient = &time[0, 0], &gradient[0, 0, 0]
         with nogil:
-            outside = timetables_evaluate(&self.c, &batch, threads)
+            outside = timetables_evaluate(&self.c, &batch, n_threads)
         if outside >= 0:
             raise ValueError(f"hypocentres: event {events[outside]} has one outside the tables, as pick {outside} shows")
         return np.asarray(time).T, np.asarray(gradient).transpose(0, 2, 1)

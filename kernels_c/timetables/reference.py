@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vip.kernels_c.timetables.splines import Floats, coefficients
+from vip.kernels_c.door import Floats
+from vip.kernels_c.timetables.splines import coefficients
 
 
 class TimeTables:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from vip.kernels_c.door import Floats
 
 POLE = np.sqrt(3.0) - 2.0
 """Of the recursive filter that inverts (1, 4, 1) / 6 (Unser 1999, box 2)."""

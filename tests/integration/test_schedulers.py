@@ -27,7 +27,7 @@ ODD = """odd $(touch x) `touch y` 'single' "double" %j $HOME \\t #c ü;&|*~"""
 PATIENCE = 170
 """Nothing here takes longer, unless it never comes (s)."""
 
-CANCEL = {"vip.jobs.slurm": "scancel", "vip.jobs.sge": "qdel"}
+CANCEL = {"SLURM": "scancel", "SGE": "qdel"}
 
 SITE = Site(warning=20, driver_memory="100MB", memory="500MB", workers=1)
 RESOURCES = Resources(workers=1, cores=1, memory=500_000_000, walltime=1800)
@@ -60,16 +60,16 @@ then saves itself, "deaf" does nothing but write down, "fail" fails; "end" and a
 
 @pytest.fixture(params=sorted(jobs.SCHEDULERS))
 def scheduler(request, monkeypatch):
-    """A scheduler's module, with the scheduler itself running."""
+    """A scheduler, with the scheduler itself running."""
     if request.param == "sge" and Path("/var/lib/gridengine").is_dir() and "SGE_ROOT" not in os.environ:
         monkeypatch.setenv("SGE_ROOT", "/var/lib/gridengine")
         monkeypatch.setenv("SGE_CELL", "default")
     try:
-        module = jobs.scheduler(request.param)
-        module.queued("nothing")
+        found = jobs.scheduler(request.param)
+        found.queued("nothing")
     except SchedulerError as error:
         pytest.skip(f"no {request.param} here: {error}")
-    return module
+    return found
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def name(scheduler):
     name = f"vip-test-{uuid.uuid4().hex[:8]}"
     yield name
     for job in scheduler.queued(name):
-        subprocess.run([CANCEL[scheduler.__name__], job.id], capture_output=True, check=False)
+        subprocess.run([CANCEL[scheduler.kind], job.id], capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -129,11 +129,7 @@ def wait_for_end(scheduler, name):
 
     def ended():
         for job in scheduler.queued(name):
-            if (
-                scheduler.__name__ == "vip.jobs.slurm"
-                and job.state == "pending"
-                and datetime.now() - job.since > timedelta(seconds=5)
-            ):
+            if scheduler.kind == "SLURM" and job.state == "pending" and datetime.now() - job.since > timedelta(seconds=5):
                 subprocess.run(["scontrol", "update", f"JobId={job.id}", "StartTime=now"], capture_output=True, check=False)
         return not states(scheduler, name)
 
@@ -141,9 +137,7 @@ def wait_for_end(scheduler, name):
 
 
 def test_odd_words_arrive_verbatim_and_run_nothing(scheduler, name, run_dir, tmp_path):
-    hold, release = {"vip.jobs.slurm": ("--hold", ["scontrol", "release"]), "vip.jobs.sge": ("-h", ["qrls"])}[
-        scheduler.__name__
-    ]
+    hold, release = {"SLURM": ("--hold", ["scontrol", "release"]), "SGE": ("-h", ["qrls"])}[scheduler.kind]
     words = [ODD, "", "-n", "%%", "'", '"', "\\", "a  b", "$SLURM_JOB_ID", "${x:-y}", "!!", "{a,b}"]
     number = driver(scheduler, name, run_dir, "end", words, Site(**SITE.model_dump() | {"directives": [hold]}))
     (job,) = scheduler.queued(name)
@@ -159,7 +153,7 @@ def test_odd_words_arrive_verbatim_and_run_nothing(scheduler, name, run_dir, tmp
 
 def test_odd_account_arrives_verbatim_or_is_refused_by_us(scheduler, name, run_dir, tmp_path):
     """Grid Engine has no names with spaces or quotes; SLURM makes accounts lower case."""
-    if scheduler.__name__ == "vip.jobs.sge":
+    if scheduler.kind == "SGE":
         hold, show, account = "-h", ["qstat", "-j"], "a;b|c&$(touch)%j~"
         with pytest.raises(ConfigError, match="-A"):
             driver(scheduler, name, run_dir, "end", account="it's $(touch x)")
@@ -180,7 +174,7 @@ def test_drivers_are_warned_and_go_on_with_the_same_id(scheduler, name, run_dir,
     SLURM's shortest walltime is a minute. Grid Engine needs about that long to start a job again.
     """
     deaf_dir = shutil.copytree(run_dir, tmp_path / "deaf")
-    walltime = 60 if scheduler.__name__ == "vip.jobs.slurm" else 26
+    walltime = 60 if scheduler.kind == "SLURM" else 26
     number = driver(scheduler, name, run_dir, "save", walltime=walltime)
     deaf = driver(scheduler, f"{name}-worker", deaf_dir, "deaf", walltime=walltime)
     wait_for_end(scheduler, name)
@@ -272,7 +266,7 @@ def test_workers_start_over_tls_are_replaced_and_end_with_the_cluster(scheduler,
             assert directory.startswith(str(scratch))
         assert client.submit(sum, [1, 2]).result() == 3
         (lost,) = scheduler.queued(name)
-        subprocess.run([CANCEL[scheduler.__name__], lost.id], check=True, capture_output=True)
+        subprocess.run([CANCEL[scheduler.kind], lost.id], check=True, capture_output=True)
 
         def replaced():
             cluster.scale(jobs=1)

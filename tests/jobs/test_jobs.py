@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from vip import jobs
 from vip.errors import ConfigError, SchedulerError
 from vip.jobs import sge, slurm
+from vip.jobs.amounts import parse_memory, parse_walltime
 from vip.jobs.commands import call, write_script
 from vip.jobs.contract import QueuedJob, Scheduler
-from vip.jobs.resources import Resources, parse_memory, parse_walltime, resources
+from vip.jobs.resources import Resources, resources
 from vip.jobs.script import quoted
 from vip.jobs.site import Site, load_site
 from vip.jobs.workers import lifetimes
@@ -98,12 +99,12 @@ def test_bash_can_read_the_scripts(file):
 
 @pytest.mark.parametrize("kind", SCHEDULERS)
 def test_every_scheduler_keeps_the_contract(kind):
-    module = jobs.scheduler(kind)
+    scheduler = jobs.scheduler(kind)
     for name, function in inspect.getmembers(Scheduler, inspect.isfunction):
         if name.startswith("_"):
             continue
         wanted = list(inspect.signature(function).parameters.values())[1:]
-        assert list(inspect.signature(getattr(module, name)).parameters.values()) == wanted, name
+        assert list(inspect.signature(getattr(scheduler, name)).parameters.values()) == wanted, name
 
 
 def test_unknown_scheduler():
@@ -129,27 +130,27 @@ def test_line_breaks_cannot_bring_directives_in(kind):
 @pytest.mark.parametrize("account", ["a b", "it's", 'say "x"', "a\\b", "a#b", "-x"])
 def test_what_grid_engine_cannot_hold_is_refused(account):
     with pytest.raises(ConfigError, match="-A"):
-        sge.driver_script("a", ["true"], Path("/x"), RESOURCES._replace(account=account), Site())
+        jobs.scheduler("sge").driver_script("a", ["true"], Path("/x"), RESOURCES._replace(account=account), Site())
 
 
 def test_what_a_scheduler_does_not_know_is_refused():
     with pytest.raises(ConfigError, match="qos"):
-        sge.driver_script("a", ["true"], Path("/x"), RESOURCES, Site(qos="high"))
+        jobs.scheduler("sge").driver_script("a", ["true"], Path("/x"), RESOURCES, Site(qos="high"))
     with pytest.raises(ConfigError, match="project"):
-        slurm.driver_script("a", ["true"], Path("/x"), RESOURCES._replace(project="p"), Site())
+        jobs.scheduler("slurm").driver_script("a", ["true"], Path("/x"), RESOURCES._replace(project="p"), Site())
 
 
 def test_more_processes_than_cores_are_refused():
     pytest.importorskip("dask_jobqueue")
     with pytest.raises(ConfigError, match="processes"):
-        slurm.worker_script("a", Path("/x"), RESOURCES, Site(), 3)
+        jobs.scheduler("slurm").worker_script("a", Path("/x"), RESOURCES, Site(), 3)
 
 
 def test_tls_files_are_quoted_on_a_workers_command_line():
     distributed = pytest.importorskip("distributed")
     pytest.importorskip("dask_jobqueue")
     files = {"tls_ca_file": "/a b/ca", "tls_worker_cert": "/it's/cert", "tls_worker_key": "/$(x)/key"}
-    script = slurm.worker_script("a", Path("/x"), RESOURCES, Site(), 1, distributed.Security(**files))
+    script = jobs.scheduler("slurm").worker_script("a", Path("/x"), RESOURCES, Site(), 1, distributed.Security(**files))
     words = shlex.split(script.splitlines()[-1])
     assert words[words.index("--tls-ca-file") + 1] == "/a b/ca"
     assert words[words.index("--tls-cert") + 1] == "/it's/cert"
@@ -188,7 +189,7 @@ def start(run_dir, code, site=PLAIN, ranks=0, words=(), walltime=5430):
     """A Grid Engine driver's script under bash; its command is a Python program. Requeueing is exit code 99 there."""
     site = Site(**site.model_dump() | {"modules": ()})
     command = [sys.executable, "-c", code, *words]
-    script = sge.driver_script("a", command, run_dir, RESOURCES._replace(walltime=walltime), site, ranks)
+    script = jobs.scheduler("sge").driver_script("a", command, run_dir, RESOURCES._replace(walltime=walltime), site, ranks)
     return subprocess.Popen([write_script(script, run_dir)], env={**os.environ, "JOB_ID": "1"}, start_new_session=True)
 
 

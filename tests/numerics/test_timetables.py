@@ -119,19 +119,19 @@ def test_results_depend_neither_on_the_batch_nor_on_threads(tables):
     [
         ({"hypocentres": [[[60.0, 60, 5]]]}, "event 0 has one outside the tables"),
         ({"hypocentres": [[[10.0, 10, -3]]]}, "event 0 has one outside the tables"),
-        ({"hypocentres": [[[np.nan, 10, 5]]]}, r"hypocentres: entry \(0, 0, 0\) is not finite"),
+        ({"hypocentres": [[[np.nan, 10, 5]]]}, r"hypocentres: entry \(0, 0, 0\): (nan|inf): must be finite"),
         ({"hypocentres": [[1.0, 2, 3]]}, r"hypocentres: shape \(1, 3\): expected"),
-        ({"hypocentres": np.zeros((0, 1, 3))}, "a particle or more"),
-        ({"event": [1]}, "event: from 1 to 1: expected 0 to 0"),
+        ({"hypocentres": np.zeros((0, 1, 3))}, "n_particles and n_events at least 1"),
+        ({"event": [1]}, "event: entry 0: 1: must be from 0 to 0"),
         ({"event": [0.0]}, "event: dtype float64"),
-        ({"table": [3]}, "table: from 3 to 3: expected 0 to 2"),
-        ({"table": [0, 1]}, "table: .*one for each pick"),
+        ({"table": [3]}, "table: entry 0: 3: must be from 0 to 2"),
+        ({"table": [0, 1]}, r"table: shape \(2,\): expected \(1,\)"),
         ({"threads": 0}, "threads: 0"),
     ],
 )
 def test_wrong_input_is_refused(change, message):
     right = {"hypocentres": [[[10.0, 10, 5]]], "event": [0], "table": [0]}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         layered_tables().evaluate(**{**right, **change})
 
 
@@ -140,7 +140,7 @@ def test_wrong_input_is_refused(change, message):
     [
         ({"slowness": np.zeros((1, 3, 9))}, "4 nodes or more"),
         ({"slowness": np.zeros((4, 9))}, r"slowness: shape \(4, 9\)"),
-        ({"slowness": np.full((1, 9, 9), np.inf)}, r"slowness: entry \(0, 0, 0\) is not finite"),
+        ({"slowness": np.full((1, 9, 9), np.inf)}, r"slowness: entry \(0, 0, 0\): (nan|inf): must be finite"),
         ({"places": [[0.0, 0]]}, r"places: shape \(1, 2\): expected \(1, 3\)"),
         ({"spacing": [1.0, -1]}, "spacing: .*must be positive"),
         ({"origin": [1.0, 0]}, "distance must begin at 0"),

@@ -11,6 +11,7 @@ import typer
 from vip.cli.calibrate import calibrate
 from vip.cli.cancel import cancel
 from vip.cli.check import check
+from vip.cli.cite import cite
 from vip.cli.compare import compare
 from vip.cli.data import data
 from vip.cli.doctor import doctor
@@ -46,7 +47,7 @@ def options(
         raise typer.Exit
 
 
-RUNS = (run, resume, submit, status, cancel, report, compare, export)
+RUNS = (run, resume, submit, status, cancel, report, compare, export, cite)
 for command in (init, simulate, check, *RUNS, calibrate, locate, data, plugins, doctor):
     app.command()(command)
 

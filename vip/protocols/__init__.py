@@ -40,6 +40,7 @@ from vip.protocols.lend import (
     lend,
 )
 from vip.protocols.shown import (
+    Cites,
     DataSet,
     Draws,
     Exports,
@@ -67,6 +68,7 @@ __all__ = [
     "Batches",
     "ByDifferences",
     "ChecksPrior",
+    "Cites",
     "Converges",
     "DataBlocks",
     "DataSet",

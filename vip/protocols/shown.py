@@ -122,6 +122,14 @@ class HasExample(Protocol):
         """Write data with a known truth, and the configuration that inverts them; returns the path of the latter."""
 
 
+@runtime_checkable
+class Cites(Protocol):
+    """A method's settings, a forward or a prior that rests on papers: ``vip cite RUN``."""
+
+    papers: Sequence[str]
+    """Keys of this package's ``references.bib``, or whole BibTeX entries."""
+
+
 class DataSet(NamedTuple):
     """A public data set."""
 

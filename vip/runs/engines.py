@@ -16,7 +16,8 @@ from vip.dispatch import certificates, clusters, mpi
 from vip.dispatch.dask import DaskWorkers
 from vip.dispatch.serial import Serial, available_cores
 from vip.errors import ConfigError
-from vip.jobs.resources import Resources, parse_memory, resources
+from vip.jobs.amounts import parse_memory
+from vip.jobs.resources import Resources, resources
 from vip.jobs.site import Site, load_site
 from vip.protocols import Batches, Dispatcher, UsesThreads
 from vip.rng import Purpose, stream

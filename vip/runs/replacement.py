@@ -15,6 +15,7 @@ import numpy as np
 from vip.algorithms import ADVI
 from vip.errors import ConfigError, StoreError
 from vip.protocols import Floats, lend
+from vip.runs.citation import papers
 from vip.runs.inversion import load_run
 from vip.runs.problem import Problem
 from vip.runs.store import Store, unflatten
@@ -38,6 +39,7 @@ class RunLikelihood:
         self.problem, self.family, self.parameters, self.inputs = problem, algorithm.family, state.parameters, inputs
         self.space = problem.space
         self.ndim = self.space.size
+        self.papers = ("zhao_curtis_2024", *papers(problem))
         lend(problem.forward, self)
 
     @classmethod

@@ -65,8 +65,8 @@ def submit(
         If the directory cannot be used.
     """
     run_dir = store.path if store else output_directory(problem, output)
-    module, name = jobs.scheduler(scheduler), job_name(run_dir)
-    if module.queued(name):
+    queue, name = jobs.scheduler(scheduler), job_name(run_dir)
+    if queue.queued(name):
         raise SchedulerError(f"{run_dir}: {scheduler} has a job of it already; see `vip status`, or `vip cancel` it")
     site = site_file(dispatch.site)
     dispatch = dispatch.model_copy(update={"site": site.resolve() if site else None})
@@ -76,7 +76,7 @@ def submit(
     job["dispatch"] = dispatch.model_dump(mode="json", exclude_defaults=True)
     _write(store, job)
     try:
-        job["id"] = module.submit(script, store.path.resolve())
+        job["id"] = queue.submit(script, store.path.resolve())
     except SchedulerError as error:
         raise SchedulerError(f"{error}; the run is ready: `vip submit {store.path}` tries again") from error
     _write(store, job)

@@ -1,0 +1,83 @@
+"""Papers that a run rests on, as BibTeX: those of its method, its forward, its data and this package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+
+from vip.data import DATASETS, PAPERS
+from vip.errors import CitationError
+from vip.protocols import Cites
+from vip.runs.inversion import load_run
+from vip.runs.problem import Problem
+from vip.runs.store import Store
+
+ALWAYS = ("vip", "zhang_curtis_2024")
+"""This package, and the paper whose methods it began with."""
+
+
+def citation(store: Store) -> str:
+    """Papers of a run as BibTeX entries, each once.
+
+    Raises
+    ------
+    StoreError
+        If the run's data files have changed or are gone.
+    CitationError
+        If a plugin names a paper that is unknown.
+    """
+    problem = load_run(store)
+    return "\n\n".join(entry(paper) for paper in dict.fromkeys((*ALWAYS, *papers(problem), *data_papers(store))))
+
+
+def papers(problem: Problem) -> tuple[str, ...]:
+    """Papers that the method and the forward of a problem name; none for those that name none."""
+    parts = (problem.config.algorithm, problem.forward)
+    return tuple(paper for part in parts if isinstance(part, Cites) for paper in part.papers)
+
+
+def data_papers(store: Store) -> Iterable[str]:
+    """Papers of the public data sets that a run's files come from, which their checksums say."""
+    used = {f"sha256:{checksum}" for checksum in store.provenance["inputs"].values()}
+    for name, keys in PAPERS.items():
+        if used & set(DATASETS[name].values()):
+            yield from keys
+
+
+def entry(paper: str) -> str:
+    """The BibTeX entry of a paper: of a key of this package's references, or as a plugin wrote it.
+
+    Raises
+    ------
+    CitationError
+        If there is no such key.
+
+    Examples
+    --------
+    >>> entry("zhao_curtis_2024").splitlines()[0]
+    '@misc{zhao_curtis_2024,'
+    """
+    if paper.lstrip().startswith("@"):
+        return paper.strip()
+    if paper not in references():
+        raise CitationError(f"papers: {paper!r}: no such reference; give a key of vip/references.bib, or a whole BibTeX entry")
+    return references()[paper]
+
+
+@cache
+def references() -> Mapping[str, str]:
+    """Entries of this package's references by their keys."""
+    return entries((resources.files("vip") / "references.bib").read_text(encoding="utf-8"))
+
+
+def entries(text: str) -> dict[str, str]:
+    r"""Entries of a BibTeX file by their keys; each begins with ``@`` and ends with ``}`` at the start of a line.
+
+    Examples
+    --------
+    >>> entries("@misc{a_2020,\n  year = {2020}\n}\n\n@misc{b_2021,\n}")
+    {'a_2020': '@misc{a_2020,\n  year = {2020}\n}', 'b_2021': '@misc{b_2021,\n}'}
+    """
+    return {match[1]: match[0] for match in re.finditer(r"^@\w+\{([^,\s]+),.*?^\}", text, re.M | re.S)}
