@@ -13,7 +13,7 @@ from vip.cli.options import Dispatch, Output, Overwrite, Workers
 from vip.errors import ConfigError
 from vip.jobs.site import load_site
 from vip.runs import submission
-from vip.runs.inversion import load_run, output_directory
+from vip.runs.inversion import load_run, run_directory
 from vip.runs.store import Store
 
 
@@ -47,7 +47,7 @@ def submit(
     if settings.kind not in (scheduler, "mpi", "serial", "local"):
         raise ConfigError("--dispatch", settings.kind, f"a job of {scheduler} has {scheduler}, mpi, local or serial")
     if dry_run:
-        run_dir = store.path if store else output_directory(problem, output)
+        run_dir = store.path if store else run_directory(problem, output)
         print(submission.driver_script(run_dir, scheduler, settings))
         if settings.kind == scheduler:
             print(submission.worker_script(problem, run_dir, settings))

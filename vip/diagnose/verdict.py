@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -89,21 +90,28 @@ def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagn
     except StoreError:  # still in burn-in
         return None
     found = convergence(chains)
-    return None if found is None else judge_chains(found, len(chains), settings, str(result.path))
+    return None if found is None else judge_chains(found, len(chains), settings, result.path)
 
 
-def judge_chains(found: Convergence, n_chains: int, settings: ChainSettings, run_dir: str) -> Diagnosis:
+def judge_chains(found: Convergence, n_chains: int, settings: ChainSettings, run_dir: Path | None) -> Diagnosis:
     """R-hat and effective sample sizes of so many chains."""
     apart, least = float(np.mean(found.r_hat > MAX_R_HAT)), np.minimum(found.bulk_ess, found.tail_ess)
     few = float(np.mean(least < MIN_ESS))
     wanted = max(MIN_ESS, CHAIN_ESS * n_chains)
-    remedy = f"run on with `vip resume {run_dir} --iterations {_iterations(least, wanted, settings)}`"
+    remedy = go_on(run_dir, _iterations(least, wanted, settings))
     if apart > TOLERATED:
         return Diagnosis("Chains", f"R-hat above {MAX_R_HAT} in {apart:.0%} of entries", "not converged", remedy)
     if few > TOLERATED:
         told = f"fewer than {MIN_ESS} effective samples in {few:.0%} of entries, {np.median(least):,.0f} in the median"
         return Diagnosis("Chains", told, "too few samples", remedy)
     return Diagnosis("Chains", str(found))
+
+
+def go_on(run_dir: Path | None, iterations: int) -> str:
+    """How a run does more iterations, with its directory or in memory."""
+    if run_dir is None:
+        return f"run with iterations={iterations}"
+    return f"run on with `vip resume {run_dir} --iterations {iterations}`"
 
 
 def _iterations(effective: Floats, wanted: int, settings: ChainSettings) -> int:
@@ -122,11 +130,6 @@ def judge_weights(effective: float, n: int) -> Diagnosis:
     return Diagnosis("Weights", f"{text}, fewer than {MIN_ESS}", "too few samples", "start anew with more particles")
 
 
-def verdict_of(result: Result) -> str:
-    """The verdict on a run by all that needs no forward."""
-    return verdict(without_evaluations(result))
-
-
 def _of_trace(result: Result, key: str, first: int) -> Diagnosis | None:
     """Whether what is recorded under a key still rises."""
     trace = np.array([line.get(key, np.nan) for line in result.store.metrics()])[first:]
@@ -140,7 +143,7 @@ def _more_iterations(result: Result) -> str:
     settings = result.problem.config.algorithm
     if isinstance(settings, ChainSettings):
         return "start anew with a longer burn_in or warm_up"
-    return f"run on with `vip resume {result.path} --iterations {2 * settings.iterations}`"
+    return go_on(result.path, 2 * settings.iterations)
 
 
 def _of_ratios(result: Result) -> Diagnosis | None:

@@ -208,7 +208,7 @@ class MPIRanks:
 
     def _call(self, rank: int, task: Task, models: Floats) -> Call:
         if rank == 0:
-            return Call(None, 0, self._beside.submit(task, self._serial, models))
+            return Call(None, 0, self._beside.submit(task.__call__, self._serial, models))
         models = np.ascontiguousarray(models)
         self.comm.send(Order(models.shape, task), rank, HEAD)
         self.comm.Send(models, rank, BODY)

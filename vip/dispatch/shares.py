@@ -116,7 +116,8 @@ class Gathered:
     """
 
     def __init__(self, n: int) -> None:
-        self._n, self._kind = n, Evaluation
+        self._n = n
+        self._kind: Any = Evaluation
         self._arrays: list[Floats] = []
         self.failures: dict[int, str] = {}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from typing_extensions import get_protocol_members, is_protocol
 
 from vip.protocols import forward, shown
 
-STANDS_FOR = (
+STANDS_FOR: tuple[Any, ...] = (
     forward.Simulates,
     forward.FixesEntries,
     forward.InfersNoise,

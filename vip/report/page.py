@@ -56,14 +56,14 @@ def write_report(result: Result, output: Path | None = None) -> Path:
     ----------
     result : Result
     output : path, optional
-        Folder; without it ``report`` in the run directory.
+        Folder; without it ``report`` in the run directory, or for a run in memory in this folder.
 
     Returns
     -------
     Path
         Of the page.
     """
-    output = output or result.path / "report"
+    output = output or (result.path or Path()) / "report"
     output.mkdir(parents=True, exist_ok=True)
     findings = Findings(result)
     figures = []
@@ -75,12 +75,12 @@ def write_report(result: Result, output: Path | None = None) -> Path:
     # Nothing in the page is markup but the template's own.
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     page = environment.get_template("template.html").render(
-        name=result.path.resolve().name,
+        name=result.path.resolve().name if result.path else "in memory",
         verdict=verdict(findings.diagnoses),
         faults=[str(diagnosis) for diagnosis in findings.diagnoses if diagnosis.fault][1:],
         summary=summary(findings),
         figures=figures,
-        config=(result.path / "config.toml").read_text(encoding="utf-8"),
+        config=(result.path / "config.toml").read_text(encoding="utf-8") if result.path else repr(result.problem.config),
     )
     index = output / "index.html"
     index.write_text(page, encoding="utf-8")

@@ -40,12 +40,12 @@ class Function:
         few = models[: 3 if d == 2 else 2]  # their number must not be that of the parameters
         of_many, of_one = _tried(function, few.copy()), _tried(function, few[0].copy())
         if _shapes(of_many) in ([few.shape[:1], few.shape], [few.shape[:1]]):
-            self._of_many, found = True, of_many
+            self._of_many, n_parts = True, len(_shapes(of_many))
         elif _shapes(of_one) in ([(), (d,)], [()]):
-            self._of_many, found = False, of_one
+            self._of_many, n_parts = False, len(_shapes(of_one))
         else:
             raise ConfigError(name, _described(of_many, of_one, few.shape), WANTED)
-        self.has_gradient = len(found) == 2
+        self.has_gradient = n_parts == 2
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-densities (n,) and gradients (n, d) of models (n, d), zero where the function gives none."""

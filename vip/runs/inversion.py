@@ -204,6 +204,20 @@ def output_directory(problem: Problem, output: str | Path | None = None) -> Path
     return Path(output) if output is not None else problem.path.parent / (wanted or Path("runs") / problem.path.stem)
 
 
+def run_directory(problem: Problem, output: str | Path | None = None) -> Path:
+    """Where a run that must leave a directory goes.
+
+    Raises
+    ------
+    ConfigError
+        If a problem made from objects does not say.
+    """
+    directory = output_directory(problem, output)
+    if directory is None:
+        raise ConfigError("output", None, "a problem made from Python objects needs one: say output=")
+    return directory
+
+
 def loop_schedule(problem: Problem) -> loop.Schedule:
     """When the loop does what."""
     settings = problem.config.algorithm

@@ -264,7 +264,7 @@ def _problem(
     return Problem(forward, prior, Logit(prior.lower, prior.upper), plan)
 
 
-def _with_gradient(forward: Any, settings: Method, gradient: str | None, draw: Floats) -> Forward:
+def _with_gradient(forward: Forward, settings: Method, gradient: str | None, draw: Floats) -> Forward:
     """A forward without a gradient, by differences if these are wanted, or as it is for a method that needs none."""
     if gradient == "differences":
         made = FiniteDifferences(forward, STEP * np.maximum(draw.std(axis=0), np.finfo(float).tiny))

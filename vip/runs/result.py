@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class Result:
         return html_table("vip.Result", self.rows())
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values for a person: status, samples and evidence."""
+        """Names and values for a person: status, samples, evidence and verdict."""
         checkpoint = self.store.checkpoint()
         method, done = self.problem.config.algorithm, checkpoint.iteration if checkpoint else 0
         rows = [
@@ -60,7 +61,14 @@ class Result:
             rows.append(("samples", f"{len(self.flat):,} of {self.problem.space.size:,} parameters{effective}"))
         if self.log_evidence is not None:
             rows.append(("log evidence", "{:.2f} ± {:.2f}".format(*self.log_evidence)))
-        return rows
+        return [*rows, ("verdict", self.verdict)]
+
+    @property
+    def verdict(self) -> str:
+        """What the diagnostics say of the samples, by all that needs no forward."""
+        # Found late: diagnostics stand above results, and ask them.
+        judge = import_module("vip.diagnose.verdict")
+        return str(judge.verdict(judge.without_evaluations(self)))
 
     @property
     def path(self) -> Path | None:
@@ -155,7 +163,8 @@ class Result:
     def mean_model(self) -> Floats:
         """Mean model (d,)."""
         if self.is_weighted:
-            return self.weights @ self.flat
+            weighted: Floats = self.weights @ self.flat
+            return weighted
         mean: Floats = self.flat.mean(axis=0, dtype=np.float64)
         return mean
 
@@ -164,7 +173,7 @@ class Result:
         """Standard deviation (d,) of the model's entries."""
         if self.is_weighted:
             variance: Floats = self.weights @ (self.flat - self.mean_model) ** 2
-            return np.sqrt(variance)
+            return np.asarray(np.sqrt(variance))
         std: Floats = self.flat.std(axis=0, dtype=np.float64)
         return std
 

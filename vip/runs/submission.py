@@ -24,7 +24,7 @@ from vip.errors import ConfigError, SchedulerError, StoreError
 from vip.jobs.contract import QueuedJob
 from vip.jobs.site import site_file
 from vip.runs.engines import asked_of_scheduler, job_name, processes_of_job
-from vip.runs.inversion import new_store, output_directory
+from vip.runs.inversion import new_store, run_directory
 from vip.runs.problem import Problem
 from vip.runs.store import Store
 
@@ -64,14 +64,14 @@ def submit(
     StoreError
         If the directory cannot be used.
     """
-    run_dir = store.path if store else output_directory(problem, output)
+    run_dir = store.path if store else run_directory(problem, output)
     queue, name = jobs.scheduler(scheduler), job_name(run_dir)
     if queue.queued(name):
         raise SchedulerError(f"{run_dir}: {scheduler} has a job of it already; see `vip status`, or `vip cancel` it")
     site = site_file(dispatch.site)
     dispatch = dispatch.model_copy(update={"site": site.resolve() if site else None})
     script = driver_script(run_dir, scheduler, dispatch)
-    store = store or new_store(problem, output, overwrite)
+    store = store or new_store(problem, run_dir, overwrite)
     job: dict[str, Any] = {"scheduler": scheduler, "name": name, "id": None, "starts": []}
     job["dispatch"] = dispatch.model_dump(mode="json", exclude_defaults=True)
     _write(store, job)
