@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from vip.config import Config
 from vip.jobs.site import Site, load_site
-from vip.runs.plugins import find, installed
+from vip.plugins import find, installed
 
 ROOT = Path(__file__).parents[2]
 

@@ -28,6 +28,7 @@ from vip.inference.posterior import OnFailure, Posterior
 from vip.inference.priors import Bounded, Gaussian, Joint, Uniform
 from vip.inference.transforms import Clip, Logit, Transform, Whitened
 from vip.methods.build import build_algorithm
+from vip.plugins import find, source_file
 from vip.protocols import (
     Algorithm,
     ChecksPrior,
@@ -41,7 +42,6 @@ from vip.protocols import (
     Target,
     Variable,
 )
-from vip.runs.plugins import find, source_file
 
 
 class Problem:
