@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from vip.config.dispatch import DispatchSettings
+from vip.config.method import MethodSettings
 from vip.config.priors import PriorSettings
 from vip.errors import ConfigError
-from vip.methods.settings import AlgorithmSettings
+from vip.methods.base import Method
 from vip.settings import Positive, Settings
 
 
@@ -40,9 +41,13 @@ class Config(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     forward: ForwardSettings
     prior: dict[str, PriorSettings] = Field(default_factory=dict)
-    algorithm: AlgorithmSettings
+    algorithm: MethodSettings
     dispatch: DispatchSettings = DispatchSettings()
     run: RunSettings = RunSettings()
+
+    def without_method(self) -> Config:
+        """The same for processes that evaluate: the class of a user's method may not be found there, and need not be."""
+        return self.model_copy(update={"algorithm": Method()})
 
     @model_validator(mode="after")
     def _resampled(self) -> Config:

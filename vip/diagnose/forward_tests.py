@@ -209,7 +209,7 @@ def _worker(problem: Problem, models: Floats, first: Outputs) -> Iterator[Verdic
     built, threads = "in another process", "two threads at once"
     expected = first[0][: len(models)], first[1][: len(models)]
     with tempfile.TemporaryDirectory(prefix="vip-check-") as folder:
-        task = pickle.dumps((problem.config, problem.path.resolve(), models, Path(folder)))
+        task = pickle.dumps((problem.config.without_method(), problem.path.resolve(), models, Path(folder)))
         command = [sys.executable, "-P", "-c", "from vip.diagnose.forward_tests import _serve; _serve()"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what can be imported here, and no more
         try:

@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 
 from vip.diagnose.statistics import MIN_TRACE, Convergence, chi2_range, convergence, is_rising, pareto_k, spread_entries
 from vip.errors import StoreError
-from vip.methods.settings import (
-    ChainSettings,
-    PathfinderSettings,
-    ProjectedSVGDSettings,
-    SVGDSettings,
-    VariationalSettings,
-)
+from vip.methods import SVGD, ChainMethod, Pathfinder, ProjectedSVGD, VariationalMethod
 from vip.protocols import Floats
 from vip.runs.result import Result
 
@@ -73,9 +67,9 @@ def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diag
     """Of a run, all that needs no forward: of chains, of approximations, and whether the iterations were enough."""
     settings = result.problem.config.algorithm
     match settings:
-        case ChainSettings():
+        case ChainMethod():
             found = [_of_chains(result, settings, n_checked), _of_trace(result, "log_density", settings.burn_in)]
-        case PathfinderSettings() | VariationalSettings():
+        case Pathfinder() | VariationalMethod():
             found = [_of_ascent(result, settings), _of_ratios(result)]
         case _:
             found = [_of_trace(result, "log_density", settings.iterations // 2)]
@@ -88,7 +82,7 @@ def free_entries(result: Result) -> NDArray[np.bool_]:
     return np.ones(result.problem.space.size, dtype=bool) if fixed is None else ~fixed
 
 
-def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagnosis | None:
+def _of_chains(result: Result, settings: ChainMethod, n_checked: int) -> Diagnosis | None:
     try:
         chains = result.entries(spread_entries(free_entries(result), n_checked))
     except StoreError:  # still in burn-in
@@ -97,7 +91,7 @@ def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagn
     return None if found is None else judge_chains(found, len(chains), settings, str(result.path))
 
 
-def judge_chains(found: Convergence, n_chains: int, settings: ChainSettings, run_dir: str) -> Diagnosis:
+def judge_chains(found: Convergence, n_chains: int, settings: ChainMethod, run_dir: str) -> Diagnosis:
     """R-hat and effective sample sizes of so many chains."""
     apart, least = float(np.mean(found.r_hat > MAX_R_HAT)), np.minimum(found.bulk_ess, found.tail_ess)
     few = float(np.mean(least < MIN_ESS))
@@ -111,7 +105,7 @@ def judge_chains(found: Convergence, n_chains: int, settings: ChainSettings, run
     return Diagnosis("Chains", str(found))
 
 
-def _iterations(effective: Floats, wanted: int, settings: ChainSettings) -> int:
+def _iterations(effective: Floats, wanted: int, settings: ChainMethod) -> int:
     """Iterations, to two digits, after which nearly all entries have the effective samples wanted: they grow in proportion."""
     factor = np.clip(wanted / np.quantile(effective, TOLERATED), 1.5, FURTHEST)
     total = settings.burn_in + factor * (settings.iterations - settings.burn_in)
@@ -130,7 +124,7 @@ def _of_trace(result: Result, key: str, first: int) -> Diagnosis | None:
 
 def _more_iterations(result: Result) -> str:
     settings = result.problem.config.algorithm
-    if isinstance(settings, ChainSettings):
+    if isinstance(settings, ChainMethod):
         return "start anew with a longer burn_in or warm_up"
     return f"run on with `vip resume {result.path} --iterations {2 * settings.iterations}`"
 
@@ -150,10 +144,10 @@ def judge_ratios(k: float) -> Diagnosis:
     return Diagnosis("Approximation", f"{told}, above {MAX_K}", "not the posterior", remedy)
 
 
-def _of_ascent(result: Result, settings: PathfinderSettings | VariationalSettings) -> Diagnosis | None:
+def _of_ascent(result: Result, settings: Pathfinder | VariationalMethod) -> Diagnosis | None:
     """Whether it ended by itself, before its last iteration; or, if it may not, whether it still rises."""
     checkpoint = result.store.checkpoint()
-    if isinstance(settings, VariationalSettings) and settings.halvings == 0:
+    if isinstance(settings, VariationalMethod) and settings.halvings == 0:
         return _of_trace(result, "elbo", settings.iterations // 2)
     if checkpoint is None or checkpoint.status != "finished":
         return None
@@ -166,7 +160,7 @@ def _of_ascent(result: Result, settings: PathfinderSettings | VariationalSetting
 def judge_spread(spread: float, n: int, result: Result) -> Diagnosis | None:
     """Variance of SVGD's particles over the posterior's, from the gradients at n of them; None for other algorithms."""
     settings, d = result.problem.config.algorithm, result.problem.space.size
-    if not isinstance(settings, SVGDSettings | ProjectedSVGDSettings):
+    if not isinstance(settings, SVGD | ProjectedSVGD):
         return None
     told = (
         f"the variance of the particles is {spread:.2g} times the posterior's, by Stein's identity; "

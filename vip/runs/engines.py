@@ -80,7 +80,7 @@ def _dispatcher(
     if settings.kind == "mpi":
         return mpi.MPIRanks(problem.forward, settings.threads, batch, settings.timeout, leave)
     workers = functools.partial(DaskWorkers, batch=batch, timeout=settings.timeout, leave=leave)
-    build = functools.partial(build_forward, problem.config, problem.path.resolve())
+    build = functools.partial(build_forward, problem.config.without_method(), problem.path.resolve())
     if settings.kind == "local":
         number = settings.workers or max(1, available_cores() // max(settings.threads, 1))
         memory = parse_memory(settings.memory) if settings.memory else None

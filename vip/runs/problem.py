@@ -27,7 +27,6 @@ from vip.errors import ConfigError
 from vip.inference.posterior import OnFailure, Posterior
 from vip.inference.priors import Bounded, Gaussian, Joint, Uniform
 from vip.inference.transforms import Clip, Logit, Transform, Whitened
-from vip.methods.build import build_algorithm
 from vip.plugins import find, source_file
 from vip.protocols import (
     Algorithm,
@@ -78,7 +77,8 @@ class Problem:
     def inputs(self) -> list[Path]:
         """Files other than the configuration that the posterior depends on."""
         base_dir, config = self.path.parent, self.config
-        references = [config.forward.plugin, *(getattr(prior, "plugin", "") for prior in config.prior.values())]
+        named = (config.forward.plugin, config.algorithm.name)
+        references = [*named, *(getattr(prior, "plugin", "") for prior in config.prior.values())]
         plugins = [file for file in (source_file(reference, base_dir) for reference in references) if file]
         keys = ("covariance_file", "bounds_file")
         tables = [getattr(prior, key, None) for prior in config.prior.values() for key in keys]
@@ -111,7 +111,7 @@ class Problem:
 
     def build_algorithm(self) -> Algorithm:
         """The algorithm that the configuration describes."""
-        return build_algorithm(self.config.algorithm, self.target)
+        return self.config.algorithm.build(self.target)
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) drawn from the prior."""

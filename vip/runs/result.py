@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vip.errors import StoreError
-from vip.methods.settings import ChainSettings
+from vip.methods import ChainMethod
 from vip.protocols import Floats, Simulates, Variable
 from vip.rng import Purpose, stream
 from vip.runs.store import Store
@@ -80,7 +80,7 @@ class Result:
 
     @property
     def _is_chain(self) -> bool:
-        return isinstance(self.problem.config.algorithm, ChainSettings)
+        return isinstance(self.problem.config.algorithm, ChainMethod)
 
     @cached_property
     def flat(self) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from vip.config import Config, load_config
 from vip.runs.store import Store
@@ -19,7 +20,8 @@ def run_config(store: Store) -> Config:
     ConfigError
         If it holds a fault.
     """
-    config, extension = load_config(store.path / "config.toml"), store.extension
+    folder = Path(store.provenance["config"]).parent
+    config, extension = load_config(store.path / "config.toml", folder), store.extension
     if extension is None:
         return config
     algorithm = config.algorithm.model_copy(update={"iterations": extension.iterations})
