@@ -17,7 +17,8 @@ from pydantic_core import PydanticUndefined
 
 from vip.config import Config
 from vip.jobs.site import Site, load_site
-from vip.runs.plugins import find, installed
+from vip.methods import BUILT_IN, Method, named
+from vip.plugins import find, installed
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +27,11 @@ INTRO = """# Configuration
 Every key of a configuration file (TOML). An unknown key, a wrong type or a value out of range is an error that names file, key,
 value and what would be right. Paths are relative to the file; `${VIP_DATA_DIR}` is where data sets are. `vip init PLUGIN`
 writes a file to start from. In the tables, a default of – means that the key may be left out.
+"""
+
+METHODS = """
+`name` is one of those below, that of an installed package with an entry point in the group `vip.methods`, or
+`"package.module:Class"` or `"./file.py:Class"`: a class of your own that derives from `vip.methods.Method`.
 """
 
 NAMES = {float: "number", int: "integer", str: "text", Path: "path", bool: "`true` or `false`"}
@@ -50,7 +56,7 @@ def sections() -> Iterator[Section]:
     """All sections in their order on the page."""
     yield Section(2, "Top level", Config)
     for key, field in Config.model_fields.items():
-        yield from _tables(field, key, 2)
+        yield from _methods() if field.annotation is Method else _tables(field, key, 2)
         if key == "forward":
             for name in _plugins():
                 yield from _plugin(name)
@@ -85,6 +91,13 @@ def _starter(name: str) -> str:
 def _nested(settings: type[BaseModel], path: str, level: int) -> Iterator[Section]:
     for key, field in settings.model_fields.items():
         yield from _tables(field, f"{path}.{key}", level)
+
+
+def _methods() -> Iterator[Section]:
+    """The settings of every method of ours; a user's own are documented by their class."""
+    yield Section(2, "[algorithm]", after=inspect.cleandoc(METHODS))
+    for name in BUILT_IN:
+        yield Section(3, _kind(named(name)), named(name))
 
 
 def _tables(field: FieldInfo, path: str, level: int) -> Iterator[Section]:
@@ -124,7 +137,7 @@ def text(section: Section) -> str:
     title = f"`{section.title}`" if "[" in section.title or "=" in section.title else section.title
     heading = f"\n{'#' * min(section.level, 4)} {title}\n"
     if section.settings is None:
-        return heading
+        return "\n".join(part for part in (heading, section.after) if part)
     prose, meanings = _documentation(section.settings)
     return "\n".join([heading, prose, "", _table(section.settings, meanings), "", section.after])
 
@@ -185,6 +198,8 @@ def _limits(metadata: Any) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
+    if isinstance(field.json_schema_extra, dict) and "default" in field.json_schema_extra:
+        return str(field.json_schema_extra["default"])  # one that follows from other keys
     value = field.get_default(call_default_factory=True)
     if value is None or value is PydanticUndefined or isinstance(value, BaseModel):
         return "–"

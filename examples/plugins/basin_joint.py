@@ -3,8 +3,8 @@
 import numpy as np
 
 from vip.forward.combine import Joint
+from vip.plugins import find
 from vip.protocols import ModelSpace, Variable
-from vip.runs.plugins import find
 
 
 class Resonance:

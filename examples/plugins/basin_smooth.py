@@ -3,8 +3,8 @@
 import numpy as np
 
 from vip.forward.combine import EXPONENTIAL, Map, Reparameterised, interpolation
+from vip.plugins import find
 from vip.protocols import Variable
-from vip.runs.plugins import find
 
 
 class Basin(Reparameterised):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from vip.algorithms import ADVI, HMC, MALA, REGISTRY, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD
+from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import LowRankGaussian, Triangular
 from vip.algorithms.flow import Flow
@@ -16,6 +16,7 @@ from vip.algorithms.optimizers import OPTIMIZERS, Adam, Schedule
 from vip.algorithms.stein_kernels import RBF, GroupRBF
 from vip.algorithms.step_sizes import Scheduled, TargetAcceptance, TargetError
 from vip.algorithms.svgd import Annealing
+from vip.methods import BUILT_IN
 from vip.protocols import Evaluated, Info, ModelSpace, Variable
 from vip.rng import Purpose, stream
 from vip.runs.store import Store, flatten, unflatten
@@ -123,7 +124,7 @@ def assert_same(a, b):
 
 
 def test_the_table_covers_the_registry():
-    assert {name.split()[0] for name in ALGORITHMS} == set(REGISTRY)
+    assert {name.split()[0] for name in ALGORITHMS} == set(BUILT_IN)
 
 
 @every()

@@ -20,10 +20,10 @@ from vip.diagnose.statistics import (
     stein_spread,
 )
 from vip.diagnose.verdict import Diagnosis, judge_chains, judge_fit, judge_ratios, verdict
-from vip.methods.settings import MALASettings
+from vip.methods import MALA
 from vip.protocols import Evaluated
 
-SETTINGS = MALASettings(name="mala", particles=4, iterations=1000, burn_in=400)
+SETTINGS = MALA(particles=4, iterations=1000, burn_in=400)
 
 
 @pytest.fixture

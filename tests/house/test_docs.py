@@ -12,9 +12,9 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 import vip
-from vip.config import DispatchSettings, PriorSettings, RunSettings
+from vip.config import DispatchSettings, PriorSettings, RunSettings, read_method
 from vip.jobs.site import Site
-from vip.methods.settings import AlgorithmSettings
+from vip.methods import BUILT_IN, named
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -30,6 +30,8 @@ def hook(monkeypatch):
 
 def settings_classes():
     """Every settings class that is no mere base of others."""
+    for name in BUILT_IN:
+        named(name)
     for module in PLUGINS.values():
         importlib.import_module(module)
     found = BaseModel.__subclasses__()
@@ -135,7 +137,9 @@ def test_configurations(text):
     if "scheduler" in tables:
         Site(**tables)
         return
-    for key, settings in {"algorithm": AlgorithmSettings, "dispatch": DispatchSettings, "run": RunSettings}.items():
+    if "algorithm" in tables:
+        read_method(tables["algorithm"], ROOT)
+    for key, settings in {"dispatch": DispatchSettings, "run": RunSettings}.items():
         if key in tables:
             TypeAdapter(settings).validate_python(tables[key])
     for prior in tables.get("prior", {}).values():

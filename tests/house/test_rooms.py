@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OUTSIDE = ("forward", "kernels_c", "jobs")
 """Folders beside ``vip`` that are installed inside it."""
-GROUND = ("errors", "files", "settings", "progress", "rng", "data")
+GROUND = ("errors", "files", "settings", "progress", "rng", "data", "plugins")
 FORBIDDEN = ("vip.cli.main", "vip.forward.tomo2d", "vip.forward.fwi2d")
 """Of these, every room has one that it may not import."""
 

@@ -82,7 +82,7 @@ def test_all_languages_agree(folder, kind):
 
 def test_gravity_of_a_wide_basin_is_that_of_a_slab(folder):
     """Bouguer's 2 pi G density depth, far from edges: the physics itself, not our own output."""
-    from vip.runs.plugins import find
+    from vip.plugins import find
 
     settings = {"file": folder / "gravity.csv", "density": -400.0, "columns": 1, "extent": 1.0}
     basin = find("./basin_numpy.py:Basin", folder, "plugin")(**settings)

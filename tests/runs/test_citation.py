@@ -71,7 +71,7 @@ def named():
     yield from ALWAYS
     for keys in data.PAPERS.values():
         yield from keys
-    base = import_module("vip.methods.settings").MethodSettings
+    base = import_module("vip.methods").Method
     classes = [*settings_classes(base), *(plugins.find(name, None, "") for name in plugins.installed())]
     for cls in classes:
         yield from cls.papers if isinstance(cls, Cites) and isinstance(cls.papers, tuple) else ()

@@ -9,18 +9,4 @@ from vip.algorithms.projected_svgd import ProjectedSVGD
 from vip.algorithms.ssvgd import SSVGD
 from vip.algorithms.svgd import SVGD
 
-REGISTRY = {
-    "advi": ADVI,
-    "flow": ADVI,
-    "pathfinder": Pathfinder,
-    "svgd": SVGD,
-    "projected-svgd": ProjectedSVGD,
-    "ssvgd": SSVGD,
-    "sgld": SGLD,
-    "mala": MALA,
-    "hmc": HMC,
-    "metropolis": Metropolis,
-}
-"""Every algorithm, by its name in a configuration. The contract tests run over all of them."""
-
-__all__ = ["ADVI", "HMC", "MALA", "REGISTRY", "SGLD", "SSVGD", "SVGD", "Metropolis", "Pathfinder", "ProjectedSVGD"]
+__all__ = ["ADVI", "HMC", "MALA", "SGLD", "SSVGD", "SVGD", "Metropolis", "Pathfinder", "ProjectedSVGD"]

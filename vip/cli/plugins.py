@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from vip.errors import ConfigError
+from vip.plugins import installed
 from vip.runs import new_plugin
-from vip.runs.plugins import installed
 
 
 class Action(StrEnum):

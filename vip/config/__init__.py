@@ -5,6 +5,7 @@ Every fault becomes a `ConfigError` that names file, key, value and what would b
 
 from vip.config.dispatch import ENGINES, DispatchSettings
 from vip.config.faults import explain, prepend, table
+from vip.config.method import read_method
 from vip.config.priors import CustomPriorSettings, GaussianSettings, PriorSettings, SmoothSettings, UniformSettings
 from vip.config.schema import Config, ForwardSettings, Plan, RunSettings
 from vip.config.toml import load_config
@@ -24,5 +25,6 @@ __all__ = [
     "explain",
     "load_config",
     "prepend",
+    "read_method",
     "table",
 ]

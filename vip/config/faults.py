@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from vip.config.dispatch import DispatchSettings
-from vip.config.priors import GaussianSettings, SmoothnessSettings, SmoothSettings, UniformSettings
-from vip.config.schema import Config, RunSettings
+from vip.config.priors import GaussianSettings, PriorSettings, SmoothnessSettings, SmoothSettings, UniformSettings
 from vip.errors import ConfigError, ConfigErrors
-from vip.methods.settings import ALGORITHMS
 
 
-def explain(error: ValidationError, model: type[BaseModel], file: Path, prefix: str = "") -> ConfigErrors:
+def explain(error: ValidationError, model: type[BaseModel], file: Path | None = None, prefix: str = "") -> ConfigErrors:
     """The faults of a pydantic error as `ConfigErrors`, a line each."""
-    return ConfigErrors([_explain_one(detail, model, file, prefix) for detail in _without_branches(error.errors())])
+    details = _without_branches(error.errors())
+    return ConfigErrors([fault for detail in details for fault in _explain_one(detail, model, file, prefix)])
 
 
 def _without_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -34,13 +33,17 @@ def _without_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
     return list(merged.values())
 
 
-def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path, prefix: str) -> ConfigError:
+def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path | None, prefix: str) -> Iterator[ConfigError]:
+    """The faults of one detail: several where a table in it was checked by a class of its own."""
     location = [str(part) for part in detail["loc"]]
     cause = detail.get("ctx", {}).get("error")
-    value, remedy = detail["input"], detail["msg"]
     if isinstance(cause, ConfigError):
-        location, value, remedy = [*location, cause.key], cause.value, cause.remedy
-    elif detail["type"] == "extra_forbidden":
+        for each in cause.errors if isinstance(cause, ConfigErrors) else [cause]:
+            shown = ".".join(part for part in [prefix, *_without_tags(location, model), each.key] if part)
+            yield ConfigError(shown, each.value, each.remedy, file)
+        return
+    value, remedy = detail["input"], detail["msg"]
+    if detail["type"] == "extra_forbidden":
         remedy = "unknown key" + _suggestion(location, model)
     elif detail["type"] == "union_tag_invalid":
         context = detail["ctx"]
@@ -50,15 +53,14 @@ def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path, prefi
     elif detail["type"] == "missing":
         location, value, remedy = location[:-1], location[-1], "this key is missing"
     shown = ".".join(part for part in [prefix, *_without_tags(location, model)] if part)
-    return ConfigError(shown, value, remedy, file)
+    yield ConfigError(shown, value, remedy, file)
 
 
 def _without_tags(location: list[str], model: type[BaseModel]) -> list[str]:
-    """Pydantic puts the tag of a union ("ssvgd") into the location; a user never wrote it as a key."""
-    if not issubclass(model, Config):
-        return location
-    tag_at = {"algorithm": 1, "prior": 2}.get(location[0] if location else "")
-    return location if tag_at is None else [part for i, part in enumerate(location) if i != tag_at]
+    """Pydantic puts the tag of a union ("uniform") into the location; a user never wrote it as a key."""
+    field = model.model_fields.get("prior")
+    of_prior = location[:1] == ["prior"] and field is not None and field.annotation == dict[str, PriorSettings]
+    return location[:2] + location[3:] if of_prior else location
 
 
 def _suggestion(location: list[str], model: type[BaseModel]) -> str:
@@ -77,9 +79,6 @@ def _owner(location: list[str], model: type[BaseModel]) -> type[BaseModel] | Non
         "gaussian": GaussianSettings,
         "smooth": SmoothSettings,
         "smoothness": SmoothnessSettings,
-        **ALGORITHMS,
-        "dispatch": DispatchSettings,
-        "run": RunSettings,
     }
     if len(location) == 1:
         return model

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from vip.config.dispatch import DispatchSettings
+from vip.config.method import MethodSettings
 from vip.config.priors import PriorSettings
 from vip.errors import ConfigError
-from vip.methods.settings import AlgorithmSettings
+from vip.methods.base import Method
 from vip.settings import Positive, Settings
 
 
@@ -38,7 +39,7 @@ class Plan(Settings):
     """What is to be done with a problem: by which method, by whom, and how it is saved."""
 
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
-    algorithm: AlgorithmSettings
+    algorithm: MethodSettings
     dispatch: DispatchSettings = DispatchSettings()
     run: RunSettings = RunSettings()
 
@@ -55,3 +56,7 @@ class Config(Plan):
 
     forward: ForwardSettings
     prior: dict[str, PriorSettings] = Field(default_factory=dict)
+
+    def without_method(self) -> Config:
+        """The same for processes that evaluate: the class of a user's method may not be found there, and need not be."""
+        return self.model_copy(update={"algorithm": Method()})

@@ -14,8 +14,8 @@ from vip.data import data_dir
 from vip.errors import ConfigError
 
 
-def load_config(path: Path) -> Config:
-    """Read and check a configuration file.
+def load_config(path: Path, base_dir: Path | None = None) -> Config:
+    """Read and check a configuration file; relative paths start at `base_dir`, else at its folder.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def load_config(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("", path, f"is not valid TOML: {error}") from error
     try:
-        return Config.model_validate(_with_data_dir(data))
+        return Config.model_validate(_with_data_dir(data), context={"base_dir": path.parent if base_dir is None else base_dir})
     except ValidationError as error:
         raise explain(error, Config, path) from error
 

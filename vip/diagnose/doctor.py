@@ -15,7 +15,7 @@ from vip.data import data_dir
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores
 from vip.errors import SchedulerError
-from vip.runs.plugins import GROUP
+from vip.plugins import FORWARDS
 
 
 class Finding(NamedTuple):
@@ -50,7 +50,7 @@ def diagnose() -> list[Finding]:
 def _plugins() -> list[Finding]:
     """Whether each forward plugin loads, and what its native code uses."""
     findings = []
-    for entry in sorted(entry_points(group=GROUP)):
+    for entry in sorted(entry_points(group=FORWARDS)):
         try:
             plugin = entry.load()
         except ImportError as error:

@@ -11,13 +11,7 @@ import numpy as np
 
 from vip.diagnose.statistics import MIN_TRACE, Convergence, chi2_range, convergence, is_rising, pareto_k, spread_entries
 from vip.errors import StoreError
-from vip.methods.settings import (
-    ChainSettings,
-    PathfinderSettings,
-    ProjectedSVGDSettings,
-    SVGDSettings,
-    VariationalSettings,
-)
+from vip.methods import SVGD, ChainMethod, Pathfinder, ProjectedSVGD, VariationalMethod
 from vip.protocols import Floats
 from vip.runs.result import Result
 
@@ -75,16 +69,16 @@ def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diag
     if result.status == "finished" and result.is_weighted:
         return [judge_weights(result.effective_size, len(result.flat))]
     match settings:
-        case ChainSettings():
+        case ChainMethod():
             found = [_of_chains(result, settings, n_checked), _of_trace(result, "log_density", settings.burn_in)]
-        case PathfinderSettings() | VariationalSettings():
+        case Pathfinder() | VariationalMethod():
             found = [_of_ascent(result, settings), _of_ratios(result)]
         case _:
             found = [_of_trace(result, "log_density", settings.iterations // 2)]
     return [diagnosis for diagnosis in found if diagnosis is not None]
 
 
-def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagnosis | None:
+def _of_chains(result: Result, settings: ChainMethod, n_checked: int) -> Diagnosis | None:
     try:
         chains = result.entries(spread_entries(result.problem.free_entries, n_checked))
     except StoreError:  # still in burn-in
@@ -93,7 +87,7 @@ def _of_chains(result: Result, settings: ChainSettings, n_checked: int) -> Diagn
     return None if found is None else judge_chains(found, len(chains), settings, result.path)
 
 
-def judge_chains(found: Convergence, n_chains: int, settings: ChainSettings, run_dir: Path | None) -> Diagnosis:
+def judge_chains(found: Convergence, n_chains: int, settings: ChainMethod, run_dir: Path | None) -> Diagnosis:
     """R-hat and effective sample sizes of so many chains."""
     apart, least = float(np.mean(found.r_hat > MAX_R_HAT)), np.minimum(found.bulk_ess, found.tail_ess)
     few = float(np.mean(least < MIN_ESS))
@@ -114,7 +108,7 @@ def go_on(run_dir: Path | None, iterations: int) -> str:
     return f"run on with `vip resume {run_dir} --iterations {iterations}`"
 
 
-def _iterations(effective: Floats, wanted: int, settings: ChainSettings) -> int:
+def _iterations(effective: Floats, wanted: int, settings: ChainMethod) -> int:
     """Iterations, to two digits, after which nearly all entries have the effective samples wanted: they grow in proportion."""
     factor = np.clip(wanted / np.quantile(effective, TOLERATED), 1.5, FURTHEST)
     total = settings.burn_in + factor * (settings.iterations - settings.burn_in)
@@ -141,7 +135,7 @@ def _of_trace(result: Result, key: str, first: int) -> Diagnosis | None:
 
 def _more_iterations(result: Result) -> str:
     settings = result.problem.config.algorithm
-    if isinstance(settings, ChainSettings):
+    if isinstance(settings, ChainMethod):
         return "start anew with a longer burn_in or warm_up"
     return go_on(result.path, 2 * settings.iterations)
 
@@ -161,10 +155,10 @@ def judge_ratios(k: float) -> Diagnosis:
     return Diagnosis("Approximation", f"{told}, above {MAX_K}", "not the posterior", remedy)
 
 
-def _of_ascent(result: Result, settings: PathfinderSettings | VariationalSettings) -> Diagnosis | None:
+def _of_ascent(result: Result, settings: Pathfinder | VariationalMethod) -> Diagnosis | None:
     """Whether it ended by itself, before its last iteration; or, if it may not, whether it still rises."""
     checkpoint = result.store.checkpoint()
-    if isinstance(settings, VariationalSettings) and settings.halvings == 0:
+    if isinstance(settings, VariationalMethod) and settings.halvings == 0:
         return _of_trace(result, "elbo", settings.iterations // 2)
     if checkpoint is None or checkpoint.status != "finished":
         return None
@@ -177,7 +171,7 @@ def _of_ascent(result: Result, settings: PathfinderSettings | VariationalSetting
 def judge_spread(spread: float, n: int, result: Result) -> Diagnosis | None:
     """Variance of SVGD's particles over the posterior's, from the gradients at n of them; None for other algorithms."""
     settings, d = result.problem.config.algorithm, result.problem.space.size
-    if not isinstance(settings, SVGDSettings | ProjectedSVGDSettings):
+    if not isinstance(settings, SVGD | ProjectedSVGD):
         return None
     told = (
         f"the variance of the particles is {spread:.2g} times the posterior's, by Stein's identity; "

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from vip.config import Config, explain, load_config, prepend, table
 from vip.data import DATASETS, data_dir
 from vip.errors import ConfigError
+from vip.plugins import find, source_file
 from vip.protocols import ChecksPrior, DataBlocks, Forward, FromSettings, HasSettings, Prior, ReadsFiles
-from vip.runs.plugins import find, source_file
 from vip.runs.priors import build_prior
 from vip.runs.problem import Problem
 
@@ -33,7 +33,7 @@ def build_problem(config: Config, path: Path) -> Problem:
     forward = build_forward(config, path)
     prior, transform = build_prior(config, forward, path)
     _check_together(config, forward, prior, path)
-    build = functools.partial(build_forward, config, path.resolve())
+    build = functools.partial(build_forward, config.without_method(), path.resolve())
     return Problem(forward, prior, transform, config, path, _inputs(config, forward, path.parent), build)
 
 
@@ -88,7 +88,11 @@ def _with_hint(error: ConfigError) -> ConfigError:
 
 def _inputs(config: Config, forward: Forward, base_dir: Path) -> list[Path]:
     """Files other than the configuration that the posterior depends on."""
-    references = [config.forward.plugin, *(getattr(prior, "plugin", "") for prior in config.prior.values())]
+    references = [
+        config.forward.plugin,
+        config.algorithm.name,
+        *(getattr(prior, "plugin", "") for prior in config.prior.values()),
+    ]
     plugins = [file for file in (source_file(reference, base_dir) for reference in references) if file]
     keys = ("covariance_file", "bounds_file")
     tables = [getattr(prior, key, None) for prior in config.prior.values() for key in keys]

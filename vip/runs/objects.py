@@ -19,8 +19,7 @@ from vip.forward.combine import FiniteDifferences
 from vip.inference.loop import Record
 from vip.inference.priors import Gaussian, Joint
 from vip.inference.transforms import Logit
-from vip.methods.settings import ALGORITHMS
-from vip.methods.settings import MethodSettings as Method
+from vip.methods import Method, method_class
 from vip.progress import shown
 from vip.protocols import Floats, Forward, Prior, WithoutGradient
 from vip.rng import Purpose, stream
@@ -278,7 +277,7 @@ def _with_gradient(forward: Forward, settings: Method, gradient: str | None, dra
 
 def _method(method: str | Method, iterations: int | None) -> Method:
     """Settings of a method by its name or as they are, with another number of iterations if one is given."""
-    settings = ALGORITHMS[method](name=method, iterations=1000, burn_in=500) if isinstance(method, str) else method
+    settings = method_class(method, Path())() if isinstance(method, str) else method
     return settings if iterations is None else settings.with_iterations(iterations)
 
 

@@ -19,8 +19,8 @@ from vip.config import (
 from vip.errors import ConfigError
 from vip.inference.priors import Bounded, Gaussian, Joint, Uniform
 from vip.inference.transforms import Clip, Logit, Transform, Whitened
+from vip.plugins import find
 from vip.protocols import Floats, Forward, HasBounds, Prior, Variable
-from vip.runs.plugins import find
 
 
 def build_prior(config: Config, forward: Forward, path: Path) -> tuple[Prior, Transform]:

@@ -14,7 +14,6 @@ from vip.config import DispatchSettings, Plan
 from vip.dispatch.serial import Serial
 from vip.inference.posterior import OnFailure, Posterior
 from vip.inference.transforms import Transform
-from vip.methods.build import build_algorithm
 from vip.protocols import (
     Algorithm,
     Dispatcher,
@@ -125,7 +124,7 @@ class Problem:
 
     def build_algorithm(self) -> Algorithm:
         """The algorithm that the configuration describes."""
-        return build_algorithm(self.config.algorithm, self.target)
+        return self.config.algorithm.build(self.target)
 
     def planned(self, config: Plan) -> Problem:
         """The same problem with something else to be done with it."""

@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from vip.config import DispatchSettings
 from vip.errors import StoreError
-from vip.methods.settings import ChainSettings
+from vip.methods import ChainMethod
 from vip.protocols import Floats, Simulates, Variable
 from vip.rng import Purpose, stream
 from vip.runs.memory import Memory
@@ -111,7 +111,7 @@ class Result:
 
     @property
     def _is_chain(self) -> bool:
-        return isinstance(self.problem.config.algorithm, ChainSettings)
+        return isinstance(self.problem.config.algorithm, ChainMethod)
 
     @cached_property
     def flat(self) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from vip.config import Config, load_config
 from vip.runs.store import Store
@@ -19,7 +20,8 @@ def run_config(store: Store) -> Config:
     ConfigError
         If it holds a fault.
     """
-    config, extension = load_config(store.path / "config.toml"), store.extension
+    folder = Path(store.provenance["config"]).parent
+    config, extension = load_config(store.path / "config.toml", folder), store.extension
     if extension is None:
         return config
     algorithm = config.algorithm.model_copy(update={"iterations": extension.iterations})
@@ -29,8 +31,7 @@ def run_config(store: Store) -> Config:
 def run_status(store: Store) -> dict[str, str]:
     """Status, iterations, log-posterior and times of a run, as text by name."""
     checkpoint, metrics = store.checkpoint(), store.metrics()
-    algorithm = run_config(store).algorithm
-    total = algorithm.iterations
+    name, total = _method(store)
     done = len(metrics)
     running, saved = store.is_locked, checkpoint.iteration if checkpoint else 0
     status = "running" if running or checkpoint is None else checkpoint.status
@@ -38,7 +39,7 @@ def run_status(store: Store) -> dict[str, str]:
         status = f"killed; continue it with: vip resume {store.path}"
     rows = {
         "run": str(store.path),
-        "algorithm": algorithm.name,
+        "algorithm": name,
         "status": status,
         "iteration": f"{done} of {total}, saved to {saved}",
     }
@@ -51,3 +52,12 @@ def run_status(store: Store) -> dict[str, str]:
             left = timedelta(seconds=round(seconds * (total - done)))
             rows["estimated finish"] = f"{datetime.now() + left:%Y-%m-%d %H:%M:%S} (in {left})"
     return rows
+
+
+def _method(store: Store) -> tuple[str, int]:
+    """Name of a run's method, and iterations that it is to do."""
+    if "objects" in store.provenance:
+        method, extension = store.provenance["objects"]["method"], store.extension
+        return method["name"], extension.iterations if extension else method["iterations"]
+    algorithm = run_config(store).algorithm
+    return algorithm.name, algorithm.iterations

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from vip.errors import ConfigError, StoreError
-from vip.runs.plugins import installed
+from vip.plugins import installed
 
 FILES = {
     "pyproject.toml": "pyproject.toml.template",
