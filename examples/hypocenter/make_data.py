@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from vip.forward.hypocenter.projection import centred_on
-from vip.forward.hypocenter.times import Box, Solver, default_cache
-from vip.forward.hypocenter.velocity import Grid3D, read_netcdf
+from vip.forward.earthquakes.projection import centred_on
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
+from vip.forward.earthquakes.velocity import Grid3D, read_netcdf
 
 HERE = Path(__file__).parent
 LATITUDE, LONGITUDE = 35.9, -120.45

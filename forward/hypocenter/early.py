@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.hypocenter.picks import Fault, Picks
-from vip.forward.hypocenter.times import Box
+from vip.forward.earthquakes.picks import Fault, Picks
+from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.kernels_c.timetables import TimeTables
 
 Floats = NDArray[np.float64]

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from vip.forward.hypocenter.origins import Origin
+from vip.forward.earthquakes.origins import Origin
 
 if TYPE_CHECKING:
-    from vip.forward.hypocenter.network import Network
-    from vip.forward.hypocenter.projection import Projection
+    from vip.forward.earthquakes.network import Network
+    from vip.forward.earthquakes.projection import Projection
 
 Floats = NDArray[np.float64]
 

@@ -13,15 +13,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.forward.earthquakes.formats.nonlinloc.phases import write_nonlinloc
+from vip.forward.earthquakes.origins import write_csv, write_quakeml
+from vip.forward.earthquakes.velocity import velocity_files
 from vip.forward.hypocenter.catalogue import Catalogue, read_catalogue
 from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
-from vip.forward.hypocenter.nonlinloc import write_nonlinloc
-from vip.forward.hypocenter.origins import write_csv, write_quakeml
 from vip.forward.hypocenter.settings import HypocenterSettings
 from vip.forward.hypocenter.start import tempered
 from vip.forward.hypocenter.summary import origins
 from vip.forward.hypocenter.synthetic import starter_config, write_example
-from vip.forward.hypocenter.velocity import velocity_files
 from vip.protocols import ModelSpace, Variable
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ Ints = NDArray[np.intp]
 
 SLOWEST = 1.0
 """km/s; the first pick of an event is at most as long after its origin as a wave of this velocity takes to cross the region."""
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 PICKS_AT_ONCE = 640
 """Picks evaluated together: their arrays fit the cache, and calls are few."""

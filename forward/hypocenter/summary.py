@@ -10,9 +10,9 @@ from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
 from threadpoolctl import threadpool_limits
 
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
-from vip.forward.hypocenter.projection import jacobian
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.origins import Arrivals, Mode, Origin, azimuthal_gap
+from vip.forward.earthquakes.projection import jacobian
 
 if TYPE_CHECKING:
     from vip.forward.hypocenter.plugin import Hypocenters

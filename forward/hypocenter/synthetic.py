@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.forward.hypocenter.projection import centred_on
-from vip.forward.hypocenter.times import Box, Solver, default_cache
-from vip.forward.hypocenter.velocity import Layered, read_layers
+from vip.forward.earthquakes.projection import centred_on
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
+from vip.forward.earthquakes.velocity import Layered, read_layers
 
 Floats = NDArray[np.float64]
 

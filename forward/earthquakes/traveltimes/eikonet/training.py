@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from vip.forward.hypocenter.eikonet.network import HIDDEN, WIDTH, EikoNet, Medium, Shape, best_device, torch_threads
-from vip.forward.hypocenter.eikonet.soap import SOAP
+from vip.forward.earthquakes.traveltimes.eikonet.network import (
+    HIDDEN,
+    WIDTH,
+    EikoNet,
+    Medium,
+    Shape,
+    best_device,
+    torch_threads,
+)
+from vip.forward.neural.soap import SOAP
 
 STEPS = 3000
 BATCH = 2048

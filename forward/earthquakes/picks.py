@@ -12,12 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.stations import Stations
+from vip.forward.earthquakes.stations import Stations
 from vip.forward.tables import read_table, read_text
 
 Floats = NDArray[np.float64]
 
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "P1", "S", "s", "Sg", "Sn", "Sb", "S*", "S1")}
 """First arrivals by the name of the phase: direct, refracted below the crust, refracted within it. Others are left out."""

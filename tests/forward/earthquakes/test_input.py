@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.picks import PickRules, read_picks
-from vip.forward.hypocenter.stations import Stations, read_stations
+from vip.forward.earthquakes.picks import PickRules, read_picks
+from vip.forward.earthquakes.stations import Stations, read_stations
 
 STATIONS = Stations(
     ["XX.AAA", "XX.BBB", "XX.CCC", "YY.CCC", "DDD"],

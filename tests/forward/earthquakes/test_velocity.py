@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.projection import MapProjection, Simple, centred_on, jacobian, read_transform
-from vip.forward.hypocenter.velocity import (
+from vip.forward.earthquakes.projection import MapProjection, Simple, centred_on, jacobian, read_transform
+from vip.forward.earthquakes.velocity import (
     Layered,
     read_layers,
     read_netcdf,

@@ -15,8 +15,8 @@ from scipy.stats import chi2
 
 from vip.errors import VIPError
 from vip.files import whole
-from vip.forward.hypocenter.picks import OWN_EVENT, Picks
-from vip.forward.hypocenter.stations import Stations
+from vip.forward.earthquakes.picks import OWN_EVENT, Picks
+from vip.forward.earthquakes.stations import Stations
 
 Floats = NDArray[np.float64]
 

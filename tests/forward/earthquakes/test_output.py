@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from vip.errors import VIPError
-from vip.forward.hypocenter import origins
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.nonlinloc import second_gap, write_nonlinloc, write_scatter
-from vip.forward.hypocenter.origins import (
+from vip.forward.earthquakes import origins
+from vip.forward.earthquakes.formats.nonlinloc.phases import second_gap, write_nonlinloc, write_scatter
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.origins import (
     Arrivals,
     Mode,
     Origin,
@@ -21,8 +21,8 @@ from vip.forward.hypocenter.origins import (
     write_csv,
     write_quakeml,
 )
-from vip.forward.hypocenter.picks import Picks, read_picks
-from vip.forward.hypocenter.stations import Stations
+from vip.forward.earthquakes.picks import Picks, read_picks
+from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
     ["XX.AAA", "XX.BBB", "DDD"],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import interpn
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.projection import Projection
+from vip.forward.earthquakes.projection import Projection
 from vip.forward.tables import numbers, place, read_table, read_text
 
 Floats = NDArray[np.float64]

@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vip.files import whole
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
-from vip.forward.hypocenter.picks import Picks
-from vip.forward.hypocenter.projection import MapProjection, Projection, Simple
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
+from vip.forward.earthquakes.picks import Picks
+from vip.forward.earthquakes.projection import MapProjection, Projection, Simple
 
 Floats = NDArray[np.float64]
 

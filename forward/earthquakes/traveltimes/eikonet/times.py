@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.eikonet.network import FORMAT, EikoNet, Medium
-from vip.forward.hypocenter.eikonet.training import RECIPE, STEPS, train
-from vip.forward.hypocenter.projection import Projection
-from vip.forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
-from vip.forward.hypocenter.velocity import Grid3D, Layered
+from vip.forward.earthquakes.projection import Projection
+from vip.forward.earthquakes.traveltimes.eikonet.network import FORMAT, EikoNet, Medium
+from vip.forward.earthquakes.traveltimes.eikonet.training import RECIPE, STEPS, train
+from vip.forward.earthquakes.traveltimes.tables import MARGIN, WITHIN_CELL, Solver
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.progress import Waiting
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ LAST = 50
 """Steps whose misfit is that of the network."""
 POOR = 1.5
 """%, of slownesses, that a user is warned of; layers and smooth volumes leave a tenth of it."""
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 
 class NetworkTimes(NamedTuple):
