@@ -5,24 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.errors import ConfigError
 from vip.forward.earthquakes.stations import Stations
-from vip.forward.tables import read_table, read_text
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 log = logging.getLogger(__name__)
 
 PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "P1", "S", "s", "Sg", "Sn", "Sb", "S*", "S1")}
 """First arrivals by the name of the phase: direct, refracted below the crust, refracted within it. Others are left out."""
-OWN_EVENT = "smi:local/event/"
-"""What QuakeML written here puts before the name of an event that is no resource identifier."""
 ISO_8601 = r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?|)"
 """A date and a time of the day; its only group is the offset from UTC, empty where there is none."""
 COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
@@ -99,48 +94,7 @@ class PickRules(NamedTuple):
     """s from the first pick of an event to its last; more is a typing error in a date."""
 
 
-def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[Picks, list[Fault]]:
-    """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, as the content tells.
-
-    A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
-    is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
-    rejected ones are left out. NonLinLoc events are separated by blank lines.
-
-    Returns
-    -------
-    picks : Picks
-        Of the events without a fault, in the order of the file.
-    faults : list of Fault
-        Of the others, the first of each kind for each event.
-
-    Raises
-    ------
-    ConfigError
-        If the file as a whole cannot be read, lacks a column or holds no pick.
-    """
-    text = read_text(file, "a file of picks")
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    if first.lstrip().startswith("<"):
-        table = _read_quakeml(file)
-    elif "," in first:
-        table = _read_csv(file)
-    else:
-        table = _read_nonlinloc(text, file)
-    if table.empty:
-        raise ConfigError("picks", "none", "at least one is needed", file)
-    return _checked(table, stations, rules or PickRules(), file)
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    table = read_table(file, COLUMNS[:4])
-    for column in ("sigma", "weight"):
-        if column not in table.columns:
-            table[column] = ""
-    table["source"] = "line " + table.index.astype(str)
-    return _with_iso_times(table[COLUMNS])
-
-
-def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
+def with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
     """With the columns `utc`, not a time where unreadable, and `zone`: offsets as +0100, and zeros where there is none."""
     offset = table["time"].str.extract(f"^{ISO_8601}$", expand=False)
     readable = table["time"].where(offset.notna())
@@ -149,85 +103,7 @@ def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(utc=utc.astype("datetime64[us]"), zone=zone)
 
 
-def _read_quakeml(file: Path) -> pd.DataFrame:
-    try:
-        from obspy import read_events
-    except ImportError as error:
-        raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
-    try:
-        catalogue = read_events(str(file), format="QUAKEML")
-    except Exception as error:  # a damaged file may raise anything
-        raise ConfigError("", file, f"is not QuakeML: {error}") from error
-    rows = [row for event in catalogue for row in _quakeml_rows(event)]
-    empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
-    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # told as a fault, not lost
-    return _with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
-
-
-def _quakeml_rows(event: Any) -> Iterator[tuple[str, ...]]:
-    """The weights of an earlier location are its results, not data: they are not read."""
-    name = event.resource_id.id.removeprefix(OWN_EVENT)
-    picks = {pick.resource_id.id: pick for pick in event.picks if pick.evaluation_status != "rejected"}
-    origin = event.preferred_origin() or next(iter(event.origins), None)
-    phases = {arrival.pick_id.id: arrival.phase for arrival in (origin.arrivals if origin else ()) if arrival.pick_id}
-    for identifier, phase in (phases or dict.fromkeys(picks)).items():
-        if identifier not in picks:
-            continue
-        pick = picks[identifier]
-        stream, errors = pick.waveform_id, pick.time_errors
-        code = (stream.station_code if stream else "") or ""
-        station = f"{stream.network_code}.{code}" if stream and stream.network_code else code
-        sigma = errors.uncertainty
-        if sigma is None and None not in (errors.lower_uncertainty, errors.upper_uncertainty):
-            sigma = (errors.lower_uncertainty + errors.upper_uncertainty) / 2
-        shown = "" if sigma is None else repr(float(sigma))
-        yield name, station, phase or pick.phase_hint or "", str(pick.time or ""), shown, "", identifier
-
-
-def _read_nonlinloc(text: str, file: Path) -> pd.DataFrame:
-    """Phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
-    rows = []
-    for name, line, words in _nonlinloc_phases(text, file.stem):
-        station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
-        sigma = size if error == "GAU" else f"{error} {size}"
-        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
-    table = _with_nonlinloc_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
-    if rows and table["utc"].isna().all():
-        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
-    return table
-
-
-def _nonlinloc_phases(text: str, stem: str) -> Iterator[tuple[str, int, list[str]]]:
-    """Event, line and fields of each phase; of located events (.hyp), only what stands between PHASE and END_PHASE."""
-    number, name, among_phases = 0, "", True
-    for line, written in enumerate(text.splitlines(), 1):
-        words = written.split(">")[0].split()
-        if not words:
-            name = ""  # a blank line ends an event
-            continue
-        if words[0].startswith("#"):
-            continue
-        if not name:
-            number += 1
-            name = f"{stem}-{number}"
-        if words[0] == "PUBLIC_ID":
-            name = " ".join(words[1:]) if words[1:] not in ([], ["None"]) else name
-        elif words[0] in ("NLLOC", "END_PHASE", "END_NLLOC") or words[:2] == ["PHASE", "ID"]:
-            among_phases = words[0] in ("PHASE", "END_NLLOC")
-        elif among_phases:
-            yield name, line, words
-
-
-def _with_nonlinloc_times(table: pd.DataFrame) -> pd.DataFrame:
-    """From date, hours and minutes, and seconds, which may be negative or more than 60."""
-    parts = table["time"].str.extract(r"^(\d{8}) (\d\d?)(\d\d) ([-+.\deE]+)$")
-    day = pd.to_datetime(parts[0], format="%Y%m%d", errors="coerce")
-    hours, minutes, seconds = (pd.to_numeric(parts[i], errors="coerce") for i in (1, 2, 3))
-    microseconds = np.rint((hours * 3600 + minutes * 60 + seconds) * 1e6)
-    return table.assign(utc=(day + pd.to_timedelta(microseconds, unit="us")).astype("datetime64[us]"), zone="+0000")
-
-
-def _checked(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
+def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
     """Picks of the events without a fault, from a table with the columns of `COLUMNS`, `utc` and `zone`."""
     first_source = table.groupby("event", sort=False)["source"].first()
     table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))

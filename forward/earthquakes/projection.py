@@ -7,34 +7,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SCALE = 0.9995
 """Of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
 KM_PER_DEGREE = 10000.0 / 90.0
 """Of NonLinLoc's TRANS SIMPLE: the metre as it was first defined."""
-ELLIPSOIDS = {
-    "WGS-84": "WGS84",
-    "GRS-80": "GRS80",
-    "WGS-72": "WGS72",
-    "Australian": "aust_SA",
-    "Krasovsky": "krass",
-    "International": "intl",
-    "Hayford-1909": "intl",
-    "Clarke-1880": "clrk80",
-    "Clarke-1866": "clrk66",
-    "Airy": "airy",
-    "Bessel": "bessel",
-    "Hayford-1830": "evrst30",
-    "Sphere": "sphere",
-}
-"""Those of NonLinLoc as PROJ calls them."""
-LABELS = ("RefEllipsoid", "LatOrig", "LongOrig", "FirstStdParal", "SecondStdParal", "RotCW", "UseFalseEasting")
-"""Before the numbers in the header of a NonLinLoc grid, but not in a control file."""
 STEP = 1e-4
 """degrees, of the difference that the Jacobian is taken from."""
 
@@ -150,41 +130,6 @@ def centred_on(latitude: Floats, longitude: Floats) -> MapProjection:
     return MapProjection(
         f"+proj=tmerc +lat_0={centre[0]:.6f} +lon_0={centre[1]:.6f} +k={SCALE} +datum=WGS84 +units=m +type=crs"
     )
-
-
-def read_transform(line: str) -> Projection:
-    """The projection of a NonLinLoc line, "TRANS SIMPLE 45 7 0" or "TRANSFORM SIMPLE LatOrig 45 LongOrig 7 RotCW 0".
-
-    Raises
-    ------
-    ConfigError
-        If it is another than SIMPLE, LAMBERT or TRANS_MERC.
-    """
-    kind, *fields = [word for word in line.split()[1:] if word not in LABELS] or [""]
-    try:
-        if kind == "SIMPLE":
-            return Simple(*_all_numbers(fields, 3))
-        ellipsoid = f"+ellps={ELLIPSOIDS[fields[0]]} +units=m +type=crs"
-        if kind == "LAMBERT":
-            latitude, longitude, first, second, rotation = _all_numbers(fields[1:], 5)
-            parallels = f"+lat_0={latitude} +lon_0={longitude} +lat_1={first} +lat_2={second}"
-            return MapProjection(f"+proj=lcc {parallels} {ellipsoid}", rotation)
-        if kind == "TRANS_MERC":
-            no_shift = ["0"] * (len(fields) == 4)  # older files do not say
-            latitude, longitude, rotation, shifted = _all_numbers([*fields[1:], *no_shift], 4)
-            origin = f"+lat_0={latitude} +lon_0={longitude} +k=1 +x_0={500000 * shifted:g}"
-            return MapProjection(f"+proj=tmerc {origin} {ellipsoid}", rotation)
-    except (ValueError, KeyError, IndexError):
-        pass  # told below
-    remedy = "expected SIMPLE, LAMBERT or TRANS_MERC with their numbers; give another as a PROJ string, `projection`"
-    raise ConfigError("TRANSFORM", line or "none", remedy)
-
-
-def _all_numbers(fields: list[str], n: int) -> list[float]:
-    values = [float(field) for field in fields]
-    if len(values) != n or not np.isfinite(values).all():
-        raise ValueError
-    return values
 
 
 def jacobian(projection: Projection, latitude: Floats, longitude: Floats) -> Floats:

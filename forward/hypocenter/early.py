@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.forward.earthquakes.picks import Fault, Picks
 from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.kernels_c.timetables import TimeTables
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SIGMAS = 5.0
 """Standard deviations of a pick and of the time predicted for it, by which it must be early."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.kernels_c.edt import log_edt
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 

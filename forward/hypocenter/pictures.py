@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from vip.forward.earthquakes.origins import Origin
+from vip.protocols import Floats
 
 if TYPE_CHECKING:
     from vip.forward.earthquakes.network import Network
     from vip.forward.earthquakes.projection import Projection
 
-Floats = NDArray[np.float64]
 
 SHOWN = 12
 """Events with a figure of their own."""

@@ -13,18 +13,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.earthquakes.formats.nonlinloc.phases import write_nonlinloc
-from vip.forward.earthquakes.origins import write_csv, write_quakeml
-from vip.forward.earthquakes.velocity import velocity_files
+from vip.forward.earthquakes.formats import csv, quakeml
+from vip.forward.earthquakes.formats.nonlinloc import phases
+from vip.forward.earthquakes.reading import velocity_files
 from vip.forward.hypocenter.catalogue import Catalogue, read_catalogue
 from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
 from vip.forward.hypocenter.settings import HypocenterSettings
 from vip.forward.hypocenter.start import tempered
 from vip.forward.hypocenter.summary import origins
 from vip.forward.hypocenter.synthetic import starter_config, write_example
-from vip.protocols import ModelSpace, Variable
+from vip.protocols import Floats, ModelSpace, Variable
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 SLOWEST = 1.0
@@ -120,19 +119,19 @@ class Hypocenters:
         found = origins(self, models)
         match name:
             case "quakeml":
-                write_quakeml(found, self.picks, self.catalogue.network.stations, path)
+                quakeml.write_origins(found, self.picks, self.catalogue.network.stations, path)
             case "csv":
-                write_csv(found, path)
+                csv.write_origins(found, path)
             case "nonlinloc":
-                write_nonlinloc(found, self.picks, self.catalogue.network, self.ways.correction, path)
+                phases.write_origins(found, self.picks, self.catalogue.network, self.ways.correction, path)
 
     def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
         """Figures of the catalogue and of its first events."""
         from vip.forward.hypocenter.pictures import pictures
 
         start = self.picks.start
-        phases = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
-        yield from pictures(origins(self, models), phases, self.catalogue.network)
+        of_events = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
+        yield from pictures(origins(self, models), of_events, self.catalogue.network)
 
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""

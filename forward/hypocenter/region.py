@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.network import Network
@@ -14,8 +13,8 @@ from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.forward.earthquakes.velocity import AXES, Grid3D, Layered
 from vip.forward.hypocenter.settings import RegionSettings
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 log = logging.getLogger(__name__)

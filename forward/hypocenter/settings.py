@@ -63,7 +63,7 @@ class HypocenterSettings(Settings):
     Attributes
     ----------
     stations, picks : path
-        See `vip.forward.earthquakes.stations` and `vip.forward.earthquakes.picks` for their formats.
+        See `vip.forward.earthquakes.reading` for their formats.
     velocity : path
         Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF or NonLinLoc's grid of P
         (model.P.mod.hdr; that of S is found beside it).

@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 from vip.forward.earthquakes.network import Network
 from vip.forward.earthquakes.origins import Arrivals, Mode, Origin, azimuthal_gap
 from vip.forward.earthquakes.projection import jacobian
+from vip.protocols import Floats
 
 if TYPE_CHECKING:
     from vip.forward.hypocenter.plugin import Hypocenters
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 FEWEST = 3

@@ -17,8 +17,8 @@ from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.kernels_c.eikonal3d import solve
 from vip.kernels_c.timetables import TimeTables
 from vip.progress import Waiting
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 WITHIN_CELL = (np.arange(16) + 0.5) / 16 - 0.5

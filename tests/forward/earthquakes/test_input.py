@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vip.errors import ConfigError
-from vip.forward.earthquakes.picks import PickRules, read_picks
-from vip.forward.earthquakes.stations import Stations, read_stations
+from vip.forward.earthquakes.picks import PickRules
+from vip.forward.earthquakes.reading import read_picks, read_stations
+from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
     ["XX.AAA", "XX.BBB", "XX.CCC", "YY.CCC", "DDD"],

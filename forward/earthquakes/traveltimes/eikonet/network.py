@@ -22,12 +22,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.files import whole
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 WIDTH, HIDDEN = 48, 3
 """Neurons of a hidden layer, and these layers."""

@@ -19,8 +19,8 @@ from vip.forward.earthquakes.traveltimes.eikonet.training import RECIPE, STEPS, 
 from vip.forward.earthquakes.traveltimes.tables import MARGIN, WITHIN_CELL, Solver
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.progress import Waiting
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 SEED = 0
