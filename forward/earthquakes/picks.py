@@ -1,11 +1,11 @@
-"""Picks of all events. What is wrong with one event does not stop the others: it becomes a `Fault`."""
+"""Picks of events, and picks without one. What is wrong with one of these does not stop the others: it becomes a `Fault`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,15 +25,16 @@ COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
 
 
 class Fault(NamedTuple):
-    """What is wrong with one event, and what would be right."""
+    """What is wrong with one event, or with a pick that has none, and what would be right."""
 
     event: str
+    """Its name; empty where there is none."""
     place: str
     """File and line, or the pick's resource identifier."""
     message: str
 
     def __str__(self) -> str:
-        return f"event {self.event}: {self.place}: {self.message}"
+        return f"{f'event {self.event}: ' if self.event else ''}{self.place}: {self.message}"
 
 
 class Picks(NamedTuple):
@@ -77,6 +78,30 @@ class Picks(NamedTuple):
         )
 
 
+class UnassociatedPicks(NamedTuple):
+    """Picks that carry no event, in the order of their times: what a phase associator makes events of."""
+
+    reference: np.datetime64
+    """UTC, in microseconds: the first pick, floored to the second."""
+    station: NDArray[np.intp]
+    """(n,) indices of stations."""
+    phase: NDArray[np.str_]
+    """(n,) "P" or "S"."""
+    time: Floats
+    """(n,) s after the reference."""
+    sigma: Floats
+    """(n,) s."""
+    weight: Floats
+    """(n,) larger than 0."""
+    source: list[str]
+    """(n,) where each pick came from: "line 12", or its resource identifier."""
+
+    def absolute_time(self) -> NDArray[np.datetime64]:
+        """Times (n,) in UTC, in microseconds."""
+        times: NDArray[np.datetime64] = self.reference + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        return times
+
+
 class PickRules(NamedTuple):
     """What picks must comply with."""
 
@@ -106,20 +131,51 @@ def with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
 def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
     """Picks of the events without a fault, from a table with the columns of `COLUMNS`, `utc` and `zone`."""
     first_source = table.groupby("event", sort=False)["source"].first()
-    table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
-    table = _of_known_phases(table[table["weight_number"] != 0], file)
-    table = table.assign(
-        index=table["station"].map(stations.indices()),
-        sigma_s=pd.to_numeric(table["sigma"], errors="coerce").where(
-            table["sigma"] != "", table["kind"].map(rules.default_sigma)
-        ),
-    )
-    faults = [*_faults_of_rows(table, stations, rules, file), *_faults_of_counts(table, first_source, rules, file)]
+    table = _with_numbers(table, stations, rules, file)
+    checks = [
+        (table["event"] == "", "an event needs a name; give this pick one, or leave it out"),
+        *_checks_of_rows(table, rules),
+        *_checks_within_events(table, rules),
+    ]
+    faults = [*_faults_of_rows(checks, table, file), *_faults_of_counts(table, first_source, rules, file)]
     rank = {event: i for i, event in enumerate(first_source.index)}
     faults.sort(key=lambda fault: rank[fault.event])
     bad = {fault.event for fault in faults}
     good = _first_arrivals(table[~table["event"].isin(bad)], file)
     return _arrays(good, [event for event in rank if event not in bad]), faults
+
+
+def checked_unassociated(
+    table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path
+) -> tuple[UnassociatedPicks, list[Fault]]:
+    """Picks without a fault, in the order of their times, from a table as for `checked_picks`; its events do not count."""
+    table = _with_numbers(table.assign(event=""), stations, rules, file)
+    checks = [
+        *_checks_of_rows(table, rules),
+        (
+            table["index"].notna() & table["utc"].notna() & table.duplicated(["index", "phase", "utc"]),
+            "station {station!r}, phase {phase!r}, time {time!r}: this pick is in the file twice; keep one of the two",
+        ),
+        (_other_zone(table), "time {time!r}: other times have another offset from UTC, or none; use one"),
+    ]
+    found = [row for wrong, message in checks for row in _rows_with_faults(table[wrong], message, file)]
+    first: dict[int, Fault] = {}
+    for row, fault in found:
+        first.setdefault(row, fault)
+    good = table.drop(index=list(first)).sort_values("utc", kind="stable")
+    return _unassociated(good), [first[row] for row in sorted(first)]
+
+
+def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> pd.DataFrame:
+    """With the columns `weight_number`, `kind`, `index` (of the station) and `sigma_s`; no weight of 0, no other phase."""
+    table = table.reset_index(drop=True)
+    table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
+    table = _of_known_phases(table[table["weight_number"] != 0], file)
+    given = pd.to_numeric(table["sigma"], errors="coerce")
+    return table.assign(
+        index=table["station"].map(stations.indices()),
+        sigma_s=given.where(table["sigma"] != "", table["kind"].map(rules.default_sigma)),
+    )
 
 
 def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
@@ -132,13 +188,16 @@ def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     return table[table["kind"].notna()]
 
 
-def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> Iterator[Fault]:
-    """The first of each kind for each event. The messages name columns of the table."""
+Check = tuple[pd.Series, str]
+"""Which rows are wrong, and what is said of one; the words in braces are columns of the table."""
+
+
+def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
+    """Checks of each pick alone."""
     known = table["index"].notna()
     outside = [] if rules.inside is None else np.flatnonzero(~rules.inside)
     unsaid = table["sigma"] == ""
-    checks = [
-        (table["event"] == "", "an event needs a name"),
+    return [
         (~known, "station {station!r}: there is no such station; add it to the stations, or leave this pick out"),
         (
             table["index"].isin(outside),
@@ -158,6 +217,13 @@ def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, f
         ),
         (~unsaid & ~_positive(table["sigma_s"]), "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)"),
         (~_positive(table["weight_number"]), "weight {weight!r}: must be a number and not negative"),
+    ]
+
+
+def _checks_within_events(table: pd.DataFrame, rules: PickRules) -> list[Check]:
+    """Checks of each pick beside the others of its event."""
+    known = table["index"].notna()
+    return [
         (
             known & table.duplicated(["event", "index", "phase"]),
             "station {station!r}, phase {phase!r}: picked twice; keep one of the two",
@@ -168,9 +234,19 @@ def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, f
             f"time {{time!r}}: more than {rules.longest:g} s from another pick; is the date right?",
         ),
     ]
+
+
+def _faults_of_rows(checks: Iterable[Check], table: pd.DataFrame, file: Path) -> Iterator[Fault]:
+    """The first of each kind for each event."""
     for wrong, message in checks:
-        for row in table[wrong].drop_duplicates("event").to_dict("records"):
-            yield Fault(row["event"], f"{file}, {row['source']}", message.format(**row))
+        for _, fault in _rows_with_faults(table[wrong].drop_duplicates("event"), message, file):
+            yield fault
+
+
+def _rows_with_faults(wrong: pd.DataFrame, message: str, file: Path) -> Iterator[tuple[int, Fault]]:
+    """Rows of the table, and what is said of each."""
+    for number, row in zip(wrong.index, wrong.to_dict("records"), strict=True):
+        yield number, Fault(row["event"], f"{file}, {row['source']}", message.format(**row))
 
 
 def _positive(values: pd.Series) -> pd.Series:
@@ -225,10 +301,25 @@ def _arrays(table: pd.DataFrame, events: list[str]) -> Picks:
         events=events,
         start=start,
         reference=reference,
-        station=table["index"].to_numpy(np.intp),
-        phase=table["kind"].to_numpy(str),
         time=(utc - reference[code]) / np.timedelta64(1, "s"),
-        sigma=table["sigma_s"].to_numpy(float),
-        weight=table["weight_number"].to_numpy(float),
-        source=list(table["source"]),
+        **_columns(table),
     )
+
+
+def _unassociated(table: pd.DataFrame) -> UnassociatedPicks:
+    """From a table in the order of its times."""
+    utc = table["utc"].to_numpy("datetime64[us]")
+    reference = utc[:1].astype("datetime64[s]").astype("datetime64[us]")
+    first = reference[0] if len(reference) else np.datetime64("NaT", "us")
+    return UnassociatedPicks(reference=first, time=(utc - first) / np.timedelta64(1, "s"), **_columns(table))
+
+
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    """What both kinds of picks have."""
+    return {
+        "station": table["index"].to_numpy(np.intp),
+        "phase": table["kind"].to_numpy(str),
+        "sigma": table["sigma_s"].to_numpy(float),
+        "weight": table["weight_number"].to_numpy(float),
+        "source": list(table["source"]),
+    }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from vip.errors import ConfigError
 from vip.forward.earthquakes.formats import csv, netcdf, quakeml, stationxml
 from vip.forward.earthquakes.formats.nonlinloc import control, grids, phases
-from vip.forward.earthquakes.picks import Fault, PickRules, Picks, checked_picks
+from vip.forward.earthquakes.picks import Fault, PickRules, Picks, UnassociatedPicks, checked_picks, checked_unassociated
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Grid3D, Interpolation, Layered, checked_layers
 from vip.forward.tables import read_text
@@ -56,17 +58,45 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
     ConfigError
         If the file as a whole cannot be read, lacks a column or holds no pick.
     """
+    table = _pick_table(file, of_events=True)
+    return checked_picks(table, stations, rules or PickRules(), file)
+
+
+def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[UnassociatedPicks, list[Fault]]:
+    """Picks without their events, from the formats of `read_picks`.
+
+    A CSV table needs no column event, and QuakeML may have picks outside of events; rejected ones are left out. Where there are
+    events, picks are read without them. Nothing is known of which picks belong together, so that `PickRules.fewest` and
+    `PickRules.longest` do not count, and later arrivals of a phase stay.
+
+    Returns
+    -------
+    picks : UnassociatedPicks
+        Those without a fault, in the order of their times.
+    faults : list of Fault
+        The first of each other pick, in the order of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the file as a whole cannot be read, lacks a column or holds no pick.
+    """
+    return checked_unassociated(_pick_table(file, of_events=False), stations, rules or PickRules(), file)
+
+
+def _pick_table(file: Path, of_events: bool) -> pd.DataFrame:
+    """Picks as text with their times in UTC, at least one."""
     text = read_text(file, "a file of picks")
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     if first.lstrip().startswith("<"):
-        table = quakeml.read_picks(file)
+        table = quakeml.read_picks(file, of_events)
     elif "," in first:
-        table = csv.read_picks(file)
+        table = csv.read_picks(file, of_events)
     else:
         table = phases.read_picks(text, file)
     if table.empty:
         raise ConfigError("picks", "none", "at least one is needed", file)
-    return checked_picks(table, stations, rules or PickRules(), file)
+    return table
 
 
 def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | Grid3D:

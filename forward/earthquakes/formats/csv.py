@@ -43,10 +43,10 @@ def read_stations(file: Path) -> Stations:
     return checked_stations(table, axes, corrections, file)
 
 
-def read_picks(file: Path) -> pd.DataFrame:
-    """Picks as text, with their times in UTC, from the columns event, station, phase and time."""
-    table = read_table(file, COLUMNS[:4])
-    for column in ("sigma", "weight"):
+def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
+    """Picks as text, with their times in UTC, from the columns station, phase, time and, if they are picks of events, event."""
+    table = read_table(file, COLUMNS[:4] if of_events else COLUMNS[1:4])
+    for column in ("event", "sigma", "weight"):
         if column not in table.columns:
             table[column] = ""
     table["source"] = "line " + table.index.astype(str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,14 @@ RESOURCE = re.compile(r"(smi|quakeml):\w[\w.\-*()~']{2,}/[\w.\-*()~'][\w.\-*()+?
 """A resource identifier of QuakeML 1.2."""
 
 
-def read_picks(file: Path) -> pd.DataFrame:
-    """Picks as text, with their times in UTC, of all events.
+def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
+    """Picks as text, with their times in UTC.
+
+    Parameters
+    ----------
+    file : Path
+    of_events : bool
+        Whether only those are read that the preferred origin of their event refers to, if it refers to any.
 
     Raises
     ------
@@ -37,21 +44,38 @@ def read_picks(file: Path) -> pd.DataFrame:
     except ImportError as error:
         raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
     try:
-        catalogue = read_events(str(file), format="QUAKEML")
+        catalogue = read_events(_all_in_events(file), format="QUAKEML")
     except Exception as error:  # a damaged file may raise anything
         raise ConfigError("", file, f"is not QuakeML: {error}") from error
-    rows = [row for event in catalogue for row in _quakeml_rows(event)]
+    rows = [row for event in catalogue for row in _pick_rows(event, of_events)]
+    if not of_events:
+        return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
     empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
     rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # told as a fault, not lost
     return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
 
 
-def _quakeml_rows(event: Any) -> Iterator[tuple[str, ...]]:
+def _all_in_events(file: Path) -> BytesIO:
+    """The file, with picks that stand outside of events, as detectors write them, in an event without a name."""
+    from lxml import etree  # type: ignore[import-untyped]
+
+    root = etree.parse(str(file)).getroot()
+    for parameters in root.findall("{*}eventParameters"):
+        loose = parameters.findall("{*}pick")
+        if loose:
+            event = etree.SubElement(parameters, loose[0].tag.removesuffix("pick") + "event", publicID=OWN_EVENT)
+            event.extend(loose)  # which takes them from where they were
+    return BytesIO(etree.tostring(root))
+
+
+def _pick_rows(event: Any, of_origin: bool) -> Iterator[tuple[str, ...]]:
     """The weights of an earlier location are its results, not data: they are not read."""
     name = event.resource_id.id.removeprefix(OWN_EVENT)
     picks = {pick.resource_id.id: pick for pick in event.picks if pick.evaluation_status != "rejected"}
     origin = event.preferred_origin() or next(iter(event.origins), None)
-    phases = {arrival.pick_id.id: arrival.phase for arrival in (origin.arrivals if origin else ()) if arrival.pick_id}
+    phases = {
+        arrival.pick_id.id: arrival.phase for arrival in (origin.arrivals if origin and of_origin else ()) if arrival.pick_id
+    }
     for identifier, phase in (phases or dict.fromkeys(picks)).items():
         if identifier not in picks:
             continue

@@ -240,12 +240,12 @@ def test_faults_of_nonlinloc_grids(tmp_path):
     fails(r"layer\.P\.mod\.buf: cannot be read", header)
     header.write_text("3 4\n")
     fails(r"layer\.P\.mod\.hdr: line 1: 3 4: expected xNum yNum", header)
-    grids = {
+    both = {
         "P": nonlinloc(tmp_path, "VELOCITY", VELOCITY),
         "S": nonlinloc(tmp_path, "VELOCITY", VELOCITY[:, :3], name="layer.S.mod"),
     }
     with pytest.raises(ConfigError, match="nodes: those of S: expected those of P"):
-        grids.read_grids(grids)
+        grids.read_grids(both)
 
 
 def double_size(tmp_path):
