@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vip.forward.earthquakes.formats import csv, quakeml
 from vip.forward.earthquakes.formats.nonlinloc import phases
+from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.reading import velocity_files
 from vip.forward.hypocenter.catalogue import Catalogue, read_catalogue
 from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
@@ -114,9 +115,13 @@ class Hypocenters:
         places = tempered(self.log_likelihood, lower, upper, n, rng)
         return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
 
+    def origins(self, models: Floats) -> list[Origin]:
+        """The origin of each event, from samples of the posterior (n, d)."""
+        return origins(self.by_event(models), self.picks, self.catalogue.network, self.travel_times)
+
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc's files."""
-        found = origins(self, models)
+        found = self.origins(models)
         match name:
             case "quakeml":
                 quakeml.write_origins(found, self.picks, self.catalogue.network.stations, path)
@@ -131,7 +136,7 @@ class Hypocenters:
 
         start = self.picks.start
         of_events = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
-        yield from pictures(origins(self, models), of_events, self.catalogue.network)
+        yield from pictures(self.origins(models), of_events, self.catalogue.network)
 
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""
