@@ -12,8 +12,6 @@ from vip.protocols import Floats
 
 LEVEL = 0.68
 """Confidence level of regions, as in NonLinLoc."""
-KM_PER_DEGREE = 111.195
-"""Of a great circle on a sphere of 6371 km."""
 
 
 class Mode(NamedTuple):

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vip.earth import ECCENTRICITY_SQUARED, EQUATOR
 from vip.errors import ConfigError
 from vip.protocols import Floats
 
 SCALE = 0.9995
 """Of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
-KM_PER_DEGREE = 10000.0 / 90.0
-"""Of NonLinLoc's TRANS SIMPLE: the metre as it was first defined."""
+SIMPLE_KM_PER_DEGREE = 10000.0 / 90.0
+"""Kilometres to a degree in NonLinLoc's TRANS SIMPLE, whose grids depend on it: the metre as it was first defined."""
 STEP = 1e-4
 """degrees, of the difference that the Jacobian is taken from."""
 
@@ -104,15 +105,15 @@ class Simple:
     def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
         """To the east and to the north, x and y, km."""
         degrees_east = (np.asarray(longitude) - self.longitude + 180) % 360 - 180
-        east = degrees_east * KM_PER_DEGREE * np.cos(np.radians(latitude))
-        north = (np.asarray(latitude) - self.latitude) * KM_PER_DEGREE
+        east = degrees_east * SIMPLE_KM_PER_DEGREE * np.cos(np.radians(latitude))
+        north = (np.asarray(latitude) - self.latitude) * SIMPLE_KM_PER_DEGREE
         return _turned(east, north, self.rotation)
 
     def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Latitude and longitude, degrees."""
         east, north = _turned(np.asarray(x), np.asarray(y), -self.rotation)
-        latitude = self.latitude + north / KM_PER_DEGREE
-        longitude = self.longitude + east / (KM_PER_DEGREE * np.cos(np.radians(latitude)))
+        latitude = self.latitude + north / SIMPLE_KM_PER_DEGREE
+        longitude = self.longitude + east / (SIMPLE_KM_PER_DEGREE * np.cos(np.radians(latitude)))
         return latitude, (longitude + 180) % 360 - 180
 
 
@@ -158,9 +159,8 @@ def jacobian(projection: Projection, latitude: Floats, longitude: Floats) -> Flo
 
 def _degree_lengths(latitude: Floats) -> tuple[Floats, Floats]:
     """Kilometres to a degree of longitude and of latitude on the WGS84 ellipsoid."""
-    radius, eccentricity_squared = 6378.137, 0.00669437999014
     sine = np.sin(np.radians(latitude))
-    bulge = 1 - eccentricity_squared * sine**2
-    across = radius / np.sqrt(bulge)
-    along = radius * (1 - eccentricity_squared) / bulge**1.5
+    bulge = 1 - ECCENTRICITY_SQUARED * sine**2
+    across = EQUATOR / np.sqrt(bulge)
+    along = EQUATOR * (1 - ECCENTRICITY_SQUARED) / bulge**1.5
     return np.radians(across * np.cos(np.radians(latitude))), np.radians(along)

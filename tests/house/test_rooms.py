@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OUTSIDE = ("forward", "kernels_c", "jobs")
 """Folders beside ``vip`` that are installed inside it."""
-GROUND = ("errors", "files", "settings", "progress", "rng", "data")
+GROUND = ("errors", "files", "settings", "progress", "rng", "earth", "data")
 FORBIDDEN = ("vip.cli.main", "vip.forward.tomo2d", "vip.forward.fwi2d")
 """Of these, every room has one that it may not import."""
 
@@ -23,7 +23,7 @@ def table():
 
 
 ROOMS = table()
-THIRD_PARTY = {"kernels_c": {"numpy"}, "vip/errors.py": set(), "vip/protocols": {"numpy"}}
+THIRD_PARTY = {"kernels_c": {"numpy"}, "vip/errors.py": set(), "vip/earth.py": set(), "vip/protocols": {"numpy"}}
 """Where it is restricted too."""
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vip.earth import KM_PER_DEGREE
 from vip.errors import ConfigError, VIPError
 from vip.files import whole
-from vip.forward.earthquakes.origins import KM_PER_DEGREE, LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
+from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
 from vip.forward.earthquakes.picks import COLUMNS, Picks, with_iso_times
 from vip.forward.earthquakes.stations import Stations
 from vip.protocols import Floats

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vip.earth import KM_PER_DEGREE
 from vip.errors import ConfigError
 from vip.forward.earthquakes.stations import Stations, checked_stations
 
@@ -32,7 +33,7 @@ def read_stations(file: Path) -> Stations:
     table = pd.DataFrame(rows, columns=["station", "latitude", "longitude", "elevation_km"])
     table.index += 1
     axes = ["latitude", "longitude"]
-    steps = table.groupby("station")[axes].agg(np.ptp).max(axis=1) * 111.0
+    steps = table.groupby("station")[axes].agg(np.ptp).max(axis=1) * KM_PER_DEGREE
     for name, moved in steps[steps > LARGEST_MOVE].items():
         remedy = f"its epochs are {moved:.3g} km apart; keep that of the events, or give each epoch a code of its own"
         raise ConfigError("station", name, remedy, file)

@@ -314,8 +314,10 @@ def test_quakeml_holds_origin_uncertainty_and_arrivals(tmp_path):
         assert (found.latitude, found.longitude, found.depth) == (located.latitude, located.longitude, 8250.0)
         assert found.time_errors.uncertainty == 0.12
         assert found.depth_errors.uncertainty == 2000.0
-        np.testing.assert_allclose(found.latitude_errors.uncertainty, 1 / 111.195)
-        np.testing.assert_allclose(found.longitude_errors.uncertainty, np.sqrt(2) / 111.195 / np.cos(np.radians(45.0512345)))
+        np.testing.assert_allclose(found.latitude_errors.uncertainty, 1 / 111.195, rtol=1e-6)
+        np.testing.assert_allclose(
+            found.longitude_errors.uncertainty, np.sqrt(2) / 111.195 / np.cos(np.radians(45.0512345)), rtol=1e-6
+        )
         assert found.quality.azimuthal_gap == 170.5
         assert found.quality.standard_error == 0.03
         assert found.quality.used_phase_count == located.n_picks
