@@ -169,6 +169,26 @@ def test_the_seed_decides():
     assert not np.array_equal(one.times(a, b)[0], other.times(a, b)[0])
 
 
+def test_a_training_that_is_killed_goes_on_to_the_same_network(tmp_path):
+    """From the state that was kept after 250 steps, to the last bit."""
+    file, begun = tmp_path / "state.safetensors", []
+
+    def killed(done, misfit):
+        begun.append(done)
+        if done == 255:
+            raise KeyboardInterrupt
+
+    options = {"seed": 4, "steps": 260, "batch": 64}
+    with pytest.raises(KeyboardInterrupt):
+        train(gradient_layers(), "P", **options, progress=killed, kept=file)
+    begun.clear()
+    again = train(gradient_layers(), "P", **options, progress=lambda done, misfit: begun.append(done), kept=file)
+    assert begun == list(range(251, 261))
+    once = train(gradient_layers(), "P", **options)
+    for name, tensor in once.tensors.items():
+        assert_array_equal(again.tensors[name].numpy(), tensor.numpy())
+
+
 # What it is
 
 

@@ -135,12 +135,14 @@ def _trained(medium: Medium, phase: str, solver: Solver) -> EikoNet:
         waiting(done)
         misfits.append(misfit)
 
-    network = train(medium, phase, seed=SEED, steps=STEPS, progress=progress)
+    state = file.with_suffix(".training.safetensors")
+    network = train(medium, phase, seed=SEED, steps=STEPS, progress=progress, kept=state)
     wrong = 50 * float(np.mean(misfits[-LAST:]))  # a slowness by half as much as its square
     log.info("%s: slownesses are wrong by %.2g %%", phase, wrong)
     if wrong > POOR:
         log.warning("the network for %s has slownesses wrong by %.2g %%: locate some events with tables too", phase, wrong)
     network.save(file)
+    state.unlink(missing_ok=True)
     return network
 
 
