@@ -64,7 +64,8 @@ class Picks(NamedTuple):
 
     def absolute_time(self) -> NDArray[np.datetime64]:
         """Times (n,) in UTC, in microseconds."""
-        return self.reference[self.event()] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        times: NDArray[np.datetime64] = self.reference[self.event()] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        return times
 
     def of(self, events: NDArray[np.bool_]) -> Picks:
         """Those of chosen events (n_events,) alone."""
@@ -195,7 +196,7 @@ Check = tuple[pd.Series, str]
 def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
     """Checks of each pick alone."""
     known = table["index"].notna()
-    outside = [] if rules.inside is None else np.flatnonzero(~rules.inside)
+    outside = np.flatnonzero([] if rules.inside is None else ~rules.inside)
     unsaid = table["sigma"] == ""
     return [
         (~known, "station {station!r}: there is no such station; add it to the stations, or leave this pick out"),
@@ -246,11 +247,16 @@ def _faults_of_rows(checks: Iterable[Check], table: pd.DataFrame, file: Path) ->
 def _rows_with_faults(wrong: pd.DataFrame, message: str, file: Path) -> Iterator[tuple[int, Fault]]:
     """Rows of the table, and what is said of each."""
     for number, row in zip(wrong.index, wrong.to_dict("records"), strict=True):
-        yield number, Fault(row["event"], f"{file}, {row['source']}", message.format(**row))
+        yield (
+            number,
+            Fault(
+                row["event"], f"{file}, {row['source']}", message.format_map({str(name): value for name, value in row.items()})
+            ),
+        )
 
 
 def _positive(values: pd.Series) -> pd.Series:
-    return (values > 0) & np.isfinite(values)
+    return (values > 0) & (values < np.inf)
 
 
 def _other_zone(table: pd.DataFrame) -> pd.Series:
@@ -266,7 +272,8 @@ def _far_apart(table: pd.DataFrame, longest: float) -> pd.Series:
     by_event = seconds.groupby(table["event"])
     off = (seconds - by_event.transform("median")).abs()
     spans = by_event.transform("max") - by_event.transform("min")
-    return (spans > longest) & (off == off.groupby(table["event"]).transform("max"))
+    furthest: pd.Series = (spans > longest) & (off == off.groupby(table["event"]).transform("max"))
+    return furthest
 
 
 def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickRules, file: Path) -> Iterator[Fault]:
@@ -276,7 +283,7 @@ def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickR
     )
     for event, number in counts[counts < rules.fewest].items():
         message = f"{number} picks of P and S; at least {rules.fewest} are needed, add picks or leave the event out"
-        yield Fault(str(event), f"{file}, {first_source[event]}", message)
+        yield Fault(str(event), f"{file}, {first_source[str(event)]}", message)
 
 
 def _first_arrivals(table: pd.DataFrame, file: Path) -> pd.DataFrame:

@@ -60,6 +60,6 @@ def checked_stations(table: pd.DataFrame, axes: list[str], corrections: Mapping[
         low, high = LIMITS[column]
         for line, value in table.loc[~table[column].between(low, high), column].items():
             remedy = f"must be between {low:g} and {high:g}" + (" km; is it in m?" if column == "elevation_km" else " degrees")
-            raise ConfigError(place(line, column), value, remedy, file)
+            raise ConfigError(place(int(str(line)), column), value, remedy, file)
     position = table[[*axes, "elevation_km"]].to_numpy(float)
     return Stations(list(names), position, corrections, geographic=axes[0] == "latitude")

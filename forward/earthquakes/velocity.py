@@ -80,11 +80,13 @@ class Grid3D(NamedTuple):
         """Whether points (n, 3), in the order of the axes, are inside the grid."""
         first, last = self.ends
         points = self.in_turn(points)
-        return ((points >= first) & (points <= last)).all(axis=1)
+        inside: NDArray[np.bool_] = np.all((points >= first) & (points <= last), axis=1)
+        return inside
 
     def at(self, phase: str, points: Floats) -> Floats:
         """Velocities (n,), km/s, at points (n, 3) in the order of the axes; beyond the grid, those of its nearest nodes."""
-        return interpn(self.axes, self.velocity[phase], np.clip(self.in_turn(points), *self.ends))
+        found: Floats = interpn(self.axes, self.velocity[phase], np.clip(self.in_turn(points), *self.ends))
+        return found
 
     def bounds(self, phase: str) -> tuple[float, float]:
         """Smallest and largest velocity, km/s."""
@@ -107,7 +109,8 @@ class Grid3D(NamedTuple):
             return points
         west, east = self.axes[1][0], self.axes[1][-1]
         turns = np.floor((points[:, 1] - (west + east) / 2 + 180) / 360)
-        return points - 360 * turns[:, None] * [0, 1, 0]
+        turned: Floats = points - 360 * turns[:, None] * [0, 1, 0]
+        return turned
 
 
 def checked_layers(table: pd.DataFrame, between: Interpolation, file: Path) -> Layered:
@@ -153,13 +156,17 @@ def _check_depths(depths: pd.Series, between: Interpolation, file: Path) -> None
 
 def _layered(table: pd.DataFrame, between: Interpolation) -> Layered:
     columns = {phase: column for phase, column in (("P", "vp"), ("S", "vs")) if column in table.columns}
-    gradients = {phase: table.get(f"{column}_gradient") for phase, column in columns.items()}
-    given = any(gradient is not None and gradient.any() for gradient in gradients.values())
+    gradients = {
+        phase: table[f"{column}_gradient"].to_numpy(float)
+        for phase, column in columns.items()
+        if f"{column}_gradient" in table.columns
+    }
+    given = any(gradient.any() for gradient in gradients.values())
     thickness = np.diff(table["depth"], append=np.inf)
     thick = thickness > 0  # a depth that stands twice is a layer without thickness
     velocity = {phase: table[column].to_numpy(float)[thick] for phase, column in columns.items()}
     if given:
-        gradient = {phase: gradients[phase].to_numpy(float)[thick] for phase in columns}
+        gradient = {phase: gradients[phase][thick] for phase in columns}
     elif between == "linear":
         steps = {phase: np.append(np.diff(table[column]), 0.0) for phase, column in columns.items()}
         gradient = {phase: step[thick] / thickness[thick] for phase, step in steps.items()}

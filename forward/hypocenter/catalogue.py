@@ -81,7 +81,9 @@ def read_catalogue(s: HypocenterSettings, base_dir: Path, threads: int = 1) -> C
 
 
 def _rules(s: HypocenterSettings, stations: Stations, velocity: Layered | Grid3D, projection: Projection | None) -> PickRules:
-    rules = PickRules(phases=velocity.phases, default_sigma=s.sigma, fewest=s.fewest_picks)
+    rules = PickRules(
+        phases=velocity.phases, default_sigma={str(phase): sigma for phase, sigma in s.sigma.items()}, fewest=s.fewest_picks
+    )
     if isinstance(velocity, Layered):
         return rules
     model = f"the velocity model ({velocity.described(*velocity.ends)})"

@@ -56,7 +56,8 @@ def early_by(picks: Picks, shortest: Floats, longest: Floats) -> Floats:
     event, earliest = picks.event(), picks.time - longest
     ordered = earliest[np.lexsort((earliest, event))]
     middle = ordered[picks.start[:-1] + np.diff(picks.start) // 2]  # a pick is never after itself: it need not be left out
-    return middle[event] - (picks.time - shortest)
+    early: Floats = middle[event] - (picks.time - shortest)
+    return early
 
 
 def early_faults(picks: Picks, stations: Sequence[str], early: Floats, sigma: Floats, file: Path) -> list[Fault]:

@@ -138,8 +138,8 @@ def _sections(size: tuple[float, float], more: int = 0) -> tuple[Any, tuple[Any,
     beside.set_xlabel(DEPTH)
     below.set(xlabel=X, ylabel=DEPTH)
     below.invert_yaxis()
-    for ax, hidden in ((above, "x"), (beside, "y")):
-        ax.tick_params(axis=hidden, **{f"label{'bottom' if hidden == 'x' else 'left'}": False})
+    above.tick_params(axis="x", labelbottom=False)
+    beside.tick_params(axis="y", labelleft=False)
     return figure, (above, beside, below)
 
 

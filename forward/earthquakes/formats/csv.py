@@ -35,9 +35,10 @@ def read_stations(file: Path) -> Stations:
     for column in (*axes, *heights):
         table[column] = numbers(table, column, file)
     table["elevation_km"] = table[heights[0]] * (0.001 if heights == ["elevation_m"] else 1.0)
-    none = pd.Series(0.0, index=table.index)
     corrections = {
-        phase: numbers(table, column, file) if (column := f"correction_{phase.lower()}") in table.columns else none.to_numpy()
+        phase: numbers(table, column, file)
+        if (column := f"correction_{phase.lower()}") in table.columns
+        else np.zeros(len(table))
         for phase in ("P", "S")
     }
     return checked_stations(table, axes, corrections, file)

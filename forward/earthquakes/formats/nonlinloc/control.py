@@ -55,14 +55,14 @@ def _source(fields: list[str], line: int, file: Path) -> tuple[str, float, float
             x, y, depth, elevation = map(float, rest)
             return label, y, x, elevation - depth
         if kind == "LATLON":
-            latitude, longitude, depth, elevation = map(float, rest)
-            return label, latitude, longitude, elevation - depth
+            y, x, depth, elevation = map(float, rest)
+            return label, y, x, elevation - depth
         parts = {"LATLONDM": 2, "LATLONDS": 3}[kind]
-        *angles, depth, elevation = rest
+        angles, (below, above) = rest[:-2], rest[-2:]
         latitude, longitude = (_degrees(angles[i : i + parts + 1]) for i in (0, parts + 1))
         if len(angles) != 2 * (parts + 1):
             raise ValueError
-        return label, latitude, longitude, float(elevation) - float(depth)
+        return label, latitude, longitude, float(above) - float(below)
     except (ValueError, KeyError, IndexError) as error:
         remedy = "expected GTSRCE label LATLON latitude longitude depth elevation, or XYZ, LATLONDM or LATLONDS; km"
         raise ConfigError(f"line {line}", " ".join(fields), remedy, file) from error
@@ -71,7 +71,7 @@ def _source(fields: list[str], line: int, file: Path) -> tuple[str, float, float
 def _degrees(parts: list[str]) -> float:
     """Of degrees, minutes, (seconds,) and N, S, E or W."""
     *values, side = parts
-    size = sum(float(value) / 60**i for i, value in enumerate(values))
+    size: float = sum(float(value) / 60**i for i, value in enumerate(values))
     return size * {"N": 1, "E": 1, "S": -1, "W": -1}[side.upper()]
 
 

@@ -71,12 +71,13 @@ class NetworkTimes(NamedTuple):
         ValueError
             If a hypocentre is not finite, or lies outside the box of the networks.
         """
-        of_pick, table = np.asarray(hypocentres, float)[:, event], np.asarray(table)
+        event, table = np.asarray(event), np.asarray(table)
+        of_pick = np.asarray(hypocentres, float)[:, event]
         time, gradient = np.empty(of_pick.shape[:2]), np.empty(of_pick.shape)
         for phase, network in self.networks.items():
             picks = np.flatnonzero(self.phases[table] == phase)
             a = of_pick[:, picks]
-            _refuse_outside(network, a, np.asarray(event)[picks])
+            _refuse_outside(network, a, event[picks])
             b = np.broadcast_to(self.places[table[picks]], a.shape)
             found = network.times(a.reshape(-1, 3), b.reshape(-1, 3), threads)
             time[:, picks], gradient[:, picks] = found[0].reshape(a.shape[:2]), found[1].reshape(a.shape)
