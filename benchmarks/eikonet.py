@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vip.forward.hypocenter.eikonet.times import NetworkTimes, medium_of
-from vip.forward.hypocenter.eikonet.training import STEPS, train
+from vip.forward.earthquakes.traveltimes.eikonet.times import NetworkTimes, medium_of
+from vip.forward.earthquakes.traveltimes.eikonet.training import STEPS, train
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver
+from vip.forward.earthquakes.velocity import Layered
 from vip.forward.hypocenter.synthetic import LAYERS
-from vip.forward.hypocenter.times import Box, Solver
-from vip.forward.hypocenter.velocity import Layered
 
 STEP = 0.25
 """Of the solver's nodes, km."""

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from vip.forward.hypocenter.projection import centred_on
-from vip.forward.hypocenter.times import Box, Solver, default_cache
-from vip.forward.hypocenter.velocity import Grid3D, read_netcdf
+from vip.forward.earthquakes.formats import netcdf
+from vip.forward.earthquakes.projection import centred_on
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
+from vip.forward.earthquakes.velocity import Grid3D
 
 HERE = Path(__file__).parent
 LATITUDE, LONGITUDE = 35.9, -120.45
@@ -73,7 +74,7 @@ def main(folder=HERE, seed=4):
         np.array([f"ev{i + 1:02d}" for i in range(N_EVENTS)]),
     )
     parts = []
-    for phase, time in travel_times(read_netcdf(folder / "volume.nc"), projection, stations, events).items():
+    for phase, time in travel_times(netcdf.read_velocity(folder / "volume.nc"), projection, stations, events).items():
         false = np.where(rng.random(time.shape) < FALSE, rng.uniform(-4, 4, time.shape), 0)
         time = time + SIGMA[phase] * rng.standard_normal(time.shape) + false
         event, station = np.nonzero(rng.random(time.shape) < 0.8)

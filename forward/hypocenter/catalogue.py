@@ -9,20 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.errors import ConfigError
+from vip.forward.earthquakes.network import Network, given_projection, inside, network_of
+from vip.forward.earthquakes.picks import Fault, PickRules, Picks
+from vip.forward.earthquakes.projection import Projection
+from vip.forward.earthquakes.reading import read_picks, read_stations, read_velocity
+from vip.forward.earthquakes.stations import Stations
+from vip.forward.earthquakes.traveltimes.eikonet.times import NetworkTimes, network_times
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.forward.hypocenter.early import early_by, early_faults, shortest_and_longest
-from vip.forward.hypocenter.eikonet.times import NetworkTimes, network_times
 from vip.forward.hypocenter.likelihood import Accuracy
-from vip.forward.hypocenter.network import Network, given_projection, inside, network_of
-from vip.forward.hypocenter.picks import Fault, PickRules, Picks, read_picks
-from vip.forward.hypocenter.projection import Projection
 from vip.forward.hypocenter.region import region_box
 from vip.forward.hypocenter.settings import AccuracySettings, HypocenterSettings
-from vip.forward.hypocenter.stations import Stations, read_stations
-from vip.forward.hypocenter.times import Box, Solver, default_cache
-from vip.forward.hypocenter.velocity import Grid3D, Layered, read_velocity
 from vip.kernels_c.timetables import TimeTables
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
@@ -80,7 +81,9 @@ def read_catalogue(s: HypocenterSettings, base_dir: Path, threads: int = 1) -> C
 
 
 def _rules(s: HypocenterSettings, stations: Stations, velocity: Layered | Grid3D, projection: Projection | None) -> PickRules:
-    rules = PickRules(phases=velocity.phases, default_sigma=s.sigma, fewest=s.fewest_picks)
+    rules = PickRules(
+        phases=velocity.phases, default_sigma={str(phase): sigma for phase, sigma in s.sigma.items()}, fewest=s.fewest_picks
+    )
     if isinstance(velocity, Layered):
         return rules
     model = f"the velocity model ({velocity.described(*velocity.ends)})"

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vip.forward.hypocenter.picks import Fault, Picks
-from vip.forward.hypocenter.times import Box
+from vip.forward.earthquakes.picks import Fault, Picks
+from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.kernels_c.timetables import TimeTables
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SIGMAS = 5.0
 """Standard deviations of a pick and of the time predicted for it, by which it must be early."""
@@ -58,7 +56,8 @@ def early_by(picks: Picks, shortest: Floats, longest: Floats) -> Floats:
     event, earliest = picks.event(), picks.time - longest
     ordered = earliest[np.lexsort((earliest, event))]
     middle = ordered[picks.start[:-1] + np.diff(picks.start) // 2]  # a pick is never after itself: it need not be left out
-    return middle[event] - (picks.time - shortest)
+    early: Floats = middle[event] - (picks.time - shortest)
+    return early
 
 
 def early_faults(picks: Picks, stations: Sequence[str], early: Floats, sigma: Floats, file: Path) -> list[Fault]:

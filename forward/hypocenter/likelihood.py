@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.kernels_c.edt import log_edt
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
@@ -60,8 +60,9 @@ class Readings(NamedTuple):
 class Likelihood(Protocol):
     """Log-likelihood of predicted travel times."""
 
-    has_origin_time: bool
-    """Whether the origin time is one of the unknowns."""
+    @property
+    def has_origin_time(self) -> bool:
+        """Whether the origin time is one of the unknowns."""
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
         """For travel times (n, n_picks) and origin times (n, n_events), s: values (n, n_events), and derivatives by both."""
@@ -87,7 +88,10 @@ class EDT(NamedTuple):
     accuracy: Accuracy
     exponent: str = "calibrated"
 
-    has_origin_time = False
+    @property
+    def has_origin_time(self) -> bool:
+        """Whether the origin time is one of the unknowns."""
+        return False
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
         """See `Likelihood`."""
@@ -99,11 +103,12 @@ class EDT(NamedTuple):
 
     def power(self, readings: Readings) -> Floats:
         """N of each event. Travel times, which errors depend on, are taken to begin with the first pick."""
-        n = np.diff(readings.start).astype(float)
+        n: Floats = np.diff(readings.start).astype(float)
         if self.exponent == "picks":
             return n
         if self.exponent == "pairs":
-            return n * (n - 1) / 2
+            n *= (n - 1) / 2
+            return n
         since = readings.time - readings.spread(np.minimum.reduceat(readings.time, readings.start[:-1]))
         variance = readings.variance + self.accuracy.variance(since)[0]
         events = itertools.pairwise(readings.start)
@@ -154,7 +159,10 @@ class Gaussian(NamedTuple):
 
     accuracy: Accuracy
 
-    has_origin_time = True
+    @property
+    def has_origin_time(self) -> bool:
+        """Whether the origin time is one of the unknowns."""
+        return True
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
         """See `Likelihood`."""

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from vip.forward.hypocenter.origins import Origin
+from vip.forward.earthquakes.origins import Origin
+from vip.protocols import Floats
 
 if TYPE_CHECKING:
-    from vip.forward.hypocenter.network import Network
-    from vip.forward.hypocenter.projection import Projection
+    from vip.forward.earthquakes.network import Network
+    from vip.forward.earthquakes.projection import Projection
 
-Floats = NDArray[np.float64]
 
 SHOWN = 12
 """Events with a figure of their own."""
@@ -138,8 +138,8 @@ def _sections(size: tuple[float, float], more: int = 0) -> tuple[Any, tuple[Any,
     beside.set_xlabel(DEPTH)
     below.set(xlabel=X, ylabel=DEPTH)
     below.invert_yaxis()
-    for ax, hidden in ((above, "x"), (beside, "y")):
-        ax.tick_params(axis=hidden, **{f"label{'bottom' if hidden == 'x' else 'left'}": False})
+    above.tick_params(axis="x", labelbottom=False)
+    beside.tick_params(axis="y", labelleft=False)
     return figure, (above, beside, below)
 
 

@@ -13,23 +13,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.forward.earthquakes.formats import csv, quakeml
+from vip.forward.earthquakes.formats.nonlinloc import phases
+from vip.forward.earthquakes.origins import Origin
+from vip.forward.earthquakes.reading import velocity_files
 from vip.forward.hypocenter.catalogue import Catalogue, read_catalogue
 from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
-from vip.forward.hypocenter.nonlinloc import write_nonlinloc
-from vip.forward.hypocenter.origins import write_csv, write_quakeml
 from vip.forward.hypocenter.settings import HypocenterSettings
 from vip.forward.hypocenter.start import tempered
 from vip.forward.hypocenter.summary import origins
 from vip.forward.hypocenter.synthetic import starter_config, write_example
-from vip.forward.hypocenter.velocity import velocity_files
-from vip.protocols import ModelSpace, Variable
+from vip.protocols import Floats, ModelSpace, Variable
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 SLOWEST = 1.0
 """km/s; the first pick of an event is at most as long after its origin as a wave of this velocity takes to cross the region."""
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 PICKS_AT_ONCE = 640
 """Picks evaluated together: their arrays fit the cache, and calls are few."""
@@ -118,24 +118,28 @@ class Hypocenters:
         places = tempered(self.log_likelihood, lower, upper, n, rng)
         return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
 
+    def origins(self, models: Floats) -> list[Origin]:
+        """The origin of each event, from samples of the posterior (n, d)."""
+        return origins(self.by_event(models), self.picks, self.catalogue.network, self.travel_times)
+
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc's files."""
-        found = origins(self, models)
+        found = self.origins(models)
         match name:
             case "quakeml":
-                write_quakeml(found, self.picks, self.catalogue.network.stations, path)
+                quakeml.write_origins(found, self.picks, self.catalogue.network.stations, path)
             case "csv":
-                write_csv(found, path)
+                csv.write_origins(found, path)
             case "nonlinloc":
-                write_nonlinloc(found, self.picks, self.catalogue.network, self.ways.correction, path)
+                phases.write_origins(found, self.picks, self.catalogue.network, self.ways.correction, path)
 
     def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
         """Figures of the catalogue and of its first events."""
         from vip.forward.hypocenter.pictures import pictures
 
         start = self.picks.start
-        phases = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
-        yield from pictures(origins(self, models), phases, self.catalogue.network)
+        of_events = [self.picks.phase[a:b] for a, b in itertools.pairwise(start)]
+        yield from pictures(self.origins(models), of_events, self.catalogue.network)
 
     def travel_times(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Travel times (n, n_picks), s, with corrections, of places (n, m, 3) of events (m,); and gradients (3, n, n_picks)."""

@@ -6,19 +6,18 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.projection import Projection
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.projection import Projection
+from vip.forward.earthquakes.traveltimes.tables import Box
+from vip.forward.earthquakes.velocity import AXES, Grid3D, Layered
 from vip.forward.hypocenter.settings import RegionSettings
-from vip.forward.hypocenter.times import Box
-from vip.forward.hypocenter.velocity import AXES, Grid3D, Layered
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 BEYOND = 0.5
 """How far the region reaches beyond the stations where it is not given, over their extent."""

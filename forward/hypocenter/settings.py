@@ -63,7 +63,7 @@ class HypocenterSettings(Settings):
     Attributes
     ----------
     stations, picks : path
-        See `vip.forward.hypocenter.stations` and `vip.forward.hypocenter.picks` for their formats.
+        See `vip.forward.earthquakes.reading` for their formats.
     velocity : path
         Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF or NonLinLoc's grid of P
         (model.P.mod.hdr; that of S is found beside it).
@@ -76,7 +76,7 @@ class HypocenterSettings(Settings):
         Of the nodes that travel times are computed on, km.
     travel_times : "tables" or "eikonet"
         One table for each station and phase, or one neural network for each phase, trained when the velocity model or the
-        region is new (see `vip.forward.hypocenter.eikonet`); it needs the extra "neural".
+        region is new (see `vip.forward.earthquakes.traveltimes.eikonet`); it needs the extra "neural".
     likelihood : "edt" or "gaussian"
         Equal differential times, or Gaussian errors with the origin time as one more unknown.
     exponent : "calibrated", "picks" or "pairs"

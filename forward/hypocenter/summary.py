@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,14 @@ from scipy.spatial import KDTree
 from scipy.stats import gaussian_kde
 from threadpoolctl import threadpool_limits
 
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.origins import Arrivals, Mode, Origin, azimuthal_gap
-from vip.forward.hypocenter.projection import jacobian
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.origins import Arrivals, Mode, Origin, azimuthal_gap
+from vip.forward.earthquakes.picks import Picks
+from vip.forward.earthquakes.projection import jacobian
+from vip.protocols import Floats
 
-if TYPE_CHECKING:
-    from vip.forward.hypocenter.plugin import Hypocenters
-
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+TravelTimes = Callable[[Floats, Ints], tuple[Floats, Floats]]
 
 FEWEST = 3
 """Samples that make a cluster."""
@@ -28,18 +27,20 @@ GAUSSIAN = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
 
 
-def origins(forward: Hypocenters, models: Floats) -> list[Origin]:
+def origins(places: Floats, picks: Picks, network: Network, travel_times: TravelTimes) -> list[Origin]:
     """The origin of each event.
 
     Parameters
     ----------
-    forward : Hypocenters
-    models : (n, d) float
-        Samples of the posterior.
+    places : (n, n_events, 3 or 4) float
+        Samples of the posterior: x, y and depth, km, and the origin time, s after the reference time, where it is unknown too.
+    picks : Picks
+    network : Network
+    travel_times : callable
+        Of places (n, m, 3) of the events (m,): travel times (n, n_picks), s, with corrections; and their gradients.
     """
-    places, network = forward.by_event(models), forward.catalogue.network
     with threadpool_limits(1, user_api="blas"):  # products of 150 samples only wait for other threads
-        return [_origin(forward, places[:, event], event, network) for event in range(len(forward.picks.events))]
+        return [_origin(places[:, event], event, picks, network, travel_times) for event in range(len(picks.events))]
 
 
 def modes(samples: Floats) -> list[Ints]:
@@ -73,21 +74,21 @@ def most_probable(samples: Floats) -> Floats:
     return best
 
 
-def _origin(forward: Hypocenters, places: Floats, event: int, network: Network) -> Origin:
+def _origin(places: Floats, event: int, picks: Picks, network: Network, travel_times: TravelTimes) -> Origin:
     """Of one event, from its samples (n, k)."""
-    picks, own = forward.picks, slice(*forward.picks.start[event : event + 2])
+    own = slice(*picks.start[event : event + 2])
     samples = places[:, :3]
     members = modes(samples)
     places_of_modes = [most_probable(samples[chosen]) for chosen in members]
     place = places_of_modes[0]
     turned = _to_true_north(network, place)
-    predicted = forward.travel_times(place[None, None], np.array([event]))[0][0]
+    predicted = travel_times(place[None, None], np.array([event]))[0][0]
     at_place = picks.time[own] - predicted
-    if forward.likelihood.has_origin_time:
+    if places.shape[1] > 3:
         sample_times = places[:, 3]
         estimates = sample_times[members[0]]
     else:  # each pick says one
-        sample_times = np.median(picks.time[own] - forward.travel_times(samples[:, None], np.array([event]))[0], axis=1)
+        sample_times = np.median(picks.time[own] - travel_times(samples[:, None], np.array([event]))[0], axis=1)
         estimates = at_place
     origin_time = float(np.median(estimates))
     latitude, longitude = _on_earth(network, place)

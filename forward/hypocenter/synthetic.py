@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.forward.hypocenter.projection import centred_on
-from vip.forward.hypocenter.times import Box, Solver, default_cache
-from vip.forward.hypocenter.velocity import Layered, read_layers
-
-Floats = NDArray[np.float64]
+from vip.forward.earthquakes.projection import centred_on
+from vip.forward.earthquakes.reading import read_layers
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
+from vip.forward.earthquakes.velocity import Layered
+from vip.protocols import Floats
 
 STARTER = Path(__file__).with_name("starter.toml")
 LATITUDES, LONGITUDES = np.linspace(32.4, 34.8, 6), np.linspace(-118.2, -115.0, 7)

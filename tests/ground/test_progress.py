@@ -8,8 +8,9 @@ import pytest
 
 from vip import progress
 from vip.cli.messages import told
-from vip.forward.hypocenter import start, times
-from vip.forward.hypocenter.velocity import Layered
+from vip.forward.earthquakes.traveltimes import tables as times
+from vip.forward.earthquakes.velocity import Layered
+from vip.forward.hypocenter import start
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import vip
-from vip.forward.hypocenter.summary import origins
 
 pytest.importorskip("obspy", reason="the extra 'seismology' is not installed")
 
@@ -32,7 +31,7 @@ def located(folder, name):
     forward = result.problem.forward
     truth = pd.read_csv(folder / "truth.csv")
     x, y = forward.catalogue.network.projection.to_local(truth["latitude"].to_numpy(), truth["longitude"].to_numpy())
-    found = origins(forward, result.flat.astype(float))
+    found = forward.origins(result.flat.astype(float))
     return np.array([o.modes[0].position for o in found]) - np.stack([x, y, truth["depth"]], axis=1), found
 
 

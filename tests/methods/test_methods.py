@@ -60,7 +60,7 @@ class Drifting:
         return State(theta0)
 
     def step(self, state, log_density, rng):
-        value, gradient = log_density(state.particles)
+        value, gradient, *_ = log_density(state.particles)
         moved = state.particles + self.length * gradient + 0.01 * rng.standard_normal(gradient.shape)
         return State(moved), Info(float(value.mean()), float(np.sqrt(np.mean((moved - state.particles) ** 2))))
 

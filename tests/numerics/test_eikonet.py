@@ -11,18 +11,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
 from vip.errors import ConfigError
-from vip.forward.hypocenter.eikonet import times as wiring
-from vip.forward.hypocenter.eikonet.times import NetworkTimes, medium_of, network_times
+from vip.forward.earthquakes.traveltimes.eikonet import times as wiring
+from vip.forward.earthquakes.traveltimes.eikonet.times import NetworkTimes, medium_of, network_times
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.forward.hypocenter.synthetic import LAYERS, write_example
-from vip.forward.hypocenter.times import Box, Solver
-from vip.forward.hypocenter.velocity import Grid3D, Layered
 from vip.kernels_c.eikonal3d import solve
 
 torch = pytest.importorskip("torch", reason="the extra 'neural' is not installed")
 pytest.importorskip("safetensors", reason="the extra 'neural' is not installed")
 
-from vip.forward.hypocenter.eikonet.network import AT_ONCE, EikoNet, Medium  # noqa: E402
-from vip.forward.hypocenter.eikonet.training import train  # noqa: E402
+from vip.forward.earthquakes.traveltimes.eikonet.network import AT_ONCE, EikoNet, Medium  # noqa: E402
+from vip.forward.earthquakes.traveltimes.eikonet.training import train  # noqa: E402
 
 LOWER, UPPER = np.array([-10.0, 5.0, -1.0]), np.array([50.0, 45.0, 20.0])
 TOP, RISE = 4.0, 0.12
@@ -167,6 +167,26 @@ def test_the_seed_decides():
     a, b = places(20)
     assert_array_equal(one.times(a, b)[0], again.times(a, b)[0])
     assert not np.array_equal(one.times(a, b)[0], other.times(a, b)[0])
+
+
+def test_a_training_that_is_killed_goes_on_to_the_same_network(tmp_path):
+    """From the state that was kept after 250 steps, to the last bit."""
+    file, begun = tmp_path / "state.safetensors", []
+
+    def killed(done, misfit):
+        begun.append(done)
+        if done == 255:
+            raise KeyboardInterrupt
+
+    options = {"seed": 4, "steps": 260, "batch": 64}
+    with pytest.raises(KeyboardInterrupt):
+        train(gradient_layers(), "P", **options, progress=killed, kept=file)
+    begun.clear()
+    again = train(gradient_layers(), "P", **options, progress=lambda done, misfit: begun.append(done), kept=file)
+    assert begun == list(range(251, 261))
+    once = train(gradient_layers(), "P", **options)
+    for name, tensor in once.tensors.items():
+        assert_array_equal(again.tensors[name].numpy(), tensor.numpy())
 
 
 # What it is

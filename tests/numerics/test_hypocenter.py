@@ -10,7 +10,7 @@ from vip.forward.hypocenter.catalogue import read_catalogue
 from vip.forward.hypocenter.likelihood import Accuracy, Gaussian
 from vip.forward.hypocenter.plugin import Hypocenters
 from vip.forward.hypocenter.settings import HypocenterSettings
-from vip.forward.hypocenter.summary import modes, most_probable, origins
+from vip.forward.hypocenter.summary import modes, most_probable
 from vip.forward.hypocenter.synthetic import write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
@@ -38,7 +38,7 @@ def test_the_truth_is_where_it_should_be(located):
 
 def test_origins_say_when_and_where(located):
     result, truth = located
-    found = origins(result.problem.forward, result.flat.astype(float))
+    found = result.problem.forward.origins(result.flat.astype(float))
     assert [origin.event for origin in found] == truth["event"].tolist()
     for i, (origin, longitude) in enumerate(zip(found, truth["longitude"], strict=True)):
         assert origin.latitude == pytest.approx(33.6, abs=0.02)

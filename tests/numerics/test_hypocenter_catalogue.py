@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose
 from scipy.stats import binom, chi2
 
 import vip
-from vip.forward.hypocenter.summary import origins
 from vip.forward.hypocenter.synthetic import LATITUDES, LINE, LONGITUDES, write_example
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
@@ -79,7 +78,7 @@ def test_two_hundred_events_are_located_as_by_a_grid_search(tmp_path):
     """MAP within its 95 % region, mean within 10 % of a standard deviation, variance in every direction within 10 %."""
     located = Located(tmp_path, on_a_line(200), seed=11)
     within, off, ratio = [], [], []
-    for event, origin in enumerate(origins(located.forward, located.models)):
+    for event, origin in enumerate(located.forward.origins(located.models)):
         event_off, event_ratio, value, mass = compared(located, event)
         off.append(event_off)
         ratio.append(event_ratio)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from vip.forward.hypocenter.times import Box, Solver, deepest
-from vip.forward.hypocenter.velocity import Grid3D, Layered
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, deepest
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 
 TOPS, VELOCITY = np.array([-5.0, 15.0, 30.0]), np.array([5.5, 6.5, 8.0])
 BOX = Box(np.array([0.0, 0.0, 0.0]), np.array([240.0, 30.0, 10.0]))

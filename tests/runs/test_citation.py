@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 import vip
-from vip import data
+from vip import data, plugins
 from vip.errors import CitationError
 from vip.forward.combine import Joint
 from vip.forward.hypocenter.settings import HypocenterSettings
 from vip.protocols import Cites, ModelSpace, Variable
-from vip.runs import plugins
 from vip.runs.citation import ALWAYS, citation, data_papers, entries, entry, references
 
 PLUGIN = """

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 from scipy.special import ndtr, ndtri
 
+from vip.earth import KM_PER_DEGREE
 from vip.protocols import Floats, Prior, Variable
 
-KM_PER_DEGREE = math.radians(1) * 6371.0
 GIBBS_SWEEPS = 100
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
-from vip.inference.priors import KM_PER_DEGREE
+from vip.earth import KM_PER_DEGREE
 from vip.protocols import Floats, Variable
 from vip.report.findings import N_PRIOR, Findings
 from vip.report.layout import (

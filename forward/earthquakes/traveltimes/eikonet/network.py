@@ -14,20 +14,16 @@ their network of 10 residual blocks of 512 neurons, for which half a day of a GP
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vip.errors import ConfigError
-from vip.files import whole
-
-Floats = NDArray[np.float64]
+from vip.forward.neural.device import best_device, torch_threads
+from vip.forward.neural.saved import load_tensors, save_tensors
+from vip.protocols import Floats
 
 WIDTH, HIDDEN = 48, 3
 """Neurons of a hidden layer, and these layers."""
@@ -182,8 +178,6 @@ class EikoNet:
 
     def save(self, file: Path) -> None:
         """Write it; never half a file, for others may read it."""
-        from safetensors.torch import save_file
-
         s = self.shape
         about = {
             "lower": s.lower.tolist(),
@@ -192,10 +186,7 @@ class EikoNet:
             "layered": s.layered,
             "phase": s.phase,
         }
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
-        with whole(file) as part:
-            save_file(tensors, part, {"format": FORMAT, "shape": json.dumps(about)})
+        save_tensors(file, FORMAT, about, self.tensors)
 
     @classmethod
     def load(cls, file: Path, device: Any = None) -> EikoNet:
@@ -206,40 +197,7 @@ class EikoNet:
         ConfigError
             If the file is damaged, or something else.
         """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(file, "pt", str(device or best_device())) as opened:
-                about = opened.metadata() or {}
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise ConfigError("", file, f"is no trained network: {error}; delete it, and it is trained again") from error
-        if about.get("format") != FORMAT:
-            raise ConfigError("format", about.get("format", "none"), f"expected {FORMAT!r}", file)
         layers = (f"{kind}{layer}" for kind in ("weight", "bias") for layer in range(HIDDEN + 1))
-        missing = {"profile", "centre", "scale", *layers} - tensors.keys()
-        if missing:
-            raise ConfigError("tensors", ", ".join(sorted(missing)), "missing; delete the file, and it is trained again", file)
-        s = json.loads(about["shape"])
+        s, tensors = load_tensors(file, FORMAT, {"profile", "centre", "scale", *layers}, device or best_device())
         shape = Shape(np.array(s["lower"]), np.array(s["upper"]), tuple(s["bounds"]), s["layered"], s["phase"])
         return cls(shape, tensors)
-
-
-def best_device() -> Any:
-    """The GPU if there is one."""
-    import torch
-
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@contextmanager
-def torch_threads(n: int) -> Iterator[None]:
-    """So many threads for torch inside, and as many as before after it."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

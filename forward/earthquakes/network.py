@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.projection import MapProjection, Projection, centred_on, read_transform
-from vip.forward.hypocenter.stations import Stations
-from vip.forward.hypocenter.velocity import Grid3D, Layered
-
-Floats = NDArray[np.float64]
+from vip.forward.earthquakes.formats.nonlinloc.control import read_transform
+from vip.forward.earthquakes.projection import MapProjection, Projection, centred_on
+from vip.forward.earthquakes.stations import Stations
+from vip.forward.earthquakes.velocity import Grid3D, Layered
+from vip.protocols import Floats
 
 
 class Network(NamedTuple):

@@ -1,9 +1,9 @@
-"""Picks of all events. What is wrong with one event does not stop the others: it becomes a `Fault`."""
+"""Picks of events, and picks without one. What is wrong with one of these does not stop the others: it becomes a `Fault`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,18 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.errors import ConfigError
-from vip.forward.hypocenter.stations import Stations
-from vip.forward.tables import read_table, read_text
+from vip.forward.earthquakes.stations import Stations
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
-
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "P1", "S", "s", "Sg", "Sn", "Sb", "S*", "S1")}
 """First arrivals by the name of the phase: direct, refracted below the crust, refracted within it. Others are left out."""
-OWN_EVENT = "smi:local/event/"
-"""What QuakeML written here puts before the name of an event that is no resource identifier."""
 ISO_8601 = r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?|)"
 """A date and a time of the day; its only group is the offset from UTC, empty where there is none."""
 COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
@@ -30,15 +25,16 @@ COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
 
 
 class Fault(NamedTuple):
-    """What is wrong with one event, and what would be right."""
+    """What is wrong with one event, or with a pick that has none, and what would be right."""
 
     event: str
+    """Its name; empty where there is none."""
     place: str
     """File and line, or the pick's resource identifier."""
     message: str
 
     def __str__(self) -> str:
-        return f"event {self.event}: {self.place}: {self.message}"
+        return f"{f'event {self.event}: ' if self.event else ''}{self.place}: {self.message}"
 
 
 class Picks(NamedTuple):
@@ -68,7 +64,8 @@ class Picks(NamedTuple):
 
     def absolute_time(self) -> NDArray[np.datetime64]:
         """Times (n,) in UTC, in microseconds."""
-        return self.reference[self.event()] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        times: NDArray[np.datetime64] = self.reference[self.event()] + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        return times
 
     def of(self, events: NDArray[np.bool_]) -> Picks:
         """Those of chosen events (n_events,) alone."""
@@ -80,6 +77,30 @@ class Picks(NamedTuple):
             **{name: getattr(self, name)[own] for name in ("station", "phase", "time", "sigma", "weight")},
             source=[self.source[i] for i in own],
         )
+
+
+class UnassociatedPicks(NamedTuple):
+    """Picks that carry no event, in the order of their times: what a phase associator makes events of."""
+
+    reference: np.datetime64
+    """UTC, in microseconds: the first pick, floored to the second."""
+    station: NDArray[np.intp]
+    """(n,) indices of stations."""
+    phase: NDArray[np.str_]
+    """(n,) "P" or "S"."""
+    time: Floats
+    """(n,) s after the reference."""
+    sigma: Floats
+    """(n,) s."""
+    weight: Floats
+    """(n,) larger than 0."""
+    source: list[str]
+    """(n,) where each pick came from: "line 12", or its resource identifier."""
+
+    def absolute_time(self) -> NDArray[np.datetime64]:
+        """Times (n,) in UTC, in microseconds."""
+        times: NDArray[np.datetime64] = self.reference + np.rint(self.time * 1e6).astype("timedelta64[us]")
+        return times
 
 
 class PickRules(NamedTuple):
@@ -99,48 +120,7 @@ class PickRules(NamedTuple):
     """s from the first pick of an event to its last; more is a typing error in a date."""
 
 
-def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[Picks, list[Fault]]:
-    """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, as the content tells.
-
-    A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
-    is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
-    rejected ones are left out. NonLinLoc events are separated by blank lines.
-
-    Returns
-    -------
-    picks : Picks
-        Of the events without a fault, in the order of the file.
-    faults : list of Fault
-        Of the others, the first of each kind for each event.
-
-    Raises
-    ------
-    ConfigError
-        If the file as a whole cannot be read, lacks a column or holds no pick.
-    """
-    text = read_text(file, "a file of picks")
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    if first.lstrip().startswith("<"):
-        table = _read_quakeml(file)
-    elif "," in first:
-        table = _read_csv(file)
-    else:
-        table = _read_nonlinloc(text, file)
-    if table.empty:
-        raise ConfigError("picks", "none", "at least one is needed", file)
-    return _checked(table, stations, rules or PickRules(), file)
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    table = read_table(file, COLUMNS[:4])
-    for column in ("sigma", "weight"):
-        if column not in table.columns:
-            table[column] = ""
-    table["source"] = "line " + table.index.astype(str)
-    return _with_iso_times(table[COLUMNS])
-
-
-def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
+def with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
     """With the columns `utc`, not a time where unreadable, and `zone`: offsets as +0100, and zeros where there is none."""
     offset = table["time"].str.extract(f"^{ISO_8601}$", expand=False)
     readable = table["time"].where(offset.notna())
@@ -149,101 +129,54 @@ def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(utc=utc.astype("datetime64[us]"), zone=zone)
 
 
-def _read_quakeml(file: Path) -> pd.DataFrame:
-    try:
-        from obspy import read_events
-    except ImportError as error:
-        raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
-    try:
-        catalogue = read_events(str(file), format="QUAKEML")
-    except Exception as error:  # a damaged file may raise anything
-        raise ConfigError("", file, f"is not QuakeML: {error}") from error
-    rows = [row for event in catalogue for row in _quakeml_rows(event)]
-    empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
-    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # told as a fault, not lost
-    return _with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
-
-
-def _quakeml_rows(event: Any) -> Iterator[tuple[str, ...]]:
-    """The weights of an earlier location are its results, not data: they are not read."""
-    name = event.resource_id.id.removeprefix(OWN_EVENT)
-    picks = {pick.resource_id.id: pick for pick in event.picks if pick.evaluation_status != "rejected"}
-    origin = event.preferred_origin() or next(iter(event.origins), None)
-    phases = {arrival.pick_id.id: arrival.phase for arrival in (origin.arrivals if origin else ()) if arrival.pick_id}
-    for identifier, phase in (phases or dict.fromkeys(picks)).items():
-        if identifier not in picks:
-            continue
-        pick = picks[identifier]
-        stream, errors = pick.waveform_id, pick.time_errors
-        code = (stream.station_code if stream else "") or ""
-        station = f"{stream.network_code}.{code}" if stream and stream.network_code else code
-        sigma = errors.uncertainty
-        if sigma is None and None not in (errors.lower_uncertainty, errors.upper_uncertainty):
-            sigma = (errors.lower_uncertainty + errors.upper_uncertainty) / 2
-        shown = "" if sigma is None else repr(float(sigma))
-        yield name, station, phase or pick.phase_hint or "", str(pick.time or ""), shown, "", identifier
-
-
-def _read_nonlinloc(text: str, file: Path) -> pd.DataFrame:
-    """Phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
-    rows = []
-    for name, line, words in _nonlinloc_phases(text, file.stem):
-        station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
-        sigma = size if error == "GAU" else f"{error} {size}"
-        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
-    table = _with_nonlinloc_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
-    if rows and table["utc"].isna().all():
-        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
-    return table
-
-
-def _nonlinloc_phases(text: str, stem: str) -> Iterator[tuple[str, int, list[str]]]:
-    """Event, line and fields of each phase; of located events (.hyp), only what stands between PHASE and END_PHASE."""
-    number, name, among_phases = 0, "", True
-    for line, written in enumerate(text.splitlines(), 1):
-        words = written.split(">")[0].split()
-        if not words:
-            name = ""  # a blank line ends an event
-            continue
-        if words[0].startswith("#"):
-            continue
-        if not name:
-            number += 1
-            name = f"{stem}-{number}"
-        if words[0] == "PUBLIC_ID":
-            name = " ".join(words[1:]) if words[1:] not in ([], ["None"]) else name
-        elif words[0] in ("NLLOC", "END_PHASE", "END_NLLOC") or words[:2] == ["PHASE", "ID"]:
-            among_phases = words[0] in ("PHASE", "END_NLLOC")
-        elif among_phases:
-            yield name, line, words
-
-
-def _with_nonlinloc_times(table: pd.DataFrame) -> pd.DataFrame:
-    """From date, hours and minutes, and seconds, which may be negative or more than 60."""
-    parts = table["time"].str.extract(r"^(\d{8}) (\d\d?)(\d\d) ([-+.\deE]+)$")
-    day = pd.to_datetime(parts[0], format="%Y%m%d", errors="coerce")
-    hours, minutes, seconds = (pd.to_numeric(parts[i], errors="coerce") for i in (1, 2, 3))
-    microseconds = np.rint((hours * 3600 + minutes * 60 + seconds) * 1e6)
-    return table.assign(utc=(day + pd.to_timedelta(microseconds, unit="us")).astype("datetime64[us]"), zone="+0000")
-
-
-def _checked(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
+def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
     """Picks of the events without a fault, from a table with the columns of `COLUMNS`, `utc` and `zone`."""
     first_source = table.groupby("event", sort=False)["source"].first()
-    table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
-    table = _of_known_phases(table[table["weight_number"] != 0], file)
-    table = table.assign(
-        index=table["station"].map(stations.indices()),
-        sigma_s=pd.to_numeric(table["sigma"], errors="coerce").where(
-            table["sigma"] != "", table["kind"].map(rules.default_sigma)
-        ),
-    )
-    faults = [*_faults_of_rows(table, stations, rules, file), *_faults_of_counts(table, first_source, rules, file)]
+    table = _with_numbers(table, stations, rules, file)
+    checks = [
+        (table["event"] == "", "an event needs a name; give this pick one, or leave it out"),
+        *_checks_of_rows(table, rules),
+        *_checks_within_events(table, rules),
+    ]
+    faults = [*_faults_of_rows(checks, table, file), *_faults_of_counts(table, first_source, rules, file)]
     rank = {event: i for i, event in enumerate(first_source.index)}
     faults.sort(key=lambda fault: rank[fault.event])
     bad = {fault.event for fault in faults}
     good = _first_arrivals(table[~table["event"].isin(bad)], file)
     return _arrays(good, [event for event in rank if event not in bad]), faults
+
+
+def checked_unassociated(
+    table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path
+) -> tuple[UnassociatedPicks, list[Fault]]:
+    """Picks without a fault, in the order of their times, from a table as for `checked_picks`; its events do not count."""
+    table = _with_numbers(table.assign(event=""), stations, rules, file)
+    checks = [
+        *_checks_of_rows(table, rules),
+        (
+            table["index"].notna() & table["utc"].notna() & table.duplicated(["index", "phase", "utc"]),
+            "station {station!r}, phase {phase!r}, time {time!r}: this pick is in the file twice; keep one of the two",
+        ),
+        (_other_zone(table), "time {time!r}: other times have another offset from UTC, or none; use one"),
+    ]
+    found = [row for wrong, message in checks for row in _rows_with_faults(table[wrong], message, file)]
+    first: dict[int, Fault] = {}
+    for row, fault in found:
+        first.setdefault(row, fault)
+    good = table.drop(index=list(first)).sort_values("utc", kind="stable")
+    return _unassociated(good), [first[row] for row in sorted(first)]
+
+
+def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> pd.DataFrame:
+    """With the columns `weight_number`, `kind`, `index` (of the station) and `sigma_s`; no weight of 0, no other phase."""
+    table = table.reset_index(drop=True)
+    table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
+    table = _of_known_phases(table[table["weight_number"] != 0], file)
+    given = pd.to_numeric(table["sigma"], errors="coerce")
+    return table.assign(
+        index=table["station"].map(stations.indices()),
+        sigma_s=given.where(table["sigma"] != "", table["kind"].map(rules.default_sigma)),
+    )
 
 
 def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
@@ -256,13 +189,16 @@ def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     return table[table["kind"].notna()]
 
 
-def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> Iterator[Fault]:
-    """The first of each kind for each event. The messages name columns of the table."""
+Check = tuple[pd.Series, str]
+"""Which rows are wrong, and what is said of one; the words in braces are columns of the table."""
+
+
+def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
+    """Checks of each pick alone."""
     known = table["index"].notna()
-    outside = [] if rules.inside is None else np.flatnonzero(~rules.inside)
+    outside = np.flatnonzero([] if rules.inside is None else ~rules.inside)
     unsaid = table["sigma"] == ""
-    checks = [
-        (table["event"] == "", "an event needs a name"),
+    return [
         (~known, "station {station!r}: there is no such station; add it to the stations, or leave this pick out"),
         (
             table["index"].isin(outside),
@@ -282,6 +218,13 @@ def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, f
         ),
         (~unsaid & ~_positive(table["sigma_s"]), "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)"),
         (~_positive(table["weight_number"]), "weight {weight!r}: must be a number and not negative"),
+    ]
+
+
+def _checks_within_events(table: pd.DataFrame, rules: PickRules) -> list[Check]:
+    """Checks of each pick beside the others of its event."""
+    known = table["index"].notna()
+    return [
         (
             known & table.duplicated(["event", "index", "phase"]),
             "station {station!r}, phase {phase!r}: picked twice; keep one of the two",
@@ -292,13 +235,28 @@ def _faults_of_rows(table: pd.DataFrame, stations: Stations, rules: PickRules, f
             f"time {{time!r}}: more than {rules.longest:g} s from another pick; is the date right?",
         ),
     ]
+
+
+def _faults_of_rows(checks: Iterable[Check], table: pd.DataFrame, file: Path) -> Iterator[Fault]:
+    """The first of each kind for each event."""
     for wrong, message in checks:
-        for row in table[wrong].drop_duplicates("event").to_dict("records"):
-            yield Fault(row["event"], f"{file}, {row['source']}", message.format(**row))
+        for _, fault in _rows_with_faults(table[wrong].drop_duplicates("event"), message, file):
+            yield fault
+
+
+def _rows_with_faults(wrong: pd.DataFrame, message: str, file: Path) -> Iterator[tuple[int, Fault]]:
+    """Rows of the table, and what is said of each."""
+    for number, row in zip(wrong.index, wrong.to_dict("records"), strict=True):
+        yield (
+            number,
+            Fault(
+                row["event"], f"{file}, {row['source']}", message.format_map({str(name): value for name, value in row.items()})
+            ),
+        )
 
 
 def _positive(values: pd.Series) -> pd.Series:
-    return (values > 0) & np.isfinite(values)
+    return (values > 0) & (values < np.inf)
 
 
 def _other_zone(table: pd.DataFrame) -> pd.Series:
@@ -314,7 +272,8 @@ def _far_apart(table: pd.DataFrame, longest: float) -> pd.Series:
     by_event = seconds.groupby(table["event"])
     off = (seconds - by_event.transform("median")).abs()
     spans = by_event.transform("max") - by_event.transform("min")
-    return (spans > longest) & (off == off.groupby(table["event"]).transform("max"))
+    furthest: pd.Series = (spans > longest) & (off == off.groupby(table["event"]).transform("max"))
+    return furthest
 
 
 def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickRules, file: Path) -> Iterator[Fault]:
@@ -324,7 +283,7 @@ def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickR
     )
     for event, number in counts[counts < rules.fewest].items():
         message = f"{number} picks of P and S; at least {rules.fewest} are needed, add picks or leave the event out"
-        yield Fault(str(event), f"{file}, {first_source[event]}", message)
+        yield Fault(str(event), f"{file}, {first_source[str(event)]}", message)
 
 
 def _first_arrivals(table: pd.DataFrame, file: Path) -> pd.DataFrame:
@@ -349,10 +308,25 @@ def _arrays(table: pd.DataFrame, events: list[str]) -> Picks:
         events=events,
         start=start,
         reference=reference,
-        station=table["index"].to_numpy(np.intp),
-        phase=table["kind"].to_numpy(str),
         time=(utc - reference[code]) / np.timedelta64(1, "s"),
-        sigma=table["sigma_s"].to_numpy(float),
-        weight=table["weight_number"].to_numpy(float),
-        source=list(table["source"]),
+        **_columns(table),
     )
+
+
+def _unassociated(table: pd.DataFrame) -> UnassociatedPicks:
+    """From a table in the order of its times."""
+    utc = table["utc"].to_numpy("datetime64[us]")
+    reference = utc[:1].astype("datetime64[s]").astype("datetime64[us]")
+    first = reference[0] if len(reference) else np.datetime64("NaT", "us")
+    return UnassociatedPicks(reference=first, time=(utc - first) / np.timedelta64(1, "s"), **_columns(table))
+
+
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    """What both kinds of picks have."""
+    return {
+        "station": table["index"].to_numpy(np.intp),
+        "phase": table["kind"].to_numpy(str),
+        "sigma": table["sigma_s"].to_numpy(float),
+        "weight": table["weight_number"].to_numpy(float),
+        "source": list(table["source"]),
+    }

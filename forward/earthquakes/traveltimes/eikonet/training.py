@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vip.forward.hypocenter.eikonet.network import HIDDEN, WIDTH, EikoNet, Medium, Shape, best_device, torch_threads
-from vip.forward.hypocenter.eikonet.soap import SOAP
+from vip.forward.earthquakes.traveltimes.eikonet.network import HIDDEN, WIDTH, EikoNet, Medium, Shape
+from vip.forward.neural.device import best_device, torch_threads
+from vip.forward.neural.soap import SOAP
+from vip.forward.neural.training import Kept, Progress, resumed, run
 
 STEPS = 3000
 BATCH = 2048
@@ -36,8 +38,6 @@ SLOW_START = 3.0
 RECIPE = (WIDTH, HIDDEN, BATCH, STEP_SIZE, WARM_UP, AT_LAST, NEAREST, FAR, CLOSE, STARTS, TRIED, SLOW_START)
 """What networks of the same medium, steps and seed differ by, if it changes."""
 
-Progress = Callable[[int, float], None]
-
 
 def train(
     medium: Medium,
@@ -47,6 +47,7 @@ def train(
     steps: int = STEPS,
     batch: int = BATCH,
     progress: Progress | None = None,
+    kept: Path | None = None,
 ) -> EikoNet:
     """A network of the travel times of one phase in a medium; on a GPU if there is one, else on one core.
 
@@ -61,7 +62,9 @@ def train(
     batch : int
         Pairs of places in each of them.
     progress : callable, optional
-        Told of every step of the network that is kept: how many are done, and the root mean square of v^2 |grad T|^2 - 1 in it.
+        Receives each step of the network that goes on: how many are done, and the root mean square of v^2 |grad T|^2 - 1 in it.
+    kept : Path, optional
+        File of the state from which a training that was killed goes on to the same network; deleted by the caller.
     """
     device = best_device()
     slowness = medium.slowness.astype(np.float32)
@@ -69,12 +72,14 @@ def train(
     shape = Shape(np.asarray(medium.lower, float), np.asarray(medium.upper, float), bounds, medium.layered, phase)
     first = max(1, round(TRIED * steps))
     with torch_threads(1):  # matrices are small, and sums depend on the number of threads
-        starts = [_Training(shape, slowness, batch, device, STARTS * seed + i) for i in range(STARTS)]
-        best = min(starts, key=lambda start: np.mean([start.step(i / steps) for i in range(first)][first // 2 :]))
-        for step in range(first, steps):
-            loss = best.step(step / steps)
-            if progress is not None:
-                progress(step + 1, math.sqrt(loss))
+        best = _Training(shape, slowness, batch, device, STARTS * seed)
+        where = Kept(kept) if kept else None
+        done = resumed(best, steps, where)
+        if not done:
+            others = (_Training(shape, slowness, batch, device, STARTS * seed + i) for i in range(1, STARTS))
+            best = min([best, *others], key=lambda start: np.mean([start.step(i / steps) for i in range(first)][first // 2 :]))
+            done = first
+        run(best, done, steps, progress and (lambda step, loss: progress(step, math.sqrt(loss))), where)
     return EikoNet(shape, {name: tensor.detach() for name, tensor in best.network.tensors.items()})
 
 
@@ -98,7 +103,19 @@ class _Training:
         for weight, gradient in zip(self.weights, torch.autograd.grad(loss, self.weights), strict=True):
             weight.grad = gradient
         self.optimiser.step(STEP_SIZE * _pace(done))
-        return loss.item()
+        return float(loss.item())
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, as tensors by name."""
+        optimiser = {f"optimiser.{name}": tensor for name, tensor in self.optimiser.state().items()}
+        return self.network.tensors | optimiser | {"random": self.random.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        for name, tensor in self.network.tensors.items():
+            tensor.data.copy_(state[name])
+        self.optimiser.restore({name.removeprefix("optimiser."): tensor for name, tensor in state.items()})
+        self.random.set_state(state["random"].cpu())
 
 
 def misfit(network: EikoNet, slowness: Any, a: Any, b: Any) -> Any:

@@ -7,34 +7,15 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vip.earth import ECCENTRICITY_SQUARED, EQUATOR
 from vip.errors import ConfigError
-
-Floats = NDArray[np.float64]
+from vip.protocols import Floats
 
 SCALE = 0.9995
 """Of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
-KM_PER_DEGREE = 10000.0 / 90.0
-"""Of NonLinLoc's TRANS SIMPLE: the metre as it was first defined."""
-ELLIPSOIDS = {
-    "WGS-84": "WGS84",
-    "GRS-80": "GRS80",
-    "WGS-72": "WGS72",
-    "Australian": "aust_SA",
-    "Krasovsky": "krass",
-    "International": "intl",
-    "Hayford-1909": "intl",
-    "Clarke-1880": "clrk80",
-    "Clarke-1866": "clrk66",
-    "Airy": "airy",
-    "Bessel": "bessel",
-    "Hayford-1830": "evrst30",
-    "Sphere": "sphere",
-}
-"""Those of NonLinLoc as PROJ calls them."""
-LABELS = ("RefEllipsoid", "LatOrig", "LongOrig", "FirstStdParal", "SecondStdParal", "RotCW", "UseFalseEasting")
-"""Before the numbers in the header of a NonLinLoc grid, but not in a control file."""
+SIMPLE_KM_PER_DEGREE = 10000.0 / 90.0
+"""Kilometres to a degree in NonLinLoc's TRANS SIMPLE, whose grids depend on it: the metre as it was first defined."""
 STEP = 1e-4
 """degrees, of the difference that the Jacobian is taken from."""
 
@@ -124,15 +105,15 @@ class Simple:
     def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
         """To the east and to the north, x and y, km."""
         degrees_east = (np.asarray(longitude) - self.longitude + 180) % 360 - 180
-        east = degrees_east * KM_PER_DEGREE * np.cos(np.radians(latitude))
-        north = (np.asarray(latitude) - self.latitude) * KM_PER_DEGREE
+        east = degrees_east * SIMPLE_KM_PER_DEGREE * np.cos(np.radians(latitude))
+        north = (np.asarray(latitude) - self.latitude) * SIMPLE_KM_PER_DEGREE
         return _turned(east, north, self.rotation)
 
     def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Latitude and longitude, degrees."""
         east, north = _turned(np.asarray(x), np.asarray(y), -self.rotation)
-        latitude = self.latitude + north / KM_PER_DEGREE
-        longitude = self.longitude + east / (KM_PER_DEGREE * np.cos(np.radians(latitude)))
+        latitude = self.latitude + north / SIMPLE_KM_PER_DEGREE
+        longitude = self.longitude + east / (SIMPLE_KM_PER_DEGREE * np.cos(np.radians(latitude)))
         return latitude, (longitude + 180) % 360 - 180
 
 
@@ -150,41 +131,6 @@ def centred_on(latitude: Floats, longitude: Floats) -> MapProjection:
     return MapProjection(
         f"+proj=tmerc +lat_0={centre[0]:.6f} +lon_0={centre[1]:.6f} +k={SCALE} +datum=WGS84 +units=m +type=crs"
     )
-
-
-def read_transform(line: str) -> Projection:
-    """The projection of a NonLinLoc line, "TRANS SIMPLE 45 7 0" or "TRANSFORM SIMPLE LatOrig 45 LongOrig 7 RotCW 0".
-
-    Raises
-    ------
-    ConfigError
-        If it is another than SIMPLE, LAMBERT or TRANS_MERC.
-    """
-    kind, *fields = [word for word in line.split()[1:] if word not in LABELS] or [""]
-    try:
-        if kind == "SIMPLE":
-            return Simple(*_all_numbers(fields, 3))
-        ellipsoid = f"+ellps={ELLIPSOIDS[fields[0]]} +units=m +type=crs"
-        if kind == "LAMBERT":
-            latitude, longitude, first, second, rotation = _all_numbers(fields[1:], 5)
-            parallels = f"+lat_0={latitude} +lon_0={longitude} +lat_1={first} +lat_2={second}"
-            return MapProjection(f"+proj=lcc {parallels} {ellipsoid}", rotation)
-        if kind == "TRANS_MERC":
-            no_shift = ["0"] * (len(fields) == 4)  # older files do not say
-            latitude, longitude, rotation, shifted = _all_numbers([*fields[1:], *no_shift], 4)
-            origin = f"+lat_0={latitude} +lon_0={longitude} +k=1 +x_0={500000 * shifted:g}"
-            return MapProjection(f"+proj=tmerc {origin} {ellipsoid}", rotation)
-    except (ValueError, KeyError, IndexError):
-        pass  # told below
-    remedy = "expected SIMPLE, LAMBERT or TRANS_MERC with their numbers; give another as a PROJ string, `projection`"
-    raise ConfigError("TRANSFORM", line or "none", remedy)
-
-
-def _all_numbers(fields: list[str], n: int) -> list[float]:
-    values = [float(field) for field in fields]
-    if len(values) != n or not np.isfinite(values).all():
-        raise ValueError
-    return values
 
 
 def jacobian(projection: Projection, latitude: Floats, longitude: Floats) -> Floats:
@@ -213,9 +159,8 @@ def jacobian(projection: Projection, latitude: Floats, longitude: Floats) -> Flo
 
 def _degree_lengths(latitude: Floats) -> tuple[Floats, Floats]:
     """Kilometres to a degree of longitude and of latitude on the WGS84 ellipsoid."""
-    radius, eccentricity_squared = 6378.137, 0.00669437999014
     sine = np.sin(np.radians(latitude))
-    bulge = 1 - eccentricity_squared * sine**2
-    across = radius / np.sqrt(bulge)
-    along = radius * (1 - eccentricity_squared) / bulge**1.5
+    bulge = 1 - ECCENTRICITY_SQUARED * sine**2
+    across = EQUATOR / np.sqrt(bulge)
+    along = EQUATOR * (1 - ECCENTRICITY_SQUARED) / bulge**1.5
     return np.radians(across * np.cos(np.radians(latitude))), np.radians(along)

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.eikonet.network import FORMAT, EikoNet, Medium
-from vip.forward.hypocenter.eikonet.training import RECIPE, STEPS, train
-from vip.forward.hypocenter.projection import Projection
-from vip.forward.hypocenter.times import MARGIN, WITHIN_CELL, Solver
-from vip.forward.hypocenter.velocity import Grid3D, Layered
+from vip.forward.earthquakes.projection import Projection
+from vip.forward.earthquakes.traveltimes.eikonet.network import FORMAT, EikoNet, Medium
+from vip.forward.earthquakes.traveltimes.eikonet.training import RECIPE, STEPS, train
+from vip.forward.earthquakes.traveltimes.tables import MARGIN, WITHIN_CELL, Solver
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.progress import Waiting
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 SEED = 0
@@ -28,7 +28,7 @@ LAST = 50
 """Steps whose misfit is that of the network."""
 POOR = 1.5
 """%, of slownesses, that a user is warned of; layers and smooth volumes leave a tenth of it."""
-log = logging.getLogger("vip.forward.hypocenter")
+log = logging.getLogger(__name__)
 
 
 class NetworkTimes(NamedTuple):
@@ -71,12 +71,13 @@ class NetworkTimes(NamedTuple):
         ValueError
             If a hypocentre is not finite, or lies outside the box of the networks.
         """
-        of_pick, table = np.asarray(hypocentres, float)[:, event], np.asarray(table)
+        event, table = np.asarray(event), np.asarray(table)
+        of_pick = np.asarray(hypocentres, float)[:, event]
         time, gradient = np.empty(of_pick.shape[:2]), np.empty(of_pick.shape)
         for phase, network in self.networks.items():
             picks = np.flatnonzero(self.phases[table] == phase)
             a = of_pick[:, picks]
-            _refuse_outside(network, a, np.asarray(event)[picks])
+            _refuse_outside(network, a, event[picks])
             b = np.broadcast_to(self.places[table[picks]], a.shape)
             found = network.times(a.reshape(-1, 3), b.reshape(-1, 3), threads)
             time[:, picks], gradient[:, picks] = found[0].reshape(a.shape[:2]), found[1].reshape(a.shape)
@@ -135,12 +136,14 @@ def _trained(medium: Medium, phase: str, solver: Solver) -> EikoNet:
         waiting(done)
         misfits.append(misfit)
 
-    network = train(medium, phase, seed=SEED, steps=STEPS, progress=progress)
+    state = file.with_suffix(".training.safetensors")
+    network = train(medium, phase, seed=SEED, steps=STEPS, progress=progress, kept=state)
     wrong = 50 * float(np.mean(misfits[-LAST:]))  # a slowness by half as much as its square
     log.info("%s: slownesses are wrong by %.2g %%", phase, wrong)
     if wrong > POOR:
         log.warning("the network for %s has slownesses wrong by %.2g %%: locate some events with tables too", phase, wrong)
     network.save(file)
+    state.unlink(missing_ok=True)
     return network
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 DECAY = 0.95
@@ -30,12 +30,28 @@ class SOAP:
         for part in self._parts:
             part.step(size)
 
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on besides parameters and gradients, as tensors by name."""
+        return {f"{i}.{name}": tensor for i, part in enumerate(self._parts) for name, tensor in part.state().items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state` of the same parameters."""
+        for i, part in enumerate(self._parts):
+            part.restore({name: state[f"{i}.{name}"] for name in part.state()})
+
 
 class _Vector:
     def __init__(self, parameter: Any) -> None:
         self.parameter, self.steps = parameter, 0
         self.mean = parameter.detach().new_zeros(parameter.shape)
         self.square = self.mean.clone()
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": self.mean.new_tensor(self.steps), "mean": self.mean, "square": self.square}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.steps = int(state["steps"])
+        self.mean, self.square = (state[name].to(self.parameter) for name in ("mean", "square"))
 
     def step(self, size: float) -> None:
         gradient = self.parameter.grad
@@ -59,6 +75,20 @@ class _Vector:
 
 
 class _Matrix(_Vector):
+    def __init__(self, parameter: Any) -> None:
+        super().__init__(parameter)
+        self.moments = [parameter.detach().new_zeros(n, n) for n in parameter.shape]
+        self.vectors = [moment.clone() for moment in self.moments]  # until the first step
+
+    def state(self) -> dict[str, Any]:
+        pairs = {f"{name}{i}": tensor for name in ("moments", "vectors") for i, tensor in enumerate(getattr(self, name))}
+        return super().state() | pairs
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self.moments = [state[f"moments{i}"].to(self.parameter) for i in (0, 1)]
+        self.vectors = [state[f"vectors{i}"].to(self.parameter) for i in (0, 1)]
+
     def step(self, size: float) -> None:
         super().step(size)
         if self.steps % TURN_EVERY == 0:

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vip.errors import ConfigError
-from vip.forward.hypocenter.picks import PickRules, read_picks
-from vip.forward.hypocenter.stations import Stations, read_stations
+from vip.forward.earthquakes.picks import PickRules
+from vip.forward.earthquakes.reading import read_picks, read_stations
+from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
     ["XX.AAA", "XX.BBB", "XX.CCC", "YY.CCC", "DDD"],
@@ -270,7 +271,7 @@ def test_fewer_than_four_picks_and_an_event_without_a_name(written):
     _, faults = read_picks(written("\n".join(GOOD.splitlines()[:4])), STATIONS)
     assert faults[0].message.startswith("3 picks of P and S; at least 4 are needed")
     _, faults = read_picks(written(GOOD.replace("e1", "")), STATIONS)
-    assert faults[0].message == "an event needs a name"
+    assert faults[0].message.startswith("an event needs a name")
 
 
 def test_several_faults_of_an_event_are_all_told(written):

@@ -1,4 +1,4 @@
-"""Located events as NonLinLoc writes them: a hypocentre-phase file and a scatter file for each."""
+"""NonLinLoc's phases: read as picks, and written with the location, a hypocentre-phase and a scatter file for each event."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.files import whole
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
-from vip.forward.hypocenter.picks import Picks
-from vip.forward.hypocenter.projection import MapProjection, Projection, Simple
-
-Floats = NDArray[np.float64]
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
+from vip.forward.earthquakes.picks import COLUMNS as PICK_COLUMNS
+from vip.forward.earthquakes.picks import Picks
+from vip.forward.earthquakes.projection import MapProjection, Projection, Simple
+from vip.protocols import Floats
 
 UNSAFE = r"[^\w.-]+"
 """In names of files."""
@@ -31,7 +32,7 @@ UNKNOWN = (-1, -1, -1)
 """What only a search over a grid finds: indices of nodes, the largest density, misfits."""
 
 
-def write_nonlinloc(
+def write_origins(
     origins: Sequence[Origin], picks: Picks, network: Network, correction: Floats, folder: Path, level: float = LEVEL
 ) -> None:
     """A file .hyp and a file .scat for each event, of which unusual characters in its name become underscores.
@@ -178,3 +179,46 @@ def write_scatter(origin: Origin, file: Path) -> None:
     records[:, :3] = origin.samples
     with whole(file) as part:
         part.write_bytes(header.tobytes() + records.tobytes())
+
+
+def read_picks(text: str, file: Path) -> pd.DataFrame:
+    """Phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
+    rows = []
+    for name, line, words in _phase_lines(text, file.stem):
+        station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
+        sigma = size if error == "GAU" else f"{error} {size}"
+        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
+    table = _with_times(pd.DataFrame(rows, columns=PICK_COLUMNS, dtype=object))
+    if rows and table["utc"].isna().all():
+        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
+    return table
+
+
+def _phase_lines(text: str, stem: str) -> Iterator[tuple[str, int, list[str]]]:
+    """Event, line and fields of each phase; of located events (.hyp), only what stands between PHASE and END_PHASE."""
+    number, name, among_phases = 0, "", True
+    for line, written in enumerate(text.splitlines(), 1):
+        words = written.split(">")[0].split()
+        if not words:
+            name = ""  # a blank line ends an event
+            continue
+        if words[0].startswith("#"):
+            continue
+        if not name:
+            number += 1
+            name = f"{stem}-{number}"
+        if words[0] == "PUBLIC_ID":
+            name = " ".join(words[1:]) if words[1:] not in ([], ["None"]) else name
+        elif words[0] in ("NLLOC", "END_PHASE", "END_NLLOC") or words[:2] == ["PHASE", "ID"]:
+            among_phases = words[0] in ("PHASE", "END_NLLOC")
+        elif among_phases:
+            yield name, line, words
+
+
+def _with_times(table: pd.DataFrame) -> pd.DataFrame:
+    """From date, hours and minutes, and seconds, which may be negative or more than 60."""
+    parts = table["time"].str.extract(r"^(\d{8}) (\d\d?)(\d\d) ([-+.\deE]+)$")
+    day = pd.to_datetime(parts[0], format="%Y%m%d", errors="coerce")
+    hours, minutes, seconds = (pd.to_numeric(parts[i], errors="coerce") for i in (1, 2, 3))
+    microseconds = np.rint((hours * 3600 + minutes * 60 + seconds) * 1e6)
+    return table.assign(utc=(day + pd.to_timedelta(microseconds, unit="us")).astype("datetime64[us]"), zone="+0000")

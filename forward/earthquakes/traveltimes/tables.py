@@ -12,13 +12,13 @@ import pooch
 from numpy.typing import NDArray
 
 from vip.files import whole
-from vip.forward.hypocenter.projection import Projection
-from vip.forward.hypocenter.velocity import Grid3D, Layered
+from vip.forward.earthquakes.projection import Projection
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.kernels_c.eikonal3d import solve
 from vip.kernels_c.timetables import TimeTables
 from vip.progress import Waiting
+from vip.protocols import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 WITHIN_CELL = (np.arange(16) + 0.5) / 16 - 0.5

@@ -8,21 +8,21 @@ import pandas as pd
 import pytest
 
 from vip.errors import VIPError
-from vip.forward.hypocenter import origins
-from vip.forward.hypocenter.network import Network
-from vip.forward.hypocenter.nonlinloc import second_gap, write_nonlinloc, write_scatter
-from vip.forward.hypocenter.origins import (
+from vip.forward.earthquakes.formats import csv, quakeml
+from vip.forward.earthquakes.formats.nonlinloc import phases
+from vip.forward.earthquakes.formats.nonlinloc.phases import second_gap, write_scatter
+from vip.forward.earthquakes.network import Network
+from vip.forward.earthquakes.origins import (
     Arrivals,
     Mode,
     Origin,
     azimuthal_gap,
     confidence_ellipsoid,
     horizontal_ellipse,
-    write_csv,
-    write_quakeml,
 )
-from vip.forward.hypocenter.picks import Picks, read_picks
-from vip.forward.hypocenter.stations import Stations
+from vip.forward.earthquakes.picks import Picks
+from vip.forward.earthquakes.reading import read_picks
+from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
     ["XX.AAA", "XX.BBB", "DDD"],
@@ -144,7 +144,7 @@ def test_azimuthal_gap(azimuths, gap):
 
 
 def test_catalogue(tmp_path):
-    write_csv(ORIGINS, tmp_path / "catalogue.csv")
+    csv.write_origins(ORIGINS, tmp_path / "catalogue.csv")
     table = pd.read_csv(tmp_path / "catalogue.csv")
     assert list(table["event"]) == ["e 1", "smi:local/quake2"]
     assert list(table["time"]) == ["2024-05-17T09:30:08.765432Z", "1965-05-17T23:59:58.000001Z"]
@@ -156,7 +156,7 @@ def test_catalogue(tmp_path):
     )
     assert list(table["picks"]) == [5, 4]
     local = [dataclasses.replace(one, geographic=False) for one in ORIGINS]
-    write_csv(local, tmp_path / "catalogue.csv")
+    csv.write_origins(local, tmp_path / "catalogue.csv")
     assert {"y", "x"} < set(pd.read_csv(tmp_path / "catalogue.csv").columns)
 
 
@@ -187,7 +187,7 @@ CORRECTION = np.arange(9) / 100
 def nonlinloc(tmp_path):
     """What obspy reads of the hypocentre-phase file of each event."""
     obspy = pytest.importorskip("obspy", reason="its reader is the reference")
-    write_nonlinloc(ORIGINS, PICKS, NETWORK, CORRECTION, tmp_path / "new" / "folder", level=0.68)
+    phases.write_origins(ORIGINS, PICKS, NETWORK, CORRECTION, tmp_path / "new" / "folder", level=0.68)
     files = [tmp_path / "new" / "folder" / f"{name}.hyp" for name in ("e_1", "smi_local_quake2")]
     return [obspy.read_events(str(file), format="NLLOC_HYP")[0] for file in files], files
 
@@ -294,7 +294,7 @@ def test_second_gap(azimuths, gap):
 def test_quakeml_comes_back_with_the_same_picks(tmp_path):
     pytest.importorskip("obspy", reason="QuakeML is written by obspy")
     file = tmp_path / "located.xml"
-    write_quakeml(ORIGINS, PICKS, STATIONS, file)
+    quakeml.write_origins(ORIGINS, PICKS, STATIONS, file)
     picks, faults = read_picks(file, STATIONS)
     assert not faults
     assert picks.events == ["e_1", "smi:local/quake2"]
@@ -307,15 +307,17 @@ def test_quakeml_comes_back_with_the_same_picks(tmp_path):
 def test_quakeml_holds_origin_uncertainty_and_arrivals(tmp_path):
     obspy = pytest.importorskip("obspy", reason="QuakeML is written by obspy")
     file = tmp_path / "located.xml"
-    write_quakeml(ORIGINS, PICKS, STATIONS, file, level=0.9)
+    quakeml.write_origins(ORIGINS, PICKS, STATIONS, file, level=0.9)
     for event, located in zip(obspy.read_events(str(file)), ORIGINS, strict=True):
         found = event.preferred_origin()
         assert np.datetime64(str(found.time).rstrip("Z")) == located.time
         assert (found.latitude, found.longitude, found.depth) == (located.latitude, located.longitude, 8250.0)
         assert found.time_errors.uncertainty == 0.12
         assert found.depth_errors.uncertainty == 2000.0
-        np.testing.assert_allclose(found.latitude_errors.uncertainty, 1 / 111.195)
-        np.testing.assert_allclose(found.longitude_errors.uncertainty, np.sqrt(2) / 111.195 / np.cos(np.radians(45.0512345)))
+        np.testing.assert_allclose(found.latitude_errors.uncertainty, 1 / 111.195, rtol=1e-6)
+        np.testing.assert_allclose(
+            found.longitude_errors.uncertainty, np.sqrt(2) / 111.195 / np.cos(np.radians(45.0512345)), rtol=1e-6
+        )
         assert found.quality.azimuthal_gap == 170.5
         assert found.quality.standard_error == 0.03
         assert found.quality.used_phase_count == located.n_picks
@@ -334,7 +336,7 @@ def test_quakeml_holds_origin_uncertainty_and_arrivals(tmp_path):
 def test_quakeml_needs_degrees(tmp_path):
     pytest.importorskip("obspy", reason="QuakeML is written by obspy")
     with pytest.raises(VIPError, match=r"located\.xml: event e 1: QuakeML needs degrees; write a CSV"):
-        write_quakeml([dataclasses.replace(ORIGINS[0], geographic=False)], PICKS, STATIONS, tmp_path / "located.xml")
+        quakeml.write_origins([dataclasses.replace(ORIGINS[0], geographic=False)], PICKS, STATIONS, tmp_path / "located.xml")
 
 
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
@@ -346,9 +348,9 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path, monkeypatch, fault)
         path.write_text("half of it")
         raise fault
 
-    monkeypatch.setattr(origins.pd.DataFrame, "to_csv", half)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
     with pytest.raises((VIPError, KeyboardInterrupt)):
-        write_csv(ORIGINS, file)
+        csv.write_origins(ORIGINS, file)
     assert [path.name for path in tmp_path.iterdir()] == ["catalogue.csv"]
     assert file.read_text() == "before"
 

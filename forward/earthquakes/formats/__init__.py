@@ -1,0 +1,1 @@
+"""Files of seismology, one format a file, read and written side by side."""

@@ -1,0 +1,106 @@
+"""Tables between commas: stations, picks, layers, and catalogues of located events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vip.errors import ConfigError
+from vip.files import whole
+from vip.forward.earthquakes.origins import LEVEL, Origin, horizontal_ellipse
+from vip.forward.earthquakes.picks import COLUMNS, with_iso_times
+from vip.forward.earthquakes.stations import Stations, checked_stations
+from vip.forward.tables import numbers, place, read_table
+
+
+def read_stations(file: Path) -> Stations:
+    """Stations from the columns that `vip.forward.earthquakes.reading.read_stations` names."""
+    table = read_table(file, ["station"])
+    if "network" in table.columns:
+        table["station"] = [
+            f"{net}.{code}" if net else code for net, code in zip(table["network"], table["station"], strict=True)
+        ]
+    geographic = "latitude" in table.columns
+    axes = ["latitude", "longitude"] if geographic else ["y", "x"]
+    heights = [column for column in ("elevation_km", "elevation_m") if column in table.columns]
+    for column in axes:
+        if column not in table.columns:
+            raise ConfigError("columns", ", ".join(table.columns), "expected latitude and longitude, or x and y", file)
+    if len(heights) != 1:
+        found = ", ".join(heights) or "no unit of elevation"
+        raise ConfigError("columns", found, "expected one column, elevation_m or elevation_km", file)
+    for column in (*axes, *heights):
+        table[column] = numbers(table, column, file)
+    table["elevation_km"] = table[heights[0]] * (0.001 if heights == ["elevation_m"] else 1.0)
+    corrections = {
+        phase: numbers(table, column, file)
+        if (column := f"correction_{phase.lower()}") in table.columns
+        else np.zeros(len(table))
+        for phase in ("P", "S")
+    }
+    return checked_stations(table, axes, corrections, file)
+
+
+def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
+    """Picks as text, with their times in UTC, from the columns station, phase, time and, if they are picks of events, event."""
+    table = read_table(file, COLUMNS[:4] if of_events else COLUMNS[1:4])
+    for column in ("event", "sigma", "weight"):
+        if column not in table.columns:
+            table[column] = ""
+    table["source"] = "line " + table.index.astype(str)
+    return with_iso_times(table[COLUMNS])
+
+
+def read_layers(file: Path) -> pd.DataFrame:
+    """Layers from the columns depth and vp and, if wanted, vs or vp_vs."""
+    text = read_table(file, ["depth", "vp"])
+    columns = [column for column in ("depth", "vp", "vs", "vp_vs") if column in text.columns]
+    table = pd.DataFrame({column: numbers(text, column, file) for column in columns}, index=text.index)
+    if "vp_vs" in table.columns:
+        if "vs" in table.columns:
+            raise ConfigError("columns", "vs, vp_vs", "give one of the two", file)
+        small = table.index[table["vp_vs"] <= 1]
+        if len(small):
+            raise ConfigError(place(small[0], "vp_vs"), float(table.loc[small[0], "vp_vs"]), "must be larger than 1", file)
+        table["vs"] = table["vp"] / table["vp_vs"]
+    return table
+
+
+def write_origins(origins: Sequence[Origin], file: Path, level: float = LEVEL) -> None:
+    """A catalogue, one row an event.
+
+    Columns: time (UTC), latitude and longitude (or y and x, km), depth (km), standard deviations time_uncertainty (s),
+    sigma_east, sigma_north and sigma_down (km), the axes of the ellipse of the epicentre (km, degrees), quality and number of
+    modes.
+    """
+    names = ("latitude", "longitude") if all(origin.geographic for origin in origins) else ("y", "x")
+    rows = [_csv_row(origin, names, level) for origin in origins]
+    with whole(file) as part:
+        pd.DataFrame(rows).to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def _csv_row(origin: Origin, names: tuple[str, str], level: float) -> dict[str, object]:
+    ellipse = horizontal_ellipse(origin.covariance, level)
+    east, north, down = np.sqrt(np.diag(origin.covariance))
+    return {
+        "event": origin.event,
+        "time": f"{origin.time.astype('datetime64[us]')}Z",
+        names[0]: origin.latitude,
+        names[1]: origin.longitude,
+        "depth": origin.depth,
+        "time_uncertainty": origin.time_uncertainty,
+        "sigma_east": east,
+        "sigma_north": north,
+        "sigma_down": down,
+        "semi_major": ellipse.semi_major,
+        "semi_minor": ellipse.semi_minor,
+        "azimuth": ellipse.azimuth,
+        "picks": origin.n_picks,
+        "gap": origin.gap,
+        "nearest": origin.nearest,
+        "rms": origin.rms,
+        "modes": len(origin.modes),
+    }

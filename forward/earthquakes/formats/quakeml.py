@@ -1,0 +1,216 @@
+"""QuakeML 1.2: picks of events, and located events with their uncertainty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vip.earth import KM_PER_DEGREE
+from vip.errors import ConfigError, VIPError
+from vip.files import whole
+from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
+from vip.forward.earthquakes.picks import COLUMNS, Picks, with_iso_times
+from vip.forward.earthquakes.stations import Stations
+from vip.protocols import Floats
+
+OWN_EVENT = "smi:local/event/"
+"""What QuakeML written here puts before the name of an event that is no resource identifier."""
+RESOURCE = re.compile(r"(smi|quakeml):\w[\w.\-*()~']{2,}/[\w.\-*()~'][\w.\-*()+?~'=,;#/&]*", re.ASCII)
+"""A resource identifier of QuakeML 1.2."""
+
+
+def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
+    """Picks as text, with their times in UTC.
+
+    Parameters
+    ----------
+    file : Path
+    of_events : bool
+        Whether only those are read that the preferred origin of their event refers to, if it refers to any.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not QuakeML, or obspy is not installed.
+    """
+    try:
+        from obspy import read_events
+    except ImportError as error:
+        raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
+    try:
+        catalogue = read_events(_all_in_events(file), format="QUAKEML")
+    except Exception as error:  # a damaged file may raise anything
+        raise ConfigError("", file, f"is not QuakeML: {error}") from error
+    rows = [row for event in catalogue for row in _pick_rows(event, of_events)]
+    if not of_events:
+        return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+    empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
+    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # told as a fault, not lost
+    return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+
+
+def _all_in_events(file: Path) -> BytesIO:
+    """The file, with picks that stand outside of events, as detectors write them, in an event without a name."""
+    from lxml import etree  # type: ignore[import-untyped]
+
+    root = etree.parse(str(file)).getroot()
+    for parameters in root.findall("{*}eventParameters"):
+        loose = parameters.findall("{*}pick")
+        if loose:
+            event = etree.SubElement(parameters, loose[0].tag.removesuffix("pick") + "event", publicID=OWN_EVENT)
+            event.extend(loose)  # which takes them from where they were
+    return BytesIO(etree.tostring(root))
+
+
+def _pick_rows(event: Any, of_origin: bool) -> Iterator[tuple[str, ...]]:
+    """The weights of an earlier location are its results, not data: they are not read."""
+    name = event.resource_id.id.removeprefix(OWN_EVENT)
+    picks = {pick.resource_id.id: pick for pick in event.picks if pick.evaluation_status != "rejected"}
+    origin = event.preferred_origin() or next(iter(event.origins), None)
+    phases = {
+        arrival.pick_id.id: arrival.phase for arrival in (origin.arrivals if origin and of_origin else ()) if arrival.pick_id
+    }
+    for identifier, phase in (phases or dict.fromkeys(picks)).items():
+        if identifier not in picks:
+            continue
+        pick = picks[identifier]
+        stream, errors = pick.waveform_id, pick.time_errors
+        code = (stream.station_code if stream else "") or ""
+        station = f"{stream.network_code}.{code}" if stream and stream.network_code else code
+        sigma = errors.uncertainty
+        if sigma is None and None not in (errors.lower_uncertainty, errors.upper_uncertainty):
+            sigma = (errors.lower_uncertainty + errors.upper_uncertainty) / 2
+        shown = "" if sigma is None else repr(float(sigma))
+        yield name, station, phase or pick.phase_hint or "", str(pick.time or ""), shown, "", identifier
+
+
+def write_origins(origins: Sequence[Origin], picks: Picks, stations: Stations, file: Path, level: float = LEVEL) -> None:
+    """Events with their picks, origins and arrivals, checked against the schema of QuakeML 1.2.
+
+    Picks that came from QuakeML keep their resource identifiers; other names become identifiers under smi:local.
+
+    Raises
+    ------
+    VIPError
+        If an origin is not in degrees, which QuakeML needs, or the file cannot be written.
+    """
+    try:
+        from obspy.core.event import Catalog
+    except ImportError as error:
+        raise VIPError(f"{file}: QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
+    for origin in origins:
+        if not origin.geographic:
+            raise VIPError(f"{file}: event {origin.event}: QuakeML needs degrees; write a CSV catalogue, or give a projection")
+    index = {event: i for i, event in enumerate(picks.events)}
+    times = picks.absolute_time()
+    events = []
+    for origin in origins:
+        rows = range(*picks.start[index[origin.event] : index[origin.event] + 2])
+        events.append(_quakeml_event(origin, rows, picks, times, stations, level))
+    with whole(file) as part:
+        Catalog(events=events).write(str(part), format="QUAKEML", validate=True)
+
+
+def _identifier(name: str, prefix: str) -> str:
+    return name if RESOURCE.fullmatch(name) else prefix + re.sub(r"[^\w.\-*()~']", "_", name, flags=re.ASCII)
+
+
+def _quakeml_event(
+    origin: Origin, rows: range, picks: Picks, times: NDArray[np.datetime64], stations: Stations, level: float
+) -> Any:
+    from obspy import UTCDateTime
+    from obspy.core.event import Arrival, Event, Pick, ResourceIdentifier, WaveformStreamID
+
+    name = _identifier(origin.event, OWN_EVENT)
+    arrivals, written = origin.arrivals, []
+    located = _quakeml_origin(origin, name, [stations.names[picks.station[row]] for row in rows], level)
+    for i, row in enumerate(rows):
+        network, _, code = stations.names[picks.station[row]].rpartition(".")
+        pick = Pick(
+            resource_id=ResourceIdentifier(_identifier(picks.source[row], f"{name}/pick/")),
+            time=UTCDateTime(str(times[row])),
+            time_errors={"uncertainty": float(picks.sigma[row])},
+            waveform_id=WaveformStreamID(network_code=network, station_code=code),
+            phase_hint=str(picks.phase[row]),
+        )
+        arrival = Arrival(
+            resource_id=ResourceIdentifier(f"{name}/arrival/{i + 1}"),
+            pick_id=pick.resource_id,
+            phase=str(picks.phase[row]),
+            time_residual=float(arrivals.residual[i]),
+            time_weight=float(arrivals.weight[i]),
+            distance=float(arrivals.distance[i]) / KM_PER_DEGREE,
+            azimuth=float(arrivals.azimuth[i]),
+        )
+        written.append(pick)
+        located.arrivals.append(arrival)
+    event = Event(resource_id=ResourceIdentifier(name), picks=written, origins=[located])
+    event.preferred_origin_id = located.resource_id
+    return event
+
+
+def _quakeml_origin(origin: Origin, name: str, stations: Sequence[str], level: float) -> Any:
+    """Lengths in m, as QuakeML has them; standard deviations with a confidence level of 68.3 %."""
+    from obspy import UTCDateTime
+    from obspy.core.event import Origin as QuakeMLOrigin
+    from obspy.core.event import OriginQuality, ResourceIdentifier
+
+    east, north, down = np.sqrt(np.diag(origin.covariance))
+    across = KM_PER_DEGREE * np.cos(np.radians(origin.latitude))
+    deviations = (origin.time_uncertainty, north / KM_PER_DEGREE, east / across, down * 1000)
+    errors = [{"uncertainty": float(value), "confidence_level": 68.3} for value in deviations]
+    distances = origin.arrivals.distance / KM_PER_DEGREE
+    quality = OriginQuality(
+        associated_phase_count=origin.n_picks,
+        used_phase_count=int((origin.arrivals.weight > 0).sum()),
+        associated_station_count=len(set(stations)),
+        used_station_count=len({code for code, w in zip(stations, origin.arrivals.weight, strict=True) if w > 0}),
+        standard_error=origin.rms,
+        azimuthal_gap=origin.gap,
+        minimum_distance=origin.nearest / KM_PER_DEGREE,
+        maximum_distance=float(distances.max()),
+        median_distance=float(np.median(distances)),
+    )
+    return QuakeMLOrigin(
+        resource_id=ResourceIdentifier(f"{name}/origin"),
+        time=UTCDateTime(str(origin.time)),
+        latitude=origin.latitude,
+        longitude=origin.longitude,
+        depth=origin.depth * 1000,
+        time_errors=errors[0],
+        latitude_errors=errors[1],
+        longitude_errors=errors[2],
+        depth_errors=errors[3],
+        quality=quality,
+        origin_uncertainty=_quakeml_uncertainty(origin.covariance, level),
+        evaluation_mode="automatic",
+    )
+
+
+def _quakeml_uncertainty(covariance: Floats, level: float) -> Any:
+    from obspy.core.event import ConfidenceEllipsoid, OriginUncertainty
+
+    ellipsoid, ellipse = confidence_ellipsoid(covariance, level), horizontal_ellipse(covariance, level)
+    major, intermediate, minor = (1000 * float(length) for length in ellipsoid.semi_axes)
+    return OriginUncertainty(
+        preferred_description="confidence ellipsoid",
+        min_horizontal_uncertainty=1000 * ellipse.semi_minor,
+        max_horizontal_uncertainty=1000 * ellipse.semi_major,
+        azimuth_max_horizontal_uncertainty=ellipse.azimuth,
+        confidence_level=100 * level,
+        confidence_ellipsoid=ConfidenceEllipsoid(
+            semi_major_axis_length=major,
+            semi_intermediate_axis_length=intermediate,
+            semi_minor_axis_length=minor,
+            major_axis_plunge=float(ellipsoid.plunges[0]),
+            major_axis_azimuth=float(ellipsoid.azimuths[0]),
+            major_axis_rotation=ellipsoid.rotation,
+        ),
+    )

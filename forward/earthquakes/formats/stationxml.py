@@ -1,0 +1,41 @@
+"""StationXML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vip.earth import KM_PER_DEGREE
+from vip.errors import ConfigError
+from vip.forward.earthquakes.stations import Stations, checked_stations
+
+LARGEST_MOVE = 0.1
+"""km; a station of StationXML that moved further between its epochs is not one station."""
+
+
+def read_stations(file: Path) -> Stations:
+    """The surface above a borehole instrument counts as its position, as in the station's own element."""
+    try:
+        from obspy import read_inventory
+    except ImportError as error:
+        raise ConfigError("", file, "StationXML needs obspy: pip install 'vip-inversion[seismology]'") from error
+    try:
+        inventory = read_inventory(str(file), format="STATIONXML", level="station")
+    except Exception as error:  # a damaged file may raise anything
+        raise ConfigError("", file, f"is not StationXML: {error}") from error
+    rows = [
+        (f"{network.code}.{station.code}", station.latitude, station.longitude, station.elevation / 1000)
+        for network in inventory
+        for station in network
+    ]
+    table = pd.DataFrame(rows, columns=["station", "latitude", "longitude", "elevation_km"])
+    table.index += 1
+    axes = ["latitude", "longitude"]
+    steps = table.groupby("station")[axes].agg(np.ptp).max(axis=1) * KM_PER_DEGREE
+    for name, moved in steps[steps > LARGEST_MOVE].items():
+        remedy = f"its epochs are {moved:.3g} km apart; keep that of the events, or give each epoch a code of its own"
+        raise ConfigError("station", name, remedy, file)
+    table = table.drop_duplicates("station", keep="last")
+    return checked_stations(table, axes, {phase: np.zeros(len(table)) for phase in ("P", "S")}, file)

@@ -1,0 +1,164 @@
+"""Located events and their uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2
+
+from vip.protocols import Floats
+
+LEVEL = 0.68
+"""Confidence level of regions, as in NonLinLoc."""
+
+
+class Mode(NamedTuple):
+    """One of several places where an event may have been."""
+
+    weight: float
+    """Share of the posterior."""
+    position: Floats
+    """(3,) km to the east and north, and depth."""
+    covariance: Floats
+    """(3, 3) km^2, axes east, north, down."""
+
+
+class Arrivals(NamedTuple):
+    """What the location says of each pick (n,), in the order of the picks of the event."""
+
+    predicted: Floats
+    """s after the origin time, station correction included."""
+    residual: Floats
+    """s, observed less predicted."""
+    weight: Floats
+    """In the location."""
+    distance: Floats
+    """km, from the epicentre."""
+    azimuth: Floats
+    """degrees clockwise from north, from the epicentre to the station."""
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """A located event. East and north are those of the local projection, km; depth is in km below sea level.
+
+    Attributes
+    ----------
+    event : str
+        Its name in the picks.
+    time : datetime64
+        UTC.
+    time_uncertainty : float
+        s, 1.4826 times the median absolute deviation: the standard deviation of a Gaussian.
+    latitude, longitude : float
+        degrees; or y and x, km, where the model is Cartesian.
+    depth : float
+        km.
+    geographic : bool
+        Whether these are degrees.
+    mean, covariance : (3,), (3, 3) float
+        Of the posterior: km to the east and north, and depth; km^2, axes east, north, down.
+    modes : tuple of Mode
+        The largest first.
+    gap : float
+        Largest angle between neighbouring stations as seen from the epicentre, degrees.
+    nearest : float
+        Distance of the nearest station, km.
+    rms : float
+        Weighted root mean square of the residuals, s.
+    arrivals : Arrivals
+        One entry for each pick.
+    samples : (n, 3) float
+        Of the posterior, as `mean`.
+    sample_times : (n,) float
+        Their origin times, s after `time`.
+    """
+
+    event: str
+    time: np.datetime64
+    time_uncertainty: float
+    latitude: float
+    longitude: float
+    depth: float
+    geographic: bool
+    mean: Floats
+    covariance: Floats
+    modes: tuple[Mode, ...]
+    gap: float
+    nearest: float
+    rms: float
+    arrivals: Arrivals
+    samples: Floats
+    sample_times: Floats
+
+    @property
+    def n_picks(self) -> int:
+        """Number of picks."""
+        return len(self.arrivals.residual)
+
+
+class Ellipsoid(NamedTuple):
+    """Region of confidence of a Gaussian in three dimensions. Its axes from the longest to the shortest."""
+
+    semi_axes: Floats
+    """(3,) km"""
+    azimuths: Floats
+    """(3,) degrees clockwise from north, of the end of each axis that points downwards."""
+    plunges: Floats
+    """(3,) degrees below the horizontal, 0 to 90."""
+    rotation: float
+    """Angle about the longest axis from the horizontal to the shortest axis, degrees: the third angle in QuakeML."""
+
+
+class Ellipse(NamedTuple):
+    """Region of confidence of the epicentre."""
+
+    semi_major: float
+    semi_minor: float
+    """km"""
+    azimuth: float
+    """Of the long axis, degrees clockwise from north, 0 to 180."""
+
+
+def confidence_ellipsoid(covariance: Floats, level: float = LEVEL) -> Ellipsoid:
+    """The region that holds a Gaussian with a probability: chi-square of three degrees of freedom.
+
+    Parameters
+    ----------
+    covariance : (3, 3) float
+        km^2, axes east, north, down.
+    level : float
+        Probability.
+
+    Notes
+    -----
+    QuakeML 1.2 (ConfidenceEllipsoid) turns axes north, east, down by azimuth, plunge and rotation, in this order, about the
+    down, the new east and the new north axis. These then are the longest, the shortest and the intermediate axis.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    vectors = vectors * np.where(vectors[2] < 0, -1, 1)
+    east, north, down = vectors
+    azimuths = np.degrees(np.arctan2(east, north)) % 360
+    azimuth, plunge = np.radians(azimuths[0]), np.arcsin(np.clip(down[0], 0, 1))
+    level_side = np.array([np.cos(azimuth), -np.sin(azimuth), 0.0])
+    steep_side = np.array([-np.sin(plunge) * np.sin(azimuth), -np.sin(plunge) * np.cos(azimuth), np.cos(plunge)])
+    rotation = np.degrees(np.arctan2(vectors[:, 2] @ steep_side, vectors[:, 2] @ level_side))
+    semi_axes = np.sqrt(chi2.ppf(level, 3) * values)
+    return Ellipsoid(semi_axes, azimuths, np.degrees(np.arcsin(np.clip(down, 0, 1))), float(rotation))
+
+
+def horizontal_ellipse(covariance: Floats, level: float = LEVEL) -> Ellipse:
+    """The region that holds the epicentre with a probability, from a covariance (3, 3): chi-square of two degrees."""
+    values, vectors = np.linalg.eigh(np.asarray(covariance)[:2, :2])
+    semi_minor, semi_major = np.sqrt(chi2.ppf(level, 2) * np.maximum(values, 0))
+    azimuth = np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1])) % 180
+    return Ellipse(float(semi_major), float(semi_minor), float(azimuth))
+
+
+def azimuthal_gap(azimuths: Floats) -> float:
+    """Largest angle, degrees, between neighbours among azimuths (n,) of stations; 360 for one."""
+    ordered = np.sort(np.asarray(azimuths, dtype=float) % 360)
+    return float(np.diff(ordered, append=ordered[0] + 360).max())

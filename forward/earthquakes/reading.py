@@ -1,0 +1,150 @@
+"""Stations, picks and velocities from files of any format, which is told by what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from vip.errors import ConfigError
+from vip.forward.earthquakes.formats import csv, netcdf, quakeml, stationxml
+from vip.forward.earthquakes.formats.nonlinloc import control, grids, phases
+from vip.forward.earthquakes.picks import Fault, PickRules, Picks, UnassociatedPicks, checked_picks, checked_unassociated
+from vip.forward.earthquakes.stations import Stations
+from vip.forward.earthquakes.velocity import Grid3D, Interpolation, Layered, checked_layers
+from vip.forward.tables import read_text
+
+NETCDF = (".nc", ".nc4", ".netcdf")
+"""Suffixes of NetCDF files."""
+HEADER = ".hdr"
+"""Suffix of the header of a NonLinLoc grid."""
+
+
+def read_stations(file: Path) -> Stations:
+    """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, as the content tells.
+
+    A CSV table has the columns station, latitude, longitude (degrees) or station, x, y (km, east and north), and elevation_m or
+    elevation_km; it may have the columns network, correction_p and correction_s (s).
+
+    Raises
+    ------
+    ConfigError
+        Names the file, line and column of the first fault.
+    """
+    text = read_text(file, "a table of stations")
+    if text.lstrip().startswith("<"):
+        return stationxml.read_stations(file)
+    if any(line.startswith("GTSRCE") for line in text.splitlines()):
+        return control.read_stations(text, file)
+    return csv.read_stations(file)
+
+
+def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[Picks, list[Fault]]:
+    """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, as the content tells.
+
+    A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
+    is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
+    rejected ones are left out. NonLinLoc events are separated by blank lines.
+
+    Returns
+    -------
+    picks : Picks
+        Of the events without a fault, in the order of the file.
+    faults : list of Fault
+        Of the others, the first of each kind for each event.
+
+    Raises
+    ------
+    ConfigError
+        If the file as a whole cannot be read, lacks a column or holds no pick.
+    """
+    table = _pick_table(file, of_events=True)
+    return checked_picks(table, stations, rules or PickRules(), file)
+
+
+def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[UnassociatedPicks, list[Fault]]:
+    """Picks without their events, from the formats of `read_picks`.
+
+    A CSV table needs no column event, and QuakeML may have picks outside of events; rejected ones are left out. Where there are
+    events, picks are read without them. Nothing is known of which picks belong together, so that `PickRules.fewest` and
+    `PickRules.longest` do not count, and later arrivals of a phase stay.
+
+    Returns
+    -------
+    picks : UnassociatedPicks
+        Those without a fault, in the order of their times.
+    faults : list of Fault
+        The first of each other pick, in the order of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the file as a whole cannot be read, lacks a column or holds no pick.
+    """
+    return checked_unassociated(_pick_table(file, of_events=False), stations, rules or PickRules(), file)
+
+
+def _pick_table(file: Path, of_events: bool) -> pd.DataFrame:
+    """Picks as text with their times in UTC, at least one."""
+    text = read_text(file, "a file of picks")
+    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    if first.lstrip().startswith("<"):
+        table = quakeml.read_picks(file, of_events)
+    elif "," in first:
+        table = csv.read_picks(file, of_events)
+    else:
+        table = phases.read_picks(text, file)
+    if table.empty:
+        raise ConfigError("picks", "none", "at least one is needed", file)
+    return table
+
+
+def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | Grid3D:
+    """Layers from text, or a grid from NetCDF or from the header of a NonLinLoc grid of P (model.P.mod.hdr) and that of S.
+
+    Raises
+    ------
+    ConfigError
+        See `read_layers`, and the formats `netcdf` and `nonlinloc.grids`.
+    """
+    if file.suffix in NETCDF:
+        return netcdf.read_velocity(file)
+    if file.suffix == HEADER:
+        return grids.read_grids(_headers(file))
+    return read_layers(file, between)
+
+
+def velocity_files(file: Path) -> list[Path]:
+    """All that is read for a velocity model: of a NonLinLoc grid, headers and buffers of its phases."""
+    if file.suffix != HEADER:
+        return [file]
+    return [part for header in _headers(file).values() for part in (header, header.with_suffix(".buf"))]
+
+
+def _headers(of_p: Path) -> dict[str, Path]:
+    """By phase; the grid of S is that of the same name with S for P, if it is there."""
+    before, found, after = of_p.name.rpartition(".P.")
+    if not found:
+        raise ConfigError("velocity", of_p, "expected the grid of P, with .P. in its name, such as model.P.mod.hdr")
+    of_s = of_p.with_name(f"{before}.S.{after}")
+    return {"P": of_p, "S": of_s} if of_s.is_file() else {"P": of_p}
+
+
+def read_layers(file: Path, between: Interpolation = "constant") -> Layered:
+    """Layers from a CSV table (depth, vp and, if wanted, vs or vp_vs) or the LAYER lines of a NonLinLoc control file.
+
+    Parameters
+    ----------
+    between : "constant" or "linear"
+        Velocity between the depths of the file. Gradients of NonLinLoc layers come before this. If it is linear, a depth may
+        stand twice, for a discontinuity.
+
+    Raises
+    ------
+    ConfigError
+        Names the file, line and column of the first fault.
+    """
+    lines = read_text(file, "a table of layers").splitlines()
+    of_nonlinloc = any(line.startswith("LAYER") for line in lines)
+    table = control.read_layers(lines, file) if of_nonlinloc else csv.read_layers(file)
+    return checked_layers(table, between, file)

@@ -1,0 +1,1 @@
+"""Travel times of first arrivals: tables, or trained networks in their place."""

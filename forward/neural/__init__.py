@@ -1,0 +1,1 @@
+"""What plugins share of torch: devices and threads, training, optimisers, saved networks."""

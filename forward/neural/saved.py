@@ -1,0 +1,60 @@
+"""Tensors on disk: safetensors, which hold numbers and text, and nothing that is run when they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vip.errors import ConfigError
+from vip.files import whole
+
+
+def save_tensors(file: Path, format: str, about: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
+    """Write tensors and what JSON can hold about them; never half a file, for others may read it.
+
+    Parameters
+    ----------
+    file : Path
+        Its folder is made if it is not there.
+    format : str
+        Name and version of what is written, which `load_tensors` asks for.
+    about : mapping
+    tensors : mapping of str to tensor
+
+    Raises
+    ------
+    VIPError
+        If the file cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with whole(file) as part:
+        save_file(on_cpu, part, {"format": format, "shape": json.dumps(about)})
+
+
+def load_tensors(file: Path, format: str, needed: Iterable[str], device: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `save_tensors` was given: about, and tensors on a device (the CPU unless another is named).
+
+    Raises
+    ------
+    ConfigError
+        If the file is damaged, has another format, or lacks one of the tensors that are needed.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt", str(device or "cpu")) as opened:
+            header = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ConfigError("", file, f"is no trained network: {error}; delete it, and it is trained again") from error
+    if header.get("format") != format:
+        raise ConfigError("format", header.get("format", "none"), f"expected {format!r}", file)
+    missing = set(needed) - tensors.keys()
+    if missing:
+        raise ConfigError("tensors", ", ".join(sorted(missing)), "missing; delete the file, and it is trained again", file)
+    return json.loads(header["shape"]), tensors
