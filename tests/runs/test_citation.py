@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import vip
-from vip import data, plugins
+from vip import plugins
 from vip.errors import CitationError
 from vip.forward.combine import Joint
 from vip.forward.hypocenter.settings import HypocenterSettings
-from vip.protocols import Cites, ModelSpace, Variable
+from vip.protocols import Cites, DataSet, ModelSpace, Variable
 from vip.runs.citation import ALWAYS, citation, data_papers, entries, entry, references
+from vip.runs.plugins import data_sets
 
 PLUGIN = """
 import numpy as np
@@ -68,8 +69,8 @@ def settings_classes(cls):
 def named():
     """Every key that a method, a plugin or a data set of ours names."""
     yield from ALWAYS
-    for keys in data.PAPERS.values():
-        yield from keys
+    for data_set in data_sets().values():
+        yield from data_set.papers
     base = import_module("vip.methods").Method
     classes = [*settings_classes(base), *(plugins.find(name, None, "") for name in plugins.installed())]
     for cls in classes:
@@ -126,7 +127,8 @@ def test_data_are_known_by_their_checksums(tmp_path, monkeypatch):
     store = run(tmp_path, ())
     assert list(data_papers(store)) == []
     checksum = next(iter(store.provenance["inputs"].values()))
-    monkeypatch.setitem(data.DATASETS, "british-isles", {"anything.txt": f"sha256:{checksum}"})
+    changed = DataSet("", {"anything.txt": f"sha256:{checksum}"}, ("galetti_2017",))
+    monkeypatch.setattr("vip.runs.citation.data_sets", lambda: {"british-isles": changed})
     assert list(data_papers(store)) == ["galetti_2017"]
     assert "@article{galetti_2017," in citation(store)
 

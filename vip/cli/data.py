@@ -1,4 +1,4 @@
-"""`vip data NAME`."""
+"""`vip data [NAME]`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
-from vip.data import DATASETS, fetch
+from vip.data import fetch, folder_of
 from vip.errors import ConfigError
+from vip.runs.plugins import data_sets
 
 
-def data(name: Annotated[str, typer.Argument(metavar="NAME", help="british-isles")]) -> None:
+def data(name: Annotated[str | None, typer.Argument(help="Data set; without it all are listed.")] = None) -> None:
     """Download a public data set, check it, and say where it is; VIP_DATA_DIR overrides the place."""
-    if name not in DATASETS:
-        raise ConfigError("data", name, f"expected one of {', '.join(DATASETS)}")
-    print(fetch(name))
+    known = data_sets()
+    if name is None:
+        for each in sorted(known):
+            print(f"{each:<16} {folder_of(each)}")
+        return
+    if name not in known:
+        raise ConfigError("data", name, f"expected one of {', '.join(sorted(known))}")
+    print(fetch(name, known[name].url, known[name].files))

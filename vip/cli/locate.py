@@ -17,7 +17,7 @@ from vip.errors import ConfigError, StoreError
 from vip.progress import shown
 from vip.runs import engines
 from vip.runs.inversion import load_run
-from vip.runs.plugins import starter
+from vip.runs.plugins import starter_config
 from vip.runs.store import Store
 from vip.runs.submission import with_options
 
@@ -88,7 +88,7 @@ def _configuration(
     run_dir: Path,
 ) -> str:
     """The starter configuration with what the command says."""
-    text: str = starter("hypocenter", "starter_config")()
+    text: str = starter_config("hypocenter")
     said = {
         "stations": str(stations.resolve()),
         "picks": str(picks.resolve()),

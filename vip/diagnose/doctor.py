@@ -11,11 +11,13 @@ from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from vip import jobs
-from vip.data import data_dir
+from vip.data import folder_of
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores
 from vip.errors import SchedulerError
 from vip.plugins import FORWARDS
+from vip.protocols import HasNativeCode
+from vip.runs.plugins import data_sets
 
 
 class Finding(NamedTuple):
@@ -43,7 +45,7 @@ def diagnose() -> list[Finding]:
         _package("job queues", "dask_jobqueue", "for vip submit: pip install 'vip-inversion[cluster]'"),
         _torch(),
         _gpu(),
-        _data(),
+        *_data(),
     ]
 
 
@@ -57,7 +59,7 @@ def _plugins() -> list[Finding]:
             remedy = "build the native code: make build, or pip install again"
             findings.append(Finding(f"plugin {entry.name}", False, str(error), remedy, needed=True))
         else:
-            native = plugin.native_code() if hasattr(plugin, "native_code") else "pure Python"
+            native = plugin.native_code() if isinstance(plugin, HasNativeCode) else "pure Python"
             findings.append(Finding(f"plugin {entry.name}", True, native))
     return findings
 
@@ -146,6 +148,10 @@ def _gpu() -> Finding:
     return Finding("GPU", True, torch.cuda.get_device_name(0))
 
 
-def _data() -> Finding:
-    there = (data_dir() / "british_isles" / "ttimes.txt").is_file()
-    return Finding("data", there, str(data_dir()), "" if there else "for the real example: vip data british-isles")
+def _data() -> list[Finding]:
+    """Whether the public data sets of the plugins are there."""
+    findings = []
+    for name, data_set in sorted(data_sets().items()):
+        there = all((folder_of(name) / file).is_file() for file in data_set.files)
+        findings.append(Finding(f"data {name}", there, str(folder_of(name)), "" if there else f"vip data {name}"))
+    return findings

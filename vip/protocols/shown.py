@@ -137,6 +137,8 @@ class DataSet(NamedTuple):
     """Folder that the files are downloaded from."""
     files: Mapping[str, str]
     """Checksum (``sha256:...``) of each file, by its name."""
+    papers: Sequence[str] = ()
+    """Where it was published: keys of ``vip/references.bib``, or whole BibTeX entries."""
 
 
 @runtime_checkable

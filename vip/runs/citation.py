@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 
-from vip.data import DATASETS, PAPERS
 from vip.errors import CitationError
 from vip.protocols import Cites
 from vip.runs.inversion import load_run
+from vip.runs.plugins import data_sets
 from vip.runs.problem import Problem
 from vip.runs.store import Store
 
@@ -41,9 +41,9 @@ def papers(problem: Problem) -> tuple[str, ...]:
 def data_papers(store: Store) -> Iterable[str]:
     """Papers of the public data sets that a run's files come from, which their checksums say."""
     used = {f"sha256:{checksum}" for checksum in store.provenance["inputs"].values()}
-    for name, keys in PAPERS.items():
-        if used & set(DATASETS[name].values()):
-            yield from keys
+    for data_set in data_sets().values():
+        if used & set(data_set.files.values()):
+            yield from data_set.papers
 
 
 def entry(paper: str) -> str:
