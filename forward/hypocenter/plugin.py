@@ -18,7 +18,6 @@ from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihoo
 from vip.forward.hypocenter.nonlinloc import write_nonlinloc
 from vip.forward.hypocenter.origins import write_csv, write_quakeml
 from vip.forward.hypocenter.settings import HypocenterSettings
-from vip.forward.hypocenter.start import tempered
 from vip.forward.hypocenter.summary import origins
 from vip.forward.hypocenter.synthetic import starter_config, write_example
 from vip.forward.hypocenter.velocity import velocity_files
@@ -87,9 +86,9 @@ class Hypocenters:
         value, gradient = self._evaluate_all(self.by_event(models), np.arange(len(self.picks.events)))
         return value.sum(axis=1), np.moveaxis(gradient, 2, 1).reshape(models.shape)
 
-    def log_likelihood(self, places: Floats, events: Ints) -> Floats:
-        """Of places (n, m, k) of the events (m,), one by one: (n, m)."""
-        return self._evaluate_all(places, events)[0]
+    def log_likelihood(self, places: Floats, problems: Ints) -> Floats:
+        """Log-likelihoods (n, m) of places (n, m, k) of the events (m,), one by one; a run starts by them."""
+        return self._evaluate_all(places, problems)[0]
 
     def _evaluate_all(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Log-likelihoods (n, m) and gradients (n, m, k) of places (n, m, k) of the events (m,), a batch on each thread."""
@@ -108,12 +107,6 @@ class Hypocenters:
             for batch in batches:
                 evaluate(batch)
         return value, gradient
-
-    def start(self, n: int, rng: np.random.Generator) -> Floats:
-        """Models (n, d) spread as the posterior is, see `vip.forward.hypocenter.start`."""
-        lower, upper = (np.stack([bounds[end] for bounds in self.bounds.values()], axis=1) for end in (0, 1))
-        places = tempered(self.log_likelihood, lower, upper, n, rng)
-        return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
 
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write the catalogue that samples (n, d) make: as QuakeML, as CSV, or as a folder of NonLinLoc's files."""

@@ -14,13 +14,25 @@ from vip.protocols.forward import (
     IncludesPrior,
     InfersNoise,
     ReadsFiles,
+    Separates,
     Simulates,
     Starts,
     UsesThreads,
     WithData,
     WithoutGradient,
 )
-from vip.protocols.inference import Algorithm, Converges, Dispatcher, Evaluation, Info, LogDensity, Prior, Resamples, Target
+from vip.protocols.inference import (
+    Algorithm,
+    Converges,
+    Dispatcher,
+    Evaluation,
+    Info,
+    LogDensity,
+    Prior,
+    Resamples,
+    Target,
+    Weighs,
+)
 from vip.protocols.shown import (
     DataSet,
     Draws,
@@ -79,11 +91,13 @@ __all__ = [
     "ReadsFiles",
     "RecordsGathers",
     "Resamples",
+    "Separates",
     "Simulates",
     "Starts",
     "Target",
     "UsesThreads",
     "Variable",
+    "Weighs",
     "WithData",
     "WithoutGradient",
 ]

@@ -91,6 +91,17 @@ class Resamples(Protocol):
         """The state with the failed particles near others, chosen at random."""
 
 
+@runtime_checkable
+class Weighs(Protocol):
+    """An algorithm whose draws have weights, and that knows the evidence; it starts from draws of the prior."""
+
+    def weights(self, state: Any) -> Floats:
+        """Log-weights (n,) of the draws, normalised or not."""
+
+    def log_evidence(self, state: Any) -> tuple[float, float]:
+        """Natural logarithm of the evidence and its standard error, nan where unknown."""
+
+
 class Evaluation(NamedTuple):
     """What the dispatcher brings back for n models."""
 

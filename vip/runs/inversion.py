@@ -15,11 +15,12 @@ from vip.errors import ConfigError, StoreError
 from vip.inference import loop as runner
 from vip.inference.loop import Progress
 from vip.inference.posterior import Estimated, Posterior
-from vip.protocols import Algorithm, Converges, DataBlocks, Floats, Info, LogDensity, Starts
+from vip.protocols import Algorithm, Converges, DataBlocks, Floats, Info, LogDensity, Separates, Starts, Weighs
 from vip.rng import Purpose, stream
 from vip.runs import engines
 from vip.runs.problem import Problem, build_problem
 from vip.runs.result import Result
+from vip.runs.start import separate_start
 from vip.runs.status import run_config
 from vip.runs.store import Checkpoint, Store, checksum, provenance, unflatten
 
@@ -248,9 +249,16 @@ def run_in_memory(problem: Problem, thin: int | None = None, stop: Stop = lambda
 
 
 def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
-    """Models (n_particles, d) that a run starts from: drawn from the prior, if the forward knows no better."""
+    """Models (n_particles, d) that a run starts from: drawn from the prior, if nothing better is known.
+
+    Algorithms that tell the evidence start from the prior, whatever else is known.
+    """
     rng = stream(problem.config.seed, 0, Purpose.START)
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        if isinstance(algorithm, Weighs):
+            return problem.sample_prior(algorithm.n_particles, rng)
+        if isinstance(problem.forward, Separates):
+            return separate_start(problem.forward, algorithm.n_particles, rng)
         if isinstance(problem.forward, Starts):
             return problem.forward.start(algorithm.n_particles, rng)
         return problem.sample_prior(algorithm.n_particles, rng)
