@@ -20,7 +20,6 @@ from vip.forward.earthquakes.reading import velocity_files
 from vip.forward.hypocenter.catalogue import Catalogue, read_catalogue
 from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Likelihood, Readings
 from vip.forward.hypocenter.settings import HypocenterSettings
-from vip.forward.hypocenter.start import tempered
 from vip.forward.hypocenter.summary import origins
 from vip.forward.hypocenter.synthetic import starter_config, write_example
 from vip.protocols import Floats, ModelSpace, Variable
@@ -90,9 +89,9 @@ class Hypocenters:
         value, gradient = self._evaluate_all(self.by_event(models), np.arange(len(self.picks.events)))
         return value.sum(axis=1), np.moveaxis(gradient, 2, 1).reshape(models.shape)
 
-    def log_likelihood(self, places: Floats, events: Ints) -> Floats:
-        """Of places (n, m, k) of the events (m,), one by one: (n, m)."""
-        return self._evaluate_all(places, events)[0]
+    def log_likelihood(self, places: Floats, problems: Ints) -> Floats:
+        """Log-likelihoods (n, m) of places (n, m, k) of the events (m,), one by one; a run starts by them."""
+        return self._evaluate_all(places, problems)[0]
 
     def _evaluate_all(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
         """Log-likelihoods (n, m) and gradients (n, m, k) of places (n, m, k) of the events (m,), a batch on each thread."""
@@ -111,12 +110,6 @@ class Hypocenters:
             for batch in batches:
                 evaluate(batch)
         return value, gradient
-
-    def start(self, n: int, rng: np.random.Generator) -> Floats:
-        """Models (n, d) spread as the posterior is, see `vip.forward.hypocenter.start`."""
-        lower, upper = (np.stack([bounds[end] for bounds in self.bounds.values()], axis=1) for end in (0, 1))
-        places = tempered(self.log_likelihood, lower, upper, n, rng)
-        return np.moveaxis(places, 2, 1).reshape(n, self.ndim)
 
     def origins(self, models: Floats) -> list[Origin]:
         """The origin of each event, from samples of the posterior (n, d)."""

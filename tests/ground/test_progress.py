@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from vip import progress
+from vip.algorithms.tempered import spread
 from vip.cli.messages import told
 from vip.forward.earthquakes.traveltimes import tables as times
 from vip.forward.earthquakes.velocity import Layered
-from vip.forward.hypocenter import start
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_first_samples_are_told(monkeypatch, caplog):
     def log_likelihood(places, events):
         return -0.5 * (places**2).sum(axis=2) * 10.0 ** (2 * events)
 
-    start.tempered(log_likelihood, np.full((2, 1), -9.0), np.full((2, 1), 9.0), 50, np.random.default_rng(0))
-    assert any(message.startswith("first samples: 1 of 2 events, 0:00:0") for message in caplog.messages)
+    spread(log_likelihood, np.full((2, 1), -9.0), np.full((2, 1), 9.0), 50, np.random.default_rng(0))
+    assert any(message.startswith("first samples: 1 of 2 problems, 0:00:0") for message in caplog.messages)
 
 
 def test_the_user_is_told_on_standard_error_as_it_is_now(monkeypatch, capsys):

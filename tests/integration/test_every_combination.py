@@ -51,6 +51,7 @@ MORE = {
     "sgld": 'name = "sgld"\nparticles = 8\nburn_in = 200\nwarm_up = 100\n',
     "mala": 'name = "mala"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nmetric = "low-rank"\n',
     "hmc": 'name = "hmc"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nleapfrog_steps = 3\n',
+    "tempered": 'name = "tempered"\nparticles = 300\n',
     "metropolis": 'name = "metropolis"\nparticles = 20\nburn_in = 300\nwarm_up = 200\n',
 }
 MORE_PRIORS = {

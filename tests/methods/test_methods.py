@@ -11,6 +11,7 @@ import vip
 from vip.errors import ConfigError, StoreError
 from vip.methods import BUILT_IN, SSVGD, ChainMethod, method_class, named
 from vip.protocols import ModelSpace, Target, Variable
+from vip.testing import ALGORITHM_CHECKS, check_forward, check_method, maker
 
 FORWARD = """
 import numpy as np
@@ -134,6 +135,43 @@ def test_a_users_method_runs(config, tmp_path):
     result = vip.run(problem, tmp_path / "run")
     assert result.status == "finished"
     assert result.flat.shape == (4, 3)
+
+
+@pytest.mark.parametrize("check", ALGORITHM_CHECKS.values(), ids=ALGORITHM_CHECKS)
+def test_a_users_method_is_held_to_the_same_contract(config, check):
+    check(maker(vip.load_problem(config()).config.algorithm))
+
+
+BROKEN = {
+    "purity": ("moved = state.particles +", "moved = state.particles; moved +="),
+    "generator": ("rng.standard_normal", "np.random.standard_normal"),
+    "checkpoint": ("self.length * gradient", "self.__dict__.setdefault('first', value.mean()) * gradient"),
+    "log-density": ("value.mean()", "value.max()"),
+    "draws": ("return state.particles", "return state.particles[:, :1]"),
+    "evaluations": ("log_density(state.particles)", "[log_density(state.particles) for _ in range(20)][0]"),
+    "failures": ("rejects = False", "rejects = True"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_check_finds_its_fault(config, tmp_path, name):
+    """This test of the tests: a method is broken in one way, and the check of that name says so."""
+    config()
+    old, new = BROKEN[name]
+    assert old in MINE
+    (tmp_path / "mine.py").write_text(MINE.replace(old, new))
+    settings = vip.load_problem(tmp_path / "problem.toml").config.algorithm
+    with pytest.raises((AssertionError, ValueError)):
+        ALGORITHM_CHECKS[name](maker(settings))
+    with pytest.raises((AssertionError, ValueError)):
+        check_method(settings)
+
+
+def test_a_users_forward_is_checked(config, tmp_path):
+    check_forward(config())
+    (tmp_path / "normal.py").write_text(FORWARD.replace(", -models", ", -2 * models"))
+    with pytest.raises(AssertionError, match="gradient"):
+        check_forward(tmp_path / "problem.toml")
 
 
 def test_a_users_method_is_found_when_its_run_is_resumed_elsewhere(config, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from vip.forward.hypocenter.plugin import Hypocenters
 from vip.forward.hypocenter.settings import HypocenterSettings
 from vip.forward.hypocenter.summary import modes, most_probable
 from vip.forward.hypocenter.synthetic import write_example
+from vip.runs.start import separate_start
 
 pytest.importorskip("pyproj", reason="the extra 'seismology' is not installed")
 
@@ -85,7 +86,7 @@ def test_gradients_are_those_of_the_value(tmp_path, likelihood):
     config = write_example(tmp_path, seed=2)
     config.write_text(config.read_text().replace('likelihood = "edt"', f'likelihood = "{likelihood}"'))
     forward = vip.load_problem(config).forward
-    models = forward.start(3, np.random.default_rng(0))
+    models = separate_start(forward, 3, np.random.default_rng(0))
     direction, step = np.random.default_rng(1).standard_normal(forward.ndim), 1e-4
     there, back = (forward(models + s * direction)[0] for s in (step, -step))
     assert_allclose(forward(models)[1] @ direction, (there - back) / (2 * step), rtol=1e-4)
@@ -99,7 +100,7 @@ def test_gaussian_origin_times_are_unknowns_like_any_other(tmp_path):
     )
     forward = Hypocenters(read_catalogue(settings, config.parent), Gaussian(Accuracy(0.01, 0.05, 0.5)))
     assert [v.name for v in forward.space.variables] == ["x", "y", "depth", "origin_time"]
-    places = forward.by_event(forward.start(200, np.random.default_rng(0)))
+    places = forward.by_event(separate_start(forward, 200, np.random.default_rng(0)))
     since = forward.picks.reference - (np.datetime64("2026-01-01T00:00:00", "us") + np.arange(20) * np.timedelta64(600, "s"))
     late = places[..., 3].mean(axis=0) + since / np.timedelta64(1, "s")
     assert_allclose(late, 0, atol=0.3)

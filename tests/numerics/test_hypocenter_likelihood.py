@@ -5,7 +5,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from vip.forward.hypocenter.likelihood import EDT, Accuracy, Gaussian, Readings
-from vip.forward.hypocenter.start import tempered
 
 LIKELIHOODS = [
     EDT(Accuracy(0.1, 0.1, 0.4)),
@@ -85,22 +84,3 @@ def test_false_picks_move_the_gaussian_and_not_the_differences():
         best[likelihood.has_origin_time] = abs(places[np.argmax(likelihood(picks, places * slope, origins)[0]), 0])
     assert best[False] < 0.06
     assert best[True] > 0.3
-
-
-def test_the_start_has_both_modes_with_their_weights():
-    """A density known in closed form, in a box of a million times its volume; other events do not matter."""
-    modes, sd = np.array([[-30.0, 10, 5], [40.0, -20, 15]]), np.array([0.5, 1.0, 2.0])
-    weight = np.array([0.3, 0.7])
-
-    def log_likelihood(x, events):
-        apart = (x[:, :, None] - modes) / sd
-        mixed = np.logaddexp.reduce(np.log(weight) - 0.5 * (apart**2).sum(axis=-1), axis=-1)
-        return np.where(events == 1, mixed, -0.5 * ((x - 1) ** 2).sum(axis=-1))
-
-    box = np.tile([100.0, 100, 30], (3, 1))
-    x = tempered(log_likelihood, -box, box, 2000, np.random.default_rng(4))[:, 1]
-    right = x[:, 0] > 0
-    assert right.mean() == pytest.approx(0.7, abs=0.1)
-    for mode, own in zip(modes, (x[~right], x[right]), strict=True):
-        assert_allclose(own.mean(axis=0), mode, atol=0.15 * sd.max())
-        assert_allclose(own.std(axis=0), sd, rtol=0.15)

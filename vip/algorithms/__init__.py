@@ -8,5 +8,6 @@ from vip.algorithms.pathfinder import Pathfinder
 from vip.algorithms.projected_svgd import ProjectedSVGD
 from vip.algorithms.ssvgd import SSVGD
 from vip.algorithms.svgd import SVGD
+from vip.algorithms.tempered import Tempered
 
-__all__ = ["ADVI", "HMC", "MALA", "SGLD", "SSVGD", "SVGD", "Metropolis", "Pathfinder", "ProjectedSVGD"]
+__all__ = ["ADVI", "HMC", "MALA", "SGLD", "SSVGD", "SVGD", "Metropolis", "Pathfinder", "ProjectedSVGD", "Tempered"]

@@ -149,6 +149,7 @@ def steps(
             failed = Failed(to_model(watched.failed), watched.reasons) if watched.reasons else Failed(watched.failed, ())
             done = iteration + 1
             is_last = done == schedule.iterations or (isinstance(algorithm, Converges) and algorithm.has_converged(state))
+            info = _with_evidence(algorithm, state, info) if is_last else info
             samples = _samples(algorithm, to_model, state, done, is_last, schedule, seed)
         seconds = time.perf_counter() - start
         yield Record(
@@ -176,7 +177,16 @@ def _samples(
     if not is_last:
         return None
     models = to_model(algorithm.draw(state, schedule.draws, stream(seed, done, Purpose.DRAW)))
-    return Samples(models, algorithm.weights(state)) if isinstance(algorithm, Weighs) else Samples(models)
+    log_weights = algorithm.weights(state) if isinstance(algorithm, Weighs) else np.zeros(0)
+    return Samples(models, log_weights) if log_weights.size and np.ptp(log_weights) else Samples(models)
+
+
+def _with_evidence(algorithm: Algorithm, state: Any, info: Info) -> Info:
+    """What the last step says, with the evidence where the method finds it."""
+    if not isinstance(algorithm, Weighs):
+        return info
+    value, error = algorithm.log_evidence(state)
+    return info._replace(more={**info.more, "log_evidence": value, "log_evidence_error": error})
 
 
 def follow(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vip.methods.ssvgd import SSVGD
     from vip.methods.steps import StepMethod
     from vip.methods.svgd import SVGD
+    from vip.methods.tempered import Tempered
     from vip.methods.variational import VariationalMethod
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Pathfinder",
     "ProjectedSVGD",
     "StepMethod",
+    "Tempered",
     "VariationalMethod",
     "method_class",
     "named",
@@ -63,6 +65,7 @@ BUILT_IN = {
     "mala": "MALA",
     "hmc": "HMC",
     "metropolis": "Metropolis",
+    "tempered": "Tempered",
 }
 """Class of every method of this package, by its name in a configuration."""
 

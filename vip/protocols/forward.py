@@ -156,6 +156,17 @@ class Factorises(Protocol):
 
 
 @runtime_checkable
+class Separates(Forward, Factorises, HasBounds, Protocol):
+    """A forward of independent problems with equally many entries each, whose likelihoods it can tell apart.
+
+    `bounds` has those of all variables. A run starts from samples of each problem's posterior between its bounds.
+    """
+
+    def log_likelihood(self, places: Floats, problems: NDArray[np.intp]) -> Floats:
+        """Log-likelihoods (n, m) of places (n, m, k) of the problems (m,), finite; k entries in the order of the model."""
+
+
+@runtime_checkable
 class ReadsFiles(Protocol):
     """A forward that was made from files: a run that is resumed refuses other ones."""
 

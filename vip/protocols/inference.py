@@ -106,13 +106,13 @@ class Resamples(Protocol):
 
 @runtime_checkable
 class Weighs(Protocol):
-    """An algorithm whose draws have weights, and that knows the evidence."""
+    """An algorithm whose draws have weights, and that knows the evidence; it starts from draws of the prior."""
 
     def weights(self, state: Any) -> Floats:
         """Logarithms (n,) of the weights of the draws, normalised or not."""
 
     def log_evidence(self, state: Any) -> tuple[float, float]:
-        """Natural logarithm of the evidence, and its standard error, nan where unknown."""
+        """Natural logarithm of the evidence and its standard error, nan where unknown."""
 
 
 @runtime_checkable

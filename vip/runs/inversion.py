@@ -17,13 +17,25 @@ from vip.errors import ConfigError, StoreError
 from vip.inference import loop
 from vip.inference.loop import Record
 from vip.inference.posterior import Estimated, Posterior
-from vip.protocols import Algorithm, Converges, DataBlocks, Dispatcher, Floats, LogDensity, Starts, StopsAtOnce
+from vip.protocols import (
+    Algorithm,
+    Converges,
+    DataBlocks,
+    Dispatcher,
+    Floats,
+    LogDensity,
+    Separates,
+    Starts,
+    StopsAtOnce,
+    Weighs,
+)
 from vip.rng import Purpose, stream
 from vip.runs import engines
 from vip.runs.build import build_problem
 from vip.runs.memory import Memory
 from vip.runs.problem import Problem
 from vip.runs.result import Result
+from vip.runs.start import separate_start
 from vip.runs.status import run_config
 from vip.runs.store import Checkpoint, Store, checksum, provenance, unflatten
 
@@ -318,9 +330,16 @@ def run_in_memory(
 
 
 def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
-    """Models (n_particles, d) that a run starts from: drawn from the prior, if the forward knows no better."""
+    """Models (n_particles, d) that a run starts from: drawn from the prior, if nothing better is known.
+
+    Algorithms that tell the evidence start from the prior, whatever else is known.
+    """
     rng = stream(problem.config.seed, 0, Purpose.START)
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
+        if isinstance(algorithm, Weighs):
+            return problem.sample_prior(algorithm.n_particles, rng)
+        if isinstance(problem.forward, Separates):
+            return separate_start(problem.forward, algorithm.n_particles, rng)
         if isinstance(problem.forward, Starts):
             return problem.forward.start(algorithm.n_particles, rng)
         return problem.sample_prior(algorithm.n_particles, rng)
