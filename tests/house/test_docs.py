@@ -137,7 +137,7 @@ def test_configurations(text):
     if "scheduler" in tables:
         Site(**tables)
         return
-    if "algorithm" in tables:
+    if ":" not in tables.get("algorithm", {}).get("name", ":"):  # a user's own class is not here to be read
         read_method(tables["algorithm"], ROOT)
     for key, settings in {"dispatch": DispatchSettings, "run": RunSettings}.items():
         if key in tables:
