@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from vip.config.dispatch import DispatchSettings
 from vip.config.priors import PriorSettings
@@ -34,15 +34,27 @@ class ForwardSettings(Settings):
     plugin: str
 
 
+SCHEMA = 1
+"""Meaning of the keys of a configuration; another number is another meaning."""
+
+
 class Config(Settings):
     """A whole configuration file."""
 
+    schema_number: Annotated[int, Field(alias="schema")] = SCHEMA
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     forward: ForwardSettings
     prior: dict[str, PriorSettings] = Field(default_factory=dict)
     algorithm: AlgorithmSettings
     dispatch: DispatchSettings = DispatchSettings()
     run: RunSettings = RunSettings()
+
+    @field_validator("schema_number")
+    @classmethod
+    def _schema_is_read(cls, number: int) -> int:
+        if number != SCHEMA:
+            raise ConfigError("", number, f"this release reads schema {SCHEMA}: use the release it was made for")
+        return number
 
     @model_validator(mode="after")
     def _resampled(self) -> Config:
