@@ -28,6 +28,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for only then: xarray and pandas would make `import vip` slow."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("vip-inversion")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'vip' has no attribute {name!r}")
