@@ -11,7 +11,7 @@ VENV ?= .venv
 EXTRAS ?= dev
 DEMO ?= runs/demo
 BIN = $(VENV)/bin
-NATIVE = $(wildcard kernels_c/*.h kernels_c/*/*.[ch] kernels_c/*/*.pyx)
+NATIVE = $(wildcard kernels_c/*.h kernels_c/*/*.h kernels_c/*/[!_]*.c kernels_c/*/*.pyx) # not the _NAME.c that Cython writes
 
 .PHONY: demo test test-full lint bench docs build clean
 

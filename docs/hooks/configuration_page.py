@@ -151,7 +151,8 @@ def _table(settings: type[BaseModel], meanings: dict[str, str]) -> str:
     columns = ["Key", "Type", "Default"] + ["Meaning"] * any(described.values())
     rows = [columns, ["---"] * len(columns)]
     for key, meaning in described.items():
-        cells = [f"`{key}`", _type(fields[key].annotation, fields[key].metadata), _default(fields[key]), meaning]
+        field = fields[key]
+        cells = [f"`{field.alias or key}`", _type(field.annotation, field.metadata), _default(field), meaning]
         rows.append([" ".join(cell.split()).replace("|", "\\|") for cell in cells[: len(columns)]])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -373,3 +373,11 @@ def test_a_plugin_that_cannot_be_imported(files, source):
     config = files / "tomo2d.toml"
     edit(config, '"tomo2d"', '"./my_forward.py:Mine"')
     check(message(config), str(config), "forward.plugin", "./my_forward.py:Mine", "cannot be imported")
+
+
+def test_the_schema_that_is_read(files):
+    config = files / "tomo2d.toml"
+    config.write_text("schema = 1\n" + config.read_text())
+    vip.load_problem(config)
+    edit(config, "schema = 1", "schema = 2")
+    check(message(config), "tomo2d.toml", "schema", "2", "this release reads schema 1")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -326,3 +327,14 @@ def test_a_run_that_cannot_go_on_is_saved(tmp_path, problem, forward, step_size,
     if error is ForwardError:
         failed = np.load(tmp_path / "run" / f"failed_models_{checkpoint.iteration}.npy")
         assert (failed <= -1).any()
+
+
+def test_a_checkpoint_of_another_schema_is_refused_and_one_without_is_read(store):
+    store.commit(3, "interrupted", state())
+    with h5py.File(store.path / "checkpoint.h5", "r+") as file:
+        file.attrs["schema"] = 7
+    with pytest.raises(StoreError, match="has schema 7, this release reads 1: use the release"):
+        store.checkpoint()
+    with h5py.File(store.path / "checkpoint.h5", "r+") as file:
+        del file.attrs["schema"]
+    assert store.checkpoint().iteration == 3

@@ -67,7 +67,7 @@ def _suggestion(location: list[str], model: type[BaseModel]) -> str:
     owner = _owner(location, model)
     if owner is None:
         return ""
-    allowed = list(owner.model_fields)
+    allowed = [field.alias or key for key, field in owner.model_fields.items()]
     close = difflib.get_close_matches(location[-1], allowed, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; expected one of {', '.join(allowed)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from vip.config.dispatch import DispatchSettings
 from vip.config.method import MethodSettings
@@ -35,6 +35,10 @@ class ForwardSettings(Settings):
     plugin: str
 
 
+SCHEMA = 1
+"""Meaning of the keys of a configuration; another number is another meaning."""
+
+
 class Plan(Settings):
     """What is to be done with a problem: by which method, by whom, and how it is saved."""
 
@@ -54,8 +58,16 @@ class Plan(Settings):
 class Config(Plan):
     """A whole configuration file."""
 
+    schema_number: Annotated[int, Field(alias="schema")] = SCHEMA
     forward: ForwardSettings
     prior: dict[str, PriorSettings] = Field(default_factory=dict)
+
+    @field_validator("schema_number")
+    @classmethod
+    def _schema_is_read(cls, number: int) -> int:
+        if number != SCHEMA:
+            raise ConfigError("", number, f"this release reads schema {SCHEMA}: use the release it was made for")
+        return number
 
     def without_method(self) -> Config:
         """The same for processes that evaluate: the class of a user's method may not be found there, and need not be."""

@@ -40,6 +40,9 @@ from vip.errors import StoreError
 from vip.protocols import Floats, Info
 from vip.runs.shown import html_table
 
+SCHEMA = 1
+"""How run directories are laid out. It is written with each checkpoint; a checkpoint without it counts as 1."""
+
 SAMPLE_DTYPE = np.float32
 """Samples have seven digits; the state in a checkpoint has all."""
 EQUAL = np.zeros(0)
@@ -165,7 +168,7 @@ class Store:
         with _new_h5(self.path / "checkpoint.h5") as file:
             for key, value in flatten(state).items():
                 file[f"state/{key}"] = value
-            file.attrs.update(iteration=iteration, status=status)
+            file.attrs.update(iteration=iteration, status=status, schema=SCHEMA)
 
     def checkpoint(self) -> Checkpoint | None:
         """The last checkpoint, if there is one."""
@@ -174,6 +177,10 @@ class Store:
             return None
         arrays: dict[str, Any] = {}
         with _open_h5(file_path) as file:
+            found = int(file.attrs.get("schema", 1))
+            if found != SCHEMA:
+                remedy = "use the release that made the run, or start a new one"
+                raise StoreError(f"{file_path}: has schema {found}, this release reads {SCHEMA}: {remedy}")
             file["state"].visititems(lambda key, item: arrays.update({key: item[()]}) if hasattr(item, "shape") else None)
             iteration, status = int(file.attrs["iteration"]), str(file.attrs["status"])
         extension = self.extension
@@ -334,6 +341,7 @@ def provenance(seed: int, inputs: Sequence[Path], made_from: Mapping[str, Any]) 
     """Versions, machine, seed and checksums of the inputs; `made_from` says of what else the run was made."""
     packages = ["vip-inversion", "numpy", "scipy", "h5py", "xarray", "arviz-stats", "matplotlib"]
     return {
+        "schema": SCHEMA,
         "seed": seed,
         **made_from,
         "inputs": {str(path.resolve()): checksum(path) for path in inputs},
