@@ -9,17 +9,11 @@ from typing import Annotated
 import typer
 
 import vip
+from vip.cli.carry_on import begin, go_on
 from vip.cli.messages import told
 from vip.cli.options import Dispatch, Overwrite
-from vip.cli.outcome import tell_outcome
-from vip.cli.progress import shown
-from vip.cli.signals import stop_on_signal
 from vip.errors import ConfigError, StoreError
-from vip.runs import engines
-from vip.runs.inversion import load_run
 from vip.runs.plugins import starter
-from vip.runs.store import Store
-from vip.runs.submission import with_options
 
 FORMATS = {".xml": "quakeml", ".csv": "csv"}
 """Of the catalogue, by its suffix."""
@@ -49,22 +43,23 @@ def locate(
         for path in (output, config, run_dir):
             if path.exists() and not (path == config and same):
                 raise StoreError(f"{path}: exists; choose another --output or use --overwrite")
-    with told():
-        problem = load_run(Store(run_dir)) if goes_on else _loaded(config, text)
-    if output.suffix == ".xml" and problem.forward.catalogue.network.projection is None:  # type: ignore[attr-defined]
-        raise ConfigError("--output", output, "QuakeML needs degrees, and these stations are in km: choose a name in .csv")
-    with stop_on_signal() as stop, told(), shown() as tell:
-        settings = engines.choose(problem, with_options(problem.dispatch, kind=dispatch))
-        if goes_on:
-            result = vip.resume(run_dir, tell, stop, settings)
-        else:
-            result = vip.run(problem, run_dir, overwrite, tell, stop, settings)
-    if result.status != "finished":
-        tell_outcome(result, stop)
+    if goes_on:
+        result = go_on(run_dir, dispatch=dispatch, check=lambda problem: _check_can_write(problem, output))
+    else:
+        with told():
+            problem = _loaded(config, text)
+        _check_can_write(problem, output)
+        result = begin(problem, run_dir, overwrite, dispatch)
     result.problem.forward.export(result.flat.astype(float), FORMATS[output.suffix], output)  # type: ignore[attr-defined]
-    left_out = len({fault.event for fault in problem.forward.catalogue.faults})  # type: ignore[attr-defined]
+    left_out = len({fault.event for fault in result.problem.forward.catalogue.faults})  # type: ignore[attr-defined]
     counts = f"{len(result.problem.space.variables[0].coords['event'])} events" + (f", {left_out} left out" if left_out else "")
     print(f"{output}: {counts}; more: vip report {run_dir}")
+
+
+def _check_can_write(problem: vip.Problem, output: Path) -> None:
+    """Whether the catalogue can have the format of its name."""
+    if output.suffix == ".xml" and problem.forward.catalogue.network.projection is None:  # type: ignore[attr-defined]
+        raise ConfigError("--output", output, "QuakeML needs degrees, and these stations are in km: choose a name in .csv")
 
 
 def _loaded(config: Path, text: str) -> vip.Problem:
