@@ -13,6 +13,8 @@ from vip.errors import ConfigError
 
 GROUP = "vip.forward"
 """Entry-point group of forward plugins."""
+COMMANDS = "vip.commands"
+"""Entry-point group of the commands that plugins bring."""
 
 
 def installed() -> dict[str, str]:
