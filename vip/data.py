@@ -1,4 +1,4 @@
-"""Public data sets: downloaded once, checked, and kept in a cache."""
+"""Public data sets: where they are kept, and how one is downloaded and checked. Which there are, plugins say."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import os
 from pathlib import Path
 
 from vip.errors import VIPError
-
-COMMIT = "4857809"
-"""Commit of the public repository xin2zhang/VIP that the files are taken from."""
-
-BASE_URL = f"https://raw.githubusercontent.com/xin2zhang/VIP/{COMMIT}/tests/tomo_UK/input/"
-
-DATASETS = {
-    "british-isles": {
-        "sources.txt": "sha256:ceed0eb3f47b5cca44f50463e7823c81b0d1de5412a4ce852b10797a7cdca843",
-        "receivers.txt": "sha256:ceed0eb3f47b5cca44f50463e7823c81b0d1de5412a4ce852b10797a7cdca843",
-        "ttimes.txt": "sha256:776fdf24195c7e33c80f6e698cdffd460c6b9621c744d55b3fb4b726a6ecb756",
-    }
-}
+from vip.protocols import DataSet
 
 
 def data_dir() -> Path:
-    """Folder of the data sets: ``VIP_DATA_DIR``, else the user's cache."""
+    """Folder of all data sets: ``VIP_DATA_DIR``, else the user's cache."""
     import pooch
 
     return Path(os.environ.get("VIP_DATA_DIR") or pooch.os_cache("vip"))
 
 
-def fetch(name: str) -> Path:
+def folder(name: str) -> Path:
+    """Folder of one data set, whether it is there or not."""
+    return data_dir() / name.replace("-", "_")
+
+
+def is_there(name: str, data_set: DataSet) -> bool:
+    """Whether all files of a data set are in its folder; they are checked when it is fetched."""
+    return all((folder(name) / file).is_file() for file in data_set.files)
+
+
+def fetch(name: str, data_set: DataSet) -> Path:
     """Download a data set, unless it is there already, and return its folder.
 
     Raises
@@ -38,11 +36,11 @@ def fetch(name: str) -> Path:
     """
     import pooch
 
-    folder = data_dir() / name.replace("-", "_")
-    downloader = pooch.create(folder, BASE_URL, registry=DATASETS[name])
+    place = folder(name)
+    downloader = pooch.create(place, f"{data_set.url.rstrip('/')}/", registry=dict(data_set.files))
     try:
-        for file in DATASETS[name]:
+        for file in data_set.files:
             downloader.fetch(file)
     except (OSError, ValueError) as error:
-        raise VIPError(f"data: {name}: {error}; or put the files into {folder} yourself, or set VIP_DATA_DIR") from error
-    return folder
+        raise VIPError(f"data: {name}: {error}; or put the files into {place} yourself, or set VIP_DATA_DIR") from error
+    return place

@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from vip.config import Config
 from vip.jobs.site import Site, load_site
+from vip.protocols import HasStarter
 from vip.runs.plugins import find, installed
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def _plugin(name: str) -> Iterator[Section]:
 def _starter(name: str) -> str:
     """What ``vip init`` writes, folded."""
     plugin = find(name, ROOT, "plugin") if name in installed() else None
-    if not hasattr(plugin, "starter_config"):
+    if not isinstance(plugin, HasStarter):
         return ""
     text = "\n".join(f"    {line}".rstrip() for line in plugin.starter_config().splitlines())
     return f'??? example "A file to start from: `vip init {name}`"\n\n    ```toml\n{text}\n    ```\n'

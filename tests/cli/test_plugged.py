@@ -1,42 +1,12 @@
 """Commands that plugins bring: a user's package on the path, one that is broken, and names that are taken."""
 
-import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def vip(tmp_path):
-    """Run `vip` where the packages of a folder are installed too."""
-
-    def run(*arguments):
-        path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-        command = [sys.executable, "-m", "vip", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200"}
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120)
-
-    return run
-
-
-@pytest.fixture
-def install(tmp_path):
-    """Make a distribution with one module, and commands by entry points, as pip would leave it."""
-
-    def make(name, source, **commands):
-        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
-        folder = tmp_path / f"{name}-1.0.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        lines = [f"{command} = {value}" for command, value in commands.items()]
-        (folder / "entry_points.txt").write_text("\n".join(["[vip.commands]", *lines, ""]))
-
-    return make
 
 
 HELLO = '''
@@ -56,7 +26,7 @@ HELLO = '''
 
 
 def test_a_function(vip, install):
-    install("greeting", HELLO, hello="greeting:hello")
+    install("greeting", HELLO, "vip.commands", hello="greeting:hello")
     done = vip("hello", "Ada", "--loud")
     assert (done.returncode, done.stdout, done.stderr) == (0, "imported\nhello Ada!\n", "")
     assert vip("hello", "--", "--loud").stdout == "imported\nhello --loud\n"
@@ -64,7 +34,7 @@ def test_a_function(vip, install):
 
 
 def test_its_help_is_its_own(vip, install):
-    install("greeting", HELLO, hello="greeting:hello")
+    install("greeting", HELLO, "vip.commands", hello="greeting:hello")
     shown = vip("hello", "--help")
     assert shown.returncode == 0
     assert "Greet somebody." in shown.stdout
@@ -73,7 +43,7 @@ def test_its_help_is_its_own(vip, install):
 
 
 def test_its_errors_are_told_as_those_of_vip(vip, install):
-    install("greeting", HELLO, hello="greeting:hello")
+    install("greeting", HELLO, "vip.commands", hello="greeting:hello")
     failed = vip("hello", "nobody")
     assert (failed.returncode, failed.stderr) == (1, "vip: there is nobody\n")
     wrong = vip("hello", "Ada", "--quiet")
@@ -83,7 +53,7 @@ def test_its_errors_are_told_as_those_of_vip(vip, install):
 
 
 def test_the_help_of_vip_imports_no_plugin(vip, install):
-    install("greeting", HELLO, hello="greeting:hello")
+    install("greeting", HELLO, "vip.commands", hello="greeting:hello")
     done = vip("--help")
     assert done.returncode == 0, done.stderr
     assert "imported" not in done.stdout
@@ -125,7 +95,7 @@ def test_the_help_of_vip_imports_no_plugin(vip, install):
 def test_commands_made_elsewhere(vip, install, source):
     if "import click" in source:
         pytest.importorskip("click", reason="typer may bring its own")
-    install("greeting", source, hello="greeting:hello")
+    install("greeting", source, "vip.commands", hello="greeting:hello")
     done = vip("hello", "Ada" if "click" in source else "ada", "--loud")
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello Ada!\n", "")
     wrong = vip("hello", "--quiet")
@@ -143,8 +113,8 @@ def test_commands_made_elsewhere(vip, install, source):
     ],
 )
 def test_a_broken_one_is_one_line_and_harms_no_other(vip, install, source, reason):
-    install("broken", source, hello="broken:hello")
-    install("greeting", HELLO, good_day="greeting:hello")
+    install("broken", source, "vip.commands", hello="broken:hello")
+    install("greeting", HELLO, "vip.commands", good_day="greeting:hello")
     failed = vip("hello", "Ada")
     assert failed.returncode == 2
     assert failed.stderr.startswith(f"vip: command hello: broken:hello: {reason}")
@@ -157,8 +127,8 @@ def test_a_broken_one_is_one_line_and_harms_no_other(vip, install, source, reaso
 
 def test_a_name_that_is_taken_is_refused_with_a_line(vip, install):
     """By vip, by a command of our plugins, or by another's package; the first stays what it was."""
-    install("aaa", HELLO, plugins="aaa:hello", locate="aaa:hello", hello="aaa:hello")
-    install("greeting", HELLO, hello="greeting:hello")
+    install("aaa", HELLO, "vip.commands", plugins="aaa:hello", locate="aaa:hello", hello="aaa:hello")
+    install("greeting", HELLO, "vip.commands", hello="greeting:hello")
     done = vip("plugins")
     assert done.returncode == 0
     assert "tomo2d" in done.stdout
@@ -176,3 +146,4 @@ def test_the_command_line_names_no_plugin():
     for file in (ROOT / "vip" / "cli").glob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not [name for name in names if f"forward.{name}" in text or f'"{name}"' in text], file.name
+        assert "british" not in text

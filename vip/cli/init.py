@@ -9,7 +9,7 @@ import typer
 
 from vip.cli.options import Overwrite, PluginName
 from vip.errors import StoreError
-from vip.runs.plugins import starter
+from vip.runs.plugins import starter_config
 
 
 def init(
@@ -21,5 +21,5 @@ def init(
     file = file or Path(f"{plugin}.toml")
     if file.exists() and not overwrite:
         raise StoreError(f"{file}: exists; name another file or use --overwrite")
-    file.write_text(starter(plugin, "starter_config")(), encoding="utf-8")
+    file.write_text(starter_config(plugin), encoding="utf-8")
     print(file)

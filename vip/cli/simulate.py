@@ -9,7 +9,7 @@ import typer
 
 from vip.cli.options import Overwrite, PluginName
 from vip.errors import StoreError
-from vip.runs.plugins import starter
+from vip.runs.plugins import write_example
 
 
 def simulate(
@@ -21,4 +21,4 @@ def simulate(
     """Write synthetic data with a known truth, and a configuration that inverts them."""
     if directory.exists() and any(directory.iterdir()) and not overwrite:
         raise StoreError(f"{directory}: is not empty; name another folder or use --overwrite")
-    print(starter(plugin, "write_example")(directory, seed))
+    print(write_example(plugin, directory, seed))

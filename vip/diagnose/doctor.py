@@ -11,11 +11,12 @@ from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from vip import jobs
-from vip.data import data_dir
+from vip.data import data_dir, folder, is_there
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores
 from vip.errors import SchedulerError
-from vip.runs.plugins import GROUP
+from vip.protocols import HasNativeCode
+from vip.runs.plugins import COMMANDS, GROUP, data_sets
 
 
 class Finding(NamedTuple):
@@ -34,6 +35,7 @@ def diagnose() -> list[Finding]:
         Finding("python", True, f"{platform.python_version()} on {platform.machine()}, {available_cores()} cores"),
         _program("C compiler", "gcc", ["--version"], "only to build from source: install gcc"),
         *_plugins(),
+        *_commands(),
         _openmp(),
         _blas(),
         _package("dask", "distributed", "pip install again: it is part of the core", needed=True),
@@ -43,7 +45,7 @@ def diagnose() -> list[Finding]:
         _package("job queues", "dask_jobqueue", "for vip submit: pip install 'vip-inversion[cluster]'"),
         _torch(),
         _gpu(),
-        _data(),
+        *_data(),
     ]
 
 
@@ -53,12 +55,27 @@ def _plugins() -> list[Finding]:
     for entry in sorted(entry_points(group=GROUP)):
         try:
             plugin = entry.load()
-        except ImportError as error:
+        except Exception as error:  # a user's module may raise anything
             remedy = "build the native code: make build, or pip install again"
             findings.append(Finding(f"plugin {entry.name}", False, str(error), remedy, needed=True))
         else:
-            native = plugin.native_code() if hasattr(plugin, "native_code") else "pure Python"
+            native = plugin.native_code() if isinstance(plugin, HasNativeCode) else "pure Python"
             findings.append(Finding(f"plugin {entry.name}", True, native))
+    return findings
+
+
+def _commands() -> list[Finding]:
+    """Whether each command that a plugin brings loads."""
+    findings = []
+    for entry in sorted(entry_points(group=COMMANDS)):
+        try:
+            entry.load()
+        except Exception as error:  # a user's module may raise anything
+            findings.append(
+                Finding(f"command {entry.name}", False, str(error), "install what it needs, or uninstall its plugin")
+            )
+        else:
+            findings.append(Finding(f"command {entry.name}", True, entry.module))
     return findings
 
 
@@ -146,6 +163,11 @@ def _gpu() -> Finding:
     return Finding("GPU", True, torch.cuda.get_device_name(0))
 
 
-def _data() -> Finding:
-    there = (data_dir() / "british_isles" / "ttimes.txt").is_file()
-    return Finding("data", there, str(data_dir()), "" if there else "for the real example: vip data british-isles")
+def _data() -> list[Finding]:
+    """Where data sets are kept, and whether each that a plugin knows is there."""
+    findings = [Finding("data", True, str(data_dir()))]
+    for name, data_set in sorted(data_sets().items()):
+        there = is_there(name, data_set)
+        found = str(folder(name)) if there else "not downloaded"
+        findings.append(Finding(f"data {name}", there, found, "" if there else f"for the real example: vip data {name}"))
+    return findings

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vip.errors import ConfigError
+from vip.protocols import DataSet, HasDataSets, HasExample, HasStarter
 
 GROUP = "vip.forward"
 """Entry-point group of forward plugins."""
@@ -78,15 +79,42 @@ def _from_file(path: Path) -> Any:
     return module
 
 
-def starter(name: str, ability: str) -> Any:
-    """The function of a plugin with which it helps to start: "starter_config" or "write_example".
+def starter_config(name: str) -> str:
+    """The commented configuration of a plugin, to start from.
 
     Raises
     ------
     ConfigError
-        If there is no such plugin or it has no such function.
+        If there is no such plugin, or it has none.
     """
     plugin = find(name, Path(), "plugin")
-    if not hasattr(plugin, ability):
-        raise ConfigError("plugin", name, f"has no {ability.replace('_', ' ')}; see its own documentation or examples/")
-    return getattr(plugin, ability)
+    if not isinstance(plugin, HasStarter):
+        raise ConfigError("plugin", name, "has no starter configuration; see its own documentation or examples/")
+    return plugin.starter_config()
+
+
+def write_example(name: str, directory: Path, seed: int) -> Path:
+    """Let a plugin write synthetic data, and the configuration that inverts them, whose path is returned.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such plugin, or it has no example.
+    """
+    plugin = find(name, Path(), "plugin")
+    if not isinstance(plugin, HasExample):
+        raise ConfigError("plugin", name, "has no synthetic example; see its own documentation or examples/")
+    return plugin.write_example(directory, seed)
+
+
+def data_sets() -> dict[str, DataSet]:
+    """Public data sets of all installed plugins, by name; a plugin that cannot be imported has none: see `vip doctor`."""
+    found: dict[str, DataSet] = {}
+    for entry in sorted(entry_points(group=GROUP)):
+        try:
+            plugin = entry.load()
+        except Exception:  # a user's module may raise anything
+            continue
+        if isinstance(plugin, HasDataSets):
+            found |= plugin.data_sets
+    return found

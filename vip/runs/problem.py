@@ -21,7 +21,7 @@ from vip.config import (
     prepend,
     table,
 )
-from vip.data import DATASETS, data_dir
+from vip.data import data_dir, folder
 from vip.dispatch.serial import Serial
 from vip.errors import ConfigError
 from vip.inference.posterior import OnFailure, Posterior
@@ -41,7 +41,7 @@ from vip.protocols import (
     Target,
     Variable,
 )
-from vip.runs.plugins import find, source_file
+from vip.runs.plugins import data_sets, find, source_file
 
 
 class Problem:
@@ -176,9 +176,10 @@ def _check_together(config: Config, forward: Forward, prior: Prior, path: Path) 
 
 def _with_hint(error: ConfigError) -> ConfigError:
     """Say how to get a public data set that is not there."""
-    if str(data_dir()) not in f"{error.file} {error.value}" or "cannot be read" not in error.remedy:
+    named = f"{error.file} {error.value}"
+    if str(data_dir()) not in named or "cannot be read" not in error.remedy:
         return error
-    wanted = next((name for name in DATASETS if f"/{name.replace('-', '_')}/" in f"{error.file} {error.value}"), None)
+    wanted = next((name for name in data_sets() if f"{folder(name)}/" in named), None)
     hint = f"get the data with `vip data {wanted}`" if wanted else "VIP_DATA_DIR says where data sets are"
     return ConfigError(error.key, error.value, f"{error.remedy}; {hint}", error.file)
 
