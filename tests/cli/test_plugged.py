@@ -1,7 +1,9 @@
 """Commands that plugins bring: a user's package on the path, one that is broken, and names that are taken."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,15 @@ def test_a_name_that_is_taken_is_refused_with_a_line(vip, install):
         "vip: command plugins of aaa (aaa:hello) is left out: vip itself has a command of this name",
     ]
     assert "imported" not in vip("locate", "--help").stdout
+
+
+def test_a_new_plugin_shows_how(vip, tmp_path):
+    """With the example in its pyproject.toml in use, the file is valid, and names a command."""
+    assert vip("plugins", "new", "bore_hole").returncode == 0
+    text = (tmp_path / "bore_hole" / "pyproject.toml").read_text()
+    used = re.sub(r"^# (?=\[project|bore_hole = )", "", text, flags=re.MULTILINE)
+    commands = tomllib.loads(used)["project"]["entry-points"]["vip.commands"]
+    assert commands == {"bore_hole": "bore_hole.command:bore_hole"}
 
 
 def test_the_command_line_names_no_plugin():
