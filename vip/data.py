@@ -1,55 +1,46 @@
-"""Public data sets: where they are kept, and how one is downloaded and checked. Plugins say which there are."""
+"""Public data sets: where they are kept, and how one is downloaded and checked. Which there are, plugins say."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from vip.errors import VIPError
+from vip.protocols import DataSet
 
 
 def data_dir() -> Path:
-    """Folder of the data sets: ``VIP_DATA_DIR``, else the user's cache."""
+    """Folder of all data sets: ``VIP_DATA_DIR``, else the user's cache."""
     import pooch
 
     return Path(os.environ.get("VIP_DATA_DIR") or pooch.os_cache("vip"))
 
 
-def folder_of(name: str) -> Path:
-    """Folder of a data set.
-
-    Examples
-    --------
-    >>> folder_of("british-isles").name
-    'british_isles'
-    """
+def folder(name: str) -> Path:
+    """Folder of one data set, whether it is there or not."""
     return data_dir() / name.replace("-", "_")
 
 
-def fetch(name: str, url: str, files: Mapping[str, str]) -> Path:
-    """Download the files of a data set, unless they are there already, and return its folder.
+def is_there(name: str, data_set: DataSet) -> bool:
+    """Whether all files of a data set are in its folder; they are checked when it is fetched."""
+    return all((folder(name) / file).is_file() for file in data_set.files)
 
-    Parameters
-    ----------
-    name : str
-    url : str
-        Where the files are.
-    files : mapping of str to str
-        Checksum (``sha256:...``) of each file, by its name.
+
+def fetch(name: str, data_set: DataSet) -> Path:
+    """Download a data set, unless it is there already, and return its folder.
 
     Raises
     ------
     VIPError
-        If a file cannot be downloaded or is not what it was.
+        If it cannot be downloaded or is not what it was.
     """
     import pooch
 
-    folder = folder_of(name)
-    downloader = pooch.create(folder, url, registry=dict(files))
+    place = folder(name)
+    downloader = pooch.create(place, f"{data_set.url.rstrip('/')}/", registry=dict(data_set.files))
     try:
-        for file in files:
+        for file in data_set.files:
             downloader.fetch(file)
     except (OSError, ValueError) as error:
-        raise VIPError(f"data: {name}: {error}; or put the files into {folder} yourself, or set VIP_DATA_DIR") from error
-    return folder
+        raise VIPError(f"data: {name}: {error}; or put the files into {place} yourself, or set VIP_DATA_DIR") from error
+    return place

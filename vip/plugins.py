@@ -11,7 +11,7 @@ from typing import Any
 
 from vip.errors import ConfigError
 
-FORWARDS, METHODS = "vip.forward", "vip.methods"
+FORWARDS, METHODS, COMMANDS = "vip.forward", "vip.methods", "vip.commands"
 """Entry-point groups."""
 
 

@@ -39,6 +39,11 @@ GROUPS = (
         "The physics. Their settings are in the [configuration](../configuration.md).",
     ),
     Group(
+        "Commands of your own",
+        ("vip.cli.carry_on", "vip.cli.options"),
+        "What a [command that a plugin brings](../tutorials/forward_code.md#a-command-of-its-own) may be made of.",
+    ),
+    Group(
         "Native kernels",
         ("vip.kernels_c.*.",),
         "C behind NumPy arrays; each has a slow twin in `reference.py`.",
@@ -51,7 +56,7 @@ GROUPS = (
 OUTSIDE = ("forward", "kernels_c", "jobs")
 """Folders beside ``vip`` that are installed inside it."""
 LEFT_OUT = ("vip.cli", "vip.report.")
-"""Commands have a page of their own; the figures of a report are no library."""
+"""Commands have a page of their own, so that only what others use is named above; the figures of a report are no library."""
 
 
 def pages() -> list[tuple[str, str, str]]:

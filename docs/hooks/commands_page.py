@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 import vip.cli.main
+from vip.cli import plugged
 
 
 def page() -> str:
@@ -17,8 +18,10 @@ def page() -> str:
 
 
 def commands() -> dict[str, Any]:
-    """Every command by its name, in the order of ``vip --help``."""
-    return dict(typer.main.get_command(vip.cli.main.app).commands)
+    """Every command by its name, in the order of ``vip --help``; of those that plugins bring, ours."""
+    own = dict(typer.main.get_command(vip.cli.main.app).commands)
+    brought = (entry for entry in plugged.commands(own) if entry.module.startswith("vip."))
+    return own | {entry.name: plugged.load(entry) for entry in brought}
 
 
 def options(command: Any) -> list[Any]:

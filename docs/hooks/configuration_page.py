@@ -19,6 +19,7 @@ from vip.config import Config
 from vip.jobs.site import Site, load_site
 from vip.methods import BUILT_IN, Method, named
 from vip.plugins import find, installed
+from vip.protocols import HasStarter
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +83,7 @@ def _plugin(name: str) -> Iterator[Section]:
 def _starter(name: str) -> str:
     """What ``vip init`` writes, folded."""
     plugin = find(name, ROOT, "plugin") if name in installed() else None
-    if not hasattr(plugin, "starter_config"):
+    if not isinstance(plugin, HasStarter):
         return ""
     text = "\n".join(f"    {line}".rstrip() for line in plugin.starter_config().splitlines())
     return f'??? example "A file to start from: `vip init {name}`"\n\n    ```toml\n{text}\n    ```\n'

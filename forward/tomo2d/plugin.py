@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vip.errors import ConfigError
 from vip.forward.tomo2d import synthetic
 from vip.forward.tomo2d.data import Picks, read_csv, read_text
-from vip.forward.tomo2d.data_sets import DATA_SETS
+from vip.forward.tomo2d.public import DATA_SETS
 from vip.forward.tomo2d.rays import ray_lengths
 from vip.forward.tomo2d.settings import TomoSettings
 from vip.forward.tomo2d.sources import minimum_sources, orient

@@ -47,8 +47,13 @@ def allowed(room):
     return {module(name) for name in names} | ({module(room)} if not room.endswith(".py") else set())
 
 
+def inside(room):
+    """Files in the folder of a row that have rows of their own."""
+    return [other for other in ROOMS if room in ROOMS and other.startswith(f"{room}/") and other.endswith(".py")]
+
+
 def found_rooms():
-    """Every folder and loose file that must have a row."""
+    """Every folder and loose file that must have a row; a file in a folder may have one."""
     for folder in (ROOT / "vip", ROOT / "forward"):
         yield from (path for path in folder.iterdir() if path.suffix == ".py" and path != ROOT / "forward" / "__init__.py")
         yield from (path for path in folder.iterdir() if path.is_dir() and any(path.glob("*.py")))
@@ -65,6 +70,7 @@ def sources(room):
     """Python and Cython files of a room."""
     path = ROOT / room
     files = [path] if path.is_file() else [*path.rglob("*.py"), *path.rglob("*.pyx")]
+    files = [file for file in files if file not in {ROOT / other for other in inside(room)}]
     assert files, f"there is no {room}"
     return files
 
@@ -115,7 +121,8 @@ def refused(room, name):
     """Whether a room may not import a module."""
     top = name.split(".")[0]
     if top == "vip":
-        return name != "vip" and not under(name, allowed(room)) and name not in FACE
+        of_others = under(name, {module(other) for other in inside(room)})
+        return of_others or (name != "vip" and not under(name, allowed(room)) and name not in FACE)
     return room in THIRD_PARTY and top not in sys.stdlib_module_names and top not in THIRD_PARTY[room]
 
 
@@ -145,7 +152,19 @@ def test_every_row_refuses_something(room, tmp_path, monkeypatch):
 
 def test_every_folder_and_ground_file_has_a_row():
     found = {path.relative_to(ROOT).as_posix() for path in found_rooms()}
-    assert found == set(ROOMS)
+    assert found == set(ROOMS) - {file for room in ROOMS for file in inside(room)}
+
+
+def test_a_file_with_a_row_of_its_own_is_not_of_its_folder():
+    """What it may import its folder may not, and its folder may not import it."""
+    file, folder = "forward/hypocenter/command.py", "forward/hypocenter"
+    assert inside(folder) == [file]
+    assert ROOT / file not in sources(folder)
+    assert ROOT / file in sources("forward")
+    assert not refused(file, "vip.cli.options.Dispatch")
+    assert refused(folder, "vip.cli.options.Dispatch")
+    assert refused(folder, "vip.forward.hypocenter.command.locate")
+    assert not refused(folder, "vip.forward.hypocenter.plugin.Hypocenters")
 
 
 @pytest.mark.parametrize("room", ["vip", "forward", "kernels_c", "jobs"])

@@ -1,4 +1,4 @@
-"""`vip data [NAME]`."""
+"""`vip data` and `vip data NAME`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from vip.data import fetch, folder_of
+from vip.data import fetch, folder, is_there
 from vip.errors import ConfigError
 from vip.runs.plugins import data_sets
 
 
-def data(name: Annotated[str | None, typer.Argument(help="Data set; without it all are listed.")] = None) -> None:
+def data(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A data set; without it, all are listed.")] = None,
+) -> None:
     """Download a public data set, check it, and say where it is; VIP_DATA_DIR overrides the place."""
     known = data_sets()
     if name is None:
-        for each in sorted(known):
-            print(f"{each:<16} {folder_of(each)}")
-        return
-    if name not in known:
-        raise ConfigError("data", name, f"expected one of {', '.join(sorted(known))}")
-    print(fetch(name, known[name].url, known[name].files))
+        for each, data_set in sorted(known.items()):
+            print(f"{each:<16} {folder(each) if is_there(each, data_set) else f'not here; get it with: vip data {each}'}")
+    elif name in known:
+        print(fetch(name, known[name]))
+    else:
+        raise ConfigError("data", name, f"expected one of {', '.join(sorted(known)) or 'none: no plugin has data sets'}")

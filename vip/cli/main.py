@@ -17,7 +17,7 @@ from vip.cli.data import data
 from vip.cli.doctor import doctor
 from vip.cli.export import export
 from vip.cli.init import init
-from vip.cli.locate import locate
+from vip.cli.plugged import add_commands
 from vip.cli.plugins import plugins
 from vip.cli.report import report
 from vip.cli.resume import resume
@@ -48,13 +48,15 @@ def options(
 
 
 RUNS = (run, resume, submit, status, cancel, report, compare, export, cite)
-for command in (init, simulate, check, *RUNS, calibrate, locate, data, plugins, doctor):
+COMMANDS = (init, simulate, check, *RUNS, calibrate, data, plugins, doctor)
+for command in COMMANDS:
     app.command()(command)
 
 
 def main() -> None:
     """Run a command; an error that a user can cure is one line and an exit code, not a traceback."""
     try:
+        add_commands(app, {command.__name__ for command in COMMANDS})
         app()
     except VIPError as error:
         fail(f"vip: {error}", error.exit_code)

@@ -6,17 +6,8 @@ from typing import Annotated
 
 import typer
 
-import vip
-from vip.cli.messages import told
+from vip.cli.carry_on import go_on, tell_outcome
 from vip.cli.options import Dispatch, Insecure, RunDirectory, Workers
-from vip.cli.outcome import tell_outcome
-from vip.cli.signals import stop_on_signal
-from vip.progress import shown
-from vip.runs import engines
-from vip.runs.inversion import load_run
-from vip.runs.result import Result
-from vip.runs.store import Store
-from vip.runs.submission import resumed_dispatch, with_options
 
 
 def resume(
@@ -29,14 +20,4 @@ def resume(
     insecure: Insecure = False,
 ) -> None:
     """Continue a run that was stopped or killed, with the same engine or another; its samples will be the same."""
-    with stop_on_signal() as stop, told():
-        store = Store(run_dir)
-        problem = load_run(store)
-        settings = with_options(resumed_dispatch(store, problem.dispatch, dispatch), workers=workers, insecure=insecure or None)
-        finished = iterations is None and Result(store, problem).status == "finished"
-        settings = settings if finished else engines.choose(problem, settings)
-        if not finished and engines.serves_only(problem, settings):
-            return
-        with shown() as tell:
-            result = vip.resume(run_dir, tell, stop, settings, iterations)
-    tell_outcome(result, stop)
+    tell_outcome(go_on(run_dir, iterations, dispatch, workers, insecure))

@@ -11,11 +11,11 @@ from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from vip import jobs
-from vip.data import folder_of
+from vip.data import data_dir, folder, is_there
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores
 from vip.errors import SchedulerError
-from vip.plugins import FORWARDS
+from vip.plugins import COMMANDS, FORWARDS
 from vip.protocols import HasNativeCode
 from vip.runs.plugins import data_sets
 
@@ -36,6 +36,7 @@ def diagnose() -> list[Finding]:
         Finding("python", True, f"{platform.python_version()} on {platform.machine()}, {available_cores()} cores"),
         _program("C compiler", "gcc", ["--version"], "only to build from source: install gcc"),
         *_plugins(),
+        *_commands(),
         _openmp(),
         _blas(),
         _package("dask", "distributed", "pip install again: it is part of the core", needed=True),
@@ -55,12 +56,27 @@ def _plugins() -> list[Finding]:
     for entry in sorted(entry_points(group=FORWARDS)):
         try:
             plugin = entry.load()
-        except ImportError as error:
+        except Exception as error:  # a user's module may raise anything
             remedy = "build the native code: make build, or pip install again"
             findings.append(Finding(f"plugin {entry.name}", False, str(error), remedy, needed=True))
         else:
             native = plugin.native_code() if isinstance(plugin, HasNativeCode) else "pure Python"
             findings.append(Finding(f"plugin {entry.name}", True, native))
+    return findings
+
+
+def _commands() -> list[Finding]:
+    """Whether each command that a plugin brings loads."""
+    findings = []
+    for entry in sorted(entry_points(group=COMMANDS)):
+        try:
+            entry.load()
+        except Exception as error:  # a user's module may raise anything
+            findings.append(
+                Finding(f"command {entry.name}", False, str(error), "install what it needs, or uninstall its plugin")
+            )
+        else:
+            findings.append(Finding(f"command {entry.name}", True, entry.module))
     return findings
 
 
@@ -149,9 +165,10 @@ def _gpu() -> Finding:
 
 
 def _data() -> list[Finding]:
-    """Whether the public data sets of the plugins are there."""
-    findings = []
+    """Where data sets are kept, and whether each that a plugin knows is there."""
+    findings = [Finding("data", True, str(data_dir()))]
     for name, data_set in sorted(data_sets().items()):
-        there = all((folder_of(name) / file).is_file() for file in data_set.files)
-        findings.append(Finding(f"data {name}", there, str(folder_of(name)), "" if there else f"vip data {name}"))
+        there = is_there(name, data_set)
+        found = str(folder(name)) if there else "not downloaded"
+        findings.append(Finding(f"data {name}", there, found, "" if there else f"for the real example: vip data {name}"))
     return findings

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from vip.config import Config, explain, load_config, prepend, table
-from vip.data import data_dir, folder_of
+from vip.data import data_dir, folder
 from vip.errors import ConfigError
 from vip.plugins import find, source_file
 from vip.protocols import ChecksPrior, DataBlocks, Forward, FromSettings, HasSettings, Prior, ReadsFiles
@@ -82,7 +82,7 @@ def _with_hint(error: ConfigError) -> ConfigError:
     """Say how to get a public data set that is not there."""
     if str(data_dir()) not in f"{error.file} {error.value}" or "cannot be read" not in error.remedy:
         return error
-    wanted = next((name for name in data_sets() if f"{folder_of(name)}/" in f"{error.file} {error.value}"), None)
+    wanted = next((name for name in data_sets() if f"{folder(name)}/" in f"{error.file} {error.value}"), None)
     hint = f"get the data with `vip data {wanted}`" if wanted else "VIP_DATA_DIR says where data sets are"
     return ConfigError(error.key, error.value, f"{error.remedy}; {hint}", error.file)
 

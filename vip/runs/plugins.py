@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def starter_config(name: str) -> str:
     """
     plugin = find(name, Path(), "plugin")
     if not isinstance(plugin, HasStarter):
-        raise ConfigError("plugin", name, "has no starter config; see its own documentation or examples/")
+        raise ConfigError("plugin", name, "has no starter configuration; see its own documentation or examples/")
     return plugin.starter_config()
 
 
@@ -35,15 +34,18 @@ def write_example(name: str, directory: Path, seed: int) -> Path:
     """
     plugin = find(name, Path(), "plugin")
     if not isinstance(plugin, HasExample):
-        raise ConfigError("plugin", name, "has no example; see its own documentation or examples/")
+        raise ConfigError("plugin", name, "has no synthetic example; see its own documentation or examples/")
     return plugin.write_example(directory, seed)
 
 
 def data_sets() -> dict[str, DataSet]:
-    """Public data sets of all installed plugins that can be imported, by name."""
+    """Public data sets of all installed plugins, by name; a plugin that cannot be imported has none: see `vip doctor`."""
     found: dict[str, DataSet] = {}
-    for entry in entry_points(group=FORWARDS):
-        with contextlib.suppress(ImportError):  # `vip doctor` reports it
+    for entry in sorted(entry_points(group=FORWARDS)):
+        try:
             plugin = entry.load()
-            found |= plugin.data_sets if isinstance(plugin, HasDataSets) else {}
+        except Exception:  # a user's module may raise anything
+            continue
+        if isinstance(plugin, HasDataSets):
+            found |= plugin.data_sets
     return found

@@ -1,0 +1,101 @@
+"""Commands that plugins bring, by entry points of the group ``vip.commands``: each is imported when it is called.
+
+The entry point names a function with typer's annotations, a `typer.Typer`, or a command of click's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, runtime_checkable
+
+import typer
+from typer.core import TyperCommand
+
+from vip.errors import ConfigError
+from vip.plugins import COMMANDS
+
+OWN = "vip-inversion"
+"""This distribution; its commands come before those of others."""
+
+
+@runtime_checkable
+class Command(Protocol):
+    """A command line that reads its arguments, runs, and ends the process, as click's commands and typer's do."""
+
+    def main(self, args: list[str], prog_name: str) -> Any:
+        """Run with these arguments; `prog_name` is what help and errors call it."""
+
+
+def add_commands(app: typer.Typer, taken: Collection[str]) -> None:
+    """Add the commands of all plugins to those of `vip`, without importing one; `taken` are the names that `vip` has."""
+    for entry in commands(taken):
+        add = app.command(
+            entry.name,
+            cls=_Elsewhere,
+            help=f"From {entry.module}; more: vip {entry.name} --help",
+            rich_help_panel="Commands of plugins",
+            add_help_option=False,
+        )
+        add(_later(entry))
+
+
+def commands(taken: Collection[str]) -> Iterator[EntryPoint]:
+    """Entry points of all commands, but for those whose names are taken by `vip` or by another: these are named on stderr."""
+    owners = dict.fromkeys(taken, "vip itself")
+    for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: (_distribution(entry) != OWN, entry.name, entry.value)):
+        if entry.name in owners:
+            print(
+                f"vip: command {entry.name} of {_distribution(entry)} ({entry.value}) is left out: "
+                f"{owners[entry.name]} has a command of this name",
+                file=sys.stderr,
+            )
+            continue
+        owners[entry.name] = _distribution(entry)
+        yield entry
+
+
+def load(entry: EntryPoint) -> Command:
+    """Import a command.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be imported, or is no command.
+    """
+    try:
+        found = entry.load()
+    except Exception as error:  # a user's module may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        remedy = f"cannot be imported: {reason}; mend or uninstall {_distribution(entry)}"
+        raise ConfigError(f"command {entry.name}", entry.value, remedy) from error
+    if isinstance(found, Command):
+        return found
+    if not callable(found):
+        raise ConfigError(f"command {entry.name}", entry.value, "is no command: expected a function, or a command of click's")
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        found.command(entry.name)(function)
+    command: Command = typer.main.get_command(found)
+    return command
+
+
+class _Elsewhere(TyperCommand):
+    """A command that leaves its arguments, and `--help` too, to another."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep them as they are."""
+        ctx.args = args
+        return args
+
+
+def _later(entry: EntryPoint) -> Callable[[typer.Context], None]:
+    def call(ctx: typer.Context) -> None:
+        load(entry).main(args=ctx.args, prog_name=ctx.command_path)
+
+    return call
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "an unknown distribution"
