@@ -13,7 +13,7 @@ DEMO ?= runs/demo
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels_c/*.h kernels_c/*/*.h kernels_c/*/[!_]*.c kernels_c/*/*.pyx) # not the _NAME.c that Cython writes
 
-.PHONY: demo test test-full lint bench docs build clean
+.PHONY: demo test test-full lint bench docs whole build clean
 
 demo: $(DEMO)/report/index.html
 	@echo "The report is $(abspath $(DEMO))/report/index.html"
@@ -32,18 +32,21 @@ test: $(VENV)/installed-dev
 test-full: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev whole
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf build/typed && mkdir -p build/typed/vip
-	ln -s $(CURDIR)/vip/* $(addprefix $(CURDIR)/,forward kernels_c jobs) build/typed/vip
-	MYPYPATH=build/typed $(BIN)/mypy # which does not look into folders that are installed elsewhere
+	MYPYPATH=build/whole $(BIN)/mypy
 
 bench: $(VENV)/installed-dev
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
-docs: $(VENV)/installed-docs
+docs: $(VENV)/installed-docs whole
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The package as it is when installed, for programs that read sources and follow no editable installation.
+whole:
+	rm -rf build/whole && mkdir -p build/whole/vip
+	ln -s $(CURDIR)/vip/* $(addprefix $(CURDIR)/,forward kernels_c jobs) build/whole/vip
 
 build: $(VENV)/installed
 

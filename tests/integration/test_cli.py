@@ -125,7 +125,7 @@ def test_a_signal_saves_and_resume_ends_as_if_nothing_had_happened(config, tmp_p
     assert "Traceback" not in err
     assert Store(stopped).checkpoint().status == "interrupted"
     assert vip("resume", stopped).returncode == 0
-    expected, found = (np.concatenate([m for _, m in Store(path).samples()]) for path in (whole, stopped))
+    expected, found = (np.concatenate([stretch.models for stretch in Store(path).samples()]) for path in (whole, stopped))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -181,7 +181,7 @@ def test_a_forward_of_ones_own(tmp_path):
     assert vip("check", ROOT / "examples/own_forward/decay.toml").returncode == 0
     ran = vip("run", ROOT / "examples/own_forward/decay.toml", "--output", run_dir)
     assert ran.returncode == 0, ran.stderr
-    models = np.concatenate([m for _, m in Store(run_dir).samples()])
+    models = np.concatenate([stretch.models for stretch in Store(run_dir).samples()])
     # 40 data of sigma 0.05: the truth, (2, 1.5), lies within four posterior standard deviations.
     mean, sd = models.mean(axis=(0, 1)), models.std(axis=(0, 1))
     assert np.all(np.abs(mean - [2.0, 1.5]) < 4 * sd)

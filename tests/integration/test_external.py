@@ -165,7 +165,7 @@ def test_the_example_from_the_command_line(example, tmp_path):
     run_dir = tmp_path / "run"
     ran = vip("run", example / "ground_heat.toml", "--output", run_dir, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    models = np.concatenate([m for _, m in Store(run_dir).samples()])[-1]
+    models = np.concatenate([stretch.models for stretch in Store(run_dir).samples()])[-1]
     # The topmost layers are well known; prior means there would be 1.05.
     np.testing.assert_allclose(models.mean(axis=0)[:3], TRUTH[:3], atol=0.15)
     assert "temperatures.txt" in json.dumps(Store(run_dir).provenance)

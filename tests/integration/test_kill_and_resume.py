@@ -107,7 +107,7 @@ class Outcome(NamedTuple):
 
 def outcome(output):
     store = Store(output)
-    checkpoint, stretches = store.checkpoint(), list(store.samples())
+    checkpoint, stretches = store.checkpoint(), [stretch[:2] for stretch in store.samples()]
     assert checkpoint.status == "finished"
     metrics = [(m["iteration"], m["log_density"], m["step"]) for m in store.metrics()]
     return Outcome(*(np.concatenate(part) for part in zip(*stretches, strict=True)), checkpoint.arrays, metrics)
@@ -169,7 +169,7 @@ class Lives:
 
 def assert_prefix(output, whole):
     """What a reader sees of a killed run is the beginning of the whole run."""
-    for iterations, models in Store(output).samples():
+    for iterations, models, _ in Store(output).samples():
         place = np.searchsorted(whole.iterations, iterations)
         assert_array_equal(whole.iterations[place], iterations)
         assert_array_equal(whole.models[place], models)
