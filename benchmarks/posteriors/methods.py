@@ -58,8 +58,6 @@ def methods(evaluations: int, d: int) -> dict[str, dict]:
         "HMC low-rank metric": chain("hmc", n, evaluations, 3, leapfrog_steps=5, metric="low-rank", rank=rank),
         "Metropolis": chain("metropolis", n, evaluations, metric="covariance" if d <= 400 else "variance"),
     }
-    if d <= 10:
-        table["tempered"] = {"name": "tempered", "particles": max(50, min(1000, evaluations // 200)), "iterations": 200}
     if d <= 10 or (d <= 100 and evaluations <= 5000):
         table["flow"] = {
             **{"name": "flow", "iterations": evaluations // 20, "samples_per_step": 20, "step_size": 0.005},
