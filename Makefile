@@ -2,6 +2,7 @@
 # make test        install for development, run the tests
 # make test-full   also the full-size checks, which take minutes
 # make lint        style and types
+# make types       types alone
 # make bench       figures against other codes
 # make docs        the documentation as pages, in build/site
 # Everything is installed into the virtual environment $(VENV); nothing else is touched.
@@ -13,7 +14,7 @@ DEMO ?= runs/demo
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels_c/*.h kernels_c/*/*.h kernels_c/*/[!_]*.c kernels_c/*/*.pyx) # not the _NAME.c that Cython writes
 
-.PHONY: demo test test-full lint bench docs whole build clean
+.PHONY: demo test test-full lint types bench docs whole build clean
 
 demo: $(DEMO)/report/index.html
 	@echo "The report is $(abspath $(DEMO))/report/index.html"
@@ -32,9 +33,11 @@ test: $(VENV)/installed-dev
 test-full: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed-dev whole
+lint: $(VENV)/installed-dev types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev whole
 	MYPYPATH=build/whole $(BIN)/mypy
 
 bench: $(VENV)/installed-dev
