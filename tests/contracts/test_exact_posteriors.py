@@ -276,7 +276,8 @@ def test_pathfinder_prefers_the_higher_mode():
     def two_modes(theta):
         logs = np.stack([-0.5 * (theta + 10) ** 2, np.log(3) - 0.5 * (theta - 10) ** 2]).sum(axis=2)
         share = np.exp(logs - np.logaddexp(*logs))
-        return np.logaddexp(*logs), -(share[0][:, None] * (theta + 10) + share[1][:, None] * (theta - 10))
+        pull = share[0][:, None] * (theta + 10) + share[1][:, None] * (theta - 10)
+        return Evaluated(np.logaddexp(*logs), -pull)
 
     algorithm = Pathfinder(8)
     state = algorithm.init(np.linspace(-12, 12, 8)[:, None])

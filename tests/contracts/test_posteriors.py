@@ -153,7 +153,7 @@ def test_ssvgd_samples_a_banana():
     n, step = 12, 0.3
     axis = np.linspace(-9, 9, 601)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    value, gradient = banana(grid)
+    value, gradient, *_ = banana(grid)
     weight = np.exp(value) / np.exp(value).sum()
 
     def statistics(theta):
@@ -301,7 +301,7 @@ def test_svgd_approaches_a_gaussian(metric):
 
 
 def flat(theta):
-    return np.zeros(len(theta)), np.zeros(theta.shape)
+    return Evaluated(np.zeros(len(theta)), np.zeros(theta.shape))
 
 
 def one_langevin_step(particles, metric, step, bandwidth=1.0):
