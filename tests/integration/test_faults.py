@@ -115,8 +115,8 @@ def test_particles_whose_physics_fails_follow_the_policy_the_same_way_on_all_eng
     assert failed
     assert failed == [(m["iteration"], m["failures"]) for m in Store(troubled.folder / "local").metrics() if "failures" in m]
     kept = np.load(troubled.folder / "local" / "failed_models_0.npy")
-    assert kept.shape == (20, 6)
-    assert (kept[:, 0] > 2.5).sum() == failed[0][1]
+    assert kept.shape == (failed[0][1], 6)
+    assert (kept[:, 0] > 2.5).all()
 
 
 def test_a_resampled_particle_joins_the_others_at_once(troubled):

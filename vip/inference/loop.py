@@ -230,26 +230,29 @@ def follow(
         If Ctrl-C was pressed and nobody made a request to stop of it; the state before is saved.
     """
     saved = time.monotonic() - 0.9 * checkpoint_seconds  # the first checkpoint comes early
-    iteration, stopped = first, stop()
-    try:
-        for record in () if stopped else records:
-            state, iteration = record.state, record.iteration
-            _keep(record, recorder, rejects)
-            tell(record)
-            if record.is_last:
-                break
-            if stopped := stop():
-                break
-            if time.monotonic() - saved > checkpoint_seconds:
-                recorder.commit(iteration, "running", state)
-                saved = time.monotonic()
-    except Interrupted:
-        stopped = True
-    except (VIPError, KeyboardInterrupt) as error:
-        if isinstance(error, ForwardError):
-            error.saved = f"; iteration {iteration}, its models are in {recorder.save_failed(iteration, error.models)}"
-        recorder.commit(iteration, "interrupted", state)
-        raise
+    iteration, remaining, stopped = first, iter(records), stop()
+    while not stopped:
+        try:  # what the recorder raises is not met here: where it cannot write, nothing more is to be written
+            record = next(remaining, None)
+        except Interrupted:
+            stopped = True
+            break
+        except (VIPError, KeyboardInterrupt) as error:
+            if isinstance(error, ForwardError):
+                error.saved = f"; iteration {iteration}, its models are in {recorder.save_failed(iteration, error.models)}"
+            recorder.commit(iteration, "interrupted", state)
+            raise
+        if record is None:
+            break
+        state, iteration = record.state, record.iteration
+        _keep(record, recorder, rejects)
+        tell(record)
+        if record.is_last:
+            break
+        stopped = stop()
+        if not stopped and time.monotonic() - saved > checkpoint_seconds:
+            recorder.commit(iteration, "running", state)
+            saved = time.monotonic()
     status = "interrupted" if stopped else "finished"
     recorder.commit(iteration, status, state)
     return status
