@@ -30,6 +30,10 @@ DASK_SETTINGS: Mapping[str, object] = {
     "scheduler": None,
 }
 
+NANNIES: Mapping[str, object] = {
+    # A nanny is closed for good if so long after its worker was lost there is none: on a busy machine one may just be starting.
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+}
 
 QUIET = logging.CRITICAL
 """What Dask's own loggers may say: what a user needs to know of lost workers we say ourselves, in one line."""
@@ -38,6 +42,8 @@ QUIET = logging.CRITICAL
 @contextmanager
 def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[Client]:
     """Worker processes on this machine, which other users of it cannot reach: their connections ask for a certificate.
+
+    A worker that ends is started again by its nanny. `client.cluster.scale(workers)` replaces those that have lost it too.
 
     Parameters
     ----------
@@ -51,7 +57,7 @@ def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[C
     from distributed import LocalCluster
 
     with (
-        dask.config.set({**DASK_SETTINGS, "distributed.worker.preload": ["vip.dispatch.preload"]}),
+        dask.config.set({**DASK_SETTINGS, **NANNIES, "distributed.worker.preload": ["vip.dispatch.preload"]}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

@@ -86,7 +86,8 @@ def _dispatcher(
         memory = parse_memory(settings.memory) if settings.memory else None
         client = stack.enter_context(clusters.local(number, memory, settings.dashboard))
         threads = settings.threads or max(1, available_cores() // number)
-        return workers(client, problem.build, threads, minimum=number, shared=True)
+        grow = functools.partial(client.cluster.scale, number)  # type: ignore[union-attr]
+        return workers(client, problem.build, threads, minimum=number, shared=True, replace_lost=grow)
     if settings.kind in jobs.SCHEDULERS:
         if run_dir is None:
             raise ConfigError("dispatch", settings.kind, "workers that are jobs need a run directory: say output=")
