@@ -13,6 +13,9 @@ from vip.algorithms.chains import Chains, Proposal
 from vip.algorithms.step_sizes import StepSize
 from vip.protocols import LogDensity
 
+FAR = 1e50
+"""A trajectory that comes so far from zero, or is not finite, has diverged: it is given up and its particle stays."""
+
 
 class HMC(Chains):
     """Each chain follows the dynamics of a particle in the potential -log p.
@@ -38,11 +41,16 @@ class HMC(Chains):
         """Where the leapfrog leads from random momenta (Neal 2011, eqs. 2.28-2.30)."""
         momentum = rng.standard_normal(start.particles.shape)
         kinetic = 0.5 * (momentum**2).sum(axis=1)
-        y, at = burn_in.metric.whiten(start.particles), start
+        y, at, lost = burn_in.metric.whiten(start.particles), start, np.zeros(len(start.value), dtype=bool)
         momentum = momentum + 0.5 * size * burn_in.metric.pull(at.gradient)
         steps = int(rng.integers(1, self.leapfrog_steps + 1))
         for step in range(steps):
             y = y + size * momentum
-            at = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
+            theta = burn_in.metric.unwhiten(y)
+            lost |= (np.abs(theta) > FAR).any(axis=1) | ~np.isfinite(theta).all(axis=1)
+            at = self._evaluated(np.where(lost[:, None], start.particles, theta), log_density, size)
+            lost |= ~np.isfinite(at.gradient).all(axis=1)
             momentum = momentum + (0.5 if step == steps - 1 else 1) * size * burn_in.metric.pull(at.gradient)
+            y[lost], momentum[lost] = 0.0, 0.0
+        at = at._replace(value=np.where(lost, -np.inf, at.value))
         return Proposal(at, lambda: at.gained(start) - 0.5 * (momentum**2).sum(axis=1) + kinetic)
