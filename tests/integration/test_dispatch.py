@@ -19,7 +19,7 @@ from vip.dispatch.dask import DaskWorkers
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import Serial
 from vip.dispatch.shares import Shares
-from vip.errors import ConfigError, DispatchError
+from vip.errors import ConfigError, DispatchError, ForwardError
 from vip.runs import engines
 from vip.runs.build import build_forward
 
@@ -58,6 +58,63 @@ def test_mpi_ranks_give_the_serial_samples(troubled, command, mpirun, ranks):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("finished") == 1
     assert_array_equal(troubled.samples("mpi"), troubled.samples("serial"))
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import vip
+
+if __name__ == "__main__":
+    config, kind, file = sys.argv[1:]
+    problem, settings = vip.load_problem(config), vip.DispatchSettings(kind=kind, **({"workers": 2} if kind == "local" else {}))
+    data = vip.simulate(problem, problem.sample_prior(7, np.random.default_rng(0)), settings)
+    narrow = vip.sample(lambda x: (-0.5 * (x**2).sum(axis=1), -x), 3, method="hmc", iterations=20, dispatch=settings)
+    wide = vip.sample(lambda x: (-0.1 * (x**2).sum(axis=1), -0.2 * x), 2, method="hmc", iterations=20, dispatch=settings)
+    np.savez(file, data=data, narrow=narrow.flat, wide=wide.flat)
+    print("done")
+"""
+
+
+def test_a_script_simulates_and_samples_alike_on_all_engines(tmp_path, mpirun):
+    """Three calls with three forwards; under mpirun every rank runs the script, and rank 0 alone comes to its end."""
+    assert subprocess.run([sys.executable, "-m", "vip", "simulate", "tomo2d", tmp_path / "data"], check=False).returncode == 0
+    script, config = tmp_path / "script.py", tmp_path / "data" / "tomo2d.toml"
+    script.write_text(SCRIPT)
+
+    def results(kind, before=()):
+        file = tmp_path / f"{kind}.npz"
+        line = [*before, sys.executable, script, config, kind, file]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["done"]
+        return np.load(file)
+
+    serial = results("serial")
+    assert np.ptp(serial["data"], axis=0).min() > 0
+    for other in (results("local"), results("mpi", mpirun(3))):
+        for name in serial.files:
+            assert_array_equal(other[name], serial[name])
+
+
+def test_workers_name_the_models_that_they_cannot_simulate(tmp_path):
+    (tmp_path / "half.py").write_text(
+        "import numpy as np\nfrom vip.protocols import ModelSpace, Variable\n\n\nclass Half:\n"
+        "    space, ndim = ModelSpace((Variable('x', '1'),)), 1\n    observed, sigma = np.zeros(2), np.ones(2)\n\n"
+        "    @classmethod\n    def from_settings(cls, settings, base_dir):\n        return cls()\n\n"
+        "    def simulate(self, models):\n        if (models < 0).any():\n            raise ValueError('negative')\n"
+        "        return np.hstack([models, models])\n\n"
+        "    def __call__(self, models):\n        return -models[:, 0], -np.ones_like(models)\n"
+    )
+    (tmp_path / "half.toml").write_text(
+        '[forward]\nplugin = "./half.py:Half"\n[prior.x]\nkind = "uniform"\nlower = -1.0\nupper = 1.0\n'
+        '[algorithm]\nname = "hmc"\n'
+    )
+    problem, models = vip.load_problem(tmp_path / "half.toml"), np.array([[0.1], [-0.2], [0.3], [-0.4]])
+    for settings in ({"kind": "serial"}, LOCAL):
+        with pytest.raises(ForwardError, match="negative") as caught:
+            vip.simulate(problem, models, DispatchSettings(**settings))
+        assert sorted(caught.value.reasons) == [1, 3]
 
 
 def test_mpirun_alone_says_what_engine_is_meant(troubled, command, mpirun):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import vip
-from vip.cli.options import ConfigFile
+from vip.cli.options import ConfigFile, Dispatch, Insecure, Workers, asked_dispatch
 from vip.cli.signals import stop_on_signal
 
 
@@ -17,13 +17,18 @@ def calibrate(
     config: ConfigFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder, in which a later call goes on.")],
     replicates: Annotated[int, typer.Option(min=10, help="Runs on simulated data.")] = 100,
+    dispatch: Dispatch = None,
+    workers: Workers = None,
+    insecure: Insecure = False,
 ) -> None:
-    """Test the algorithm on data simulated from the prior: are the true models spread as its samples say? In this process."""
+    """Test the algorithm on data simulated from the prior: are the true models spread as its samples say?"""
     from vip.diagnose.calibration import calibrate
     from vip.report.ranks import write_ranks
 
+    problem = vip.load_problem(config)
+    settings = asked_dispatch(problem, dispatch, workers, insecure)
     with stop_on_signal() as stop:
-        found = calibrate(vip.load_problem(config), replicates, output, lambda done: _tell(done, replicates), stop)
+        found = calibrate(problem, replicates, output, lambda done: _tell(done, replicates), stop, settings)
     if found is None:
         print(f"{output}: saved; the same command goes on")
         raise typer.Exit(stop.exit_code)

@@ -116,8 +116,7 @@ def tell_outcome(result: vip.Result) -> None:
 
 def _carried(go: Go, problem: vip.Problem, settings: DispatchSettings, stop: StopRequest) -> vip.Result:
     settings = engines.choose(problem, settings)
-    if engines.serves_only(problem, settings):
-        raise typer.Exit
+    engines.serve_as_rank(problem, settings)
     with shown() as tell:
         result = go(tell, settings)
     if result.status != "finished":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vip.cli.options import Overwrite, RunDirectory
+from vip.cli.options import Dispatch, Insecure, Overwrite, RunDirectory, Workers, asked_dispatch
 from vip.errors import ConfigError, StoreError
 from vip.protocols import Exports
 from vip.runs.inversion import load_run
@@ -22,6 +22,9 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File, or folder, to write.")] = None,
     format: Annotated[str, typer.Option("--format", "-f", help="netcdf, or one of the forward's, such as quakeml.")] = NETCDF,
     overwrite: Overwrite = False,
+    dispatch: Dispatch = None,
+    workers: Workers = None,
+    insecure: Insecure = False,
 ) -> None:
     """Write samples, prior, data and predictions as NetCDF in ArviZ's schema, or results in a format of the forward's."""
     store = Store(run_dir)
@@ -36,5 +39,6 @@ def export(
     if isinstance(forward, Exports) and format != NETCDF:
         forward.export(result.flat.astype(float), format, file)
     else:
-        result.to_datatree().to_netcdf(file, engine="h5netcdf")
+        settings = asked_dispatch(result.problem, dispatch, workers, insecure)
+        result.to_datatree(settings).to_netcdf(file, engine="h5netcdf")
     print(file)

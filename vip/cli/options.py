@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import vip
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Configuration file.")]
 RunDirectory = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder that `vip run` made.")]
@@ -20,3 +23,15 @@ Insecure = Annotated[
     bool, typer.Option("--insecure", help="Use a tcp:// scheduler: anyone who reaches it can run code as you.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def asked_dispatch(
+    problem: vip.Problem, dispatch: str | None, workers: int | None, insecure: bool
+) -> vip.DispatchSettings | None:
+    """Who is to simulate, by the options of a command; None without ``--dispatch``: this process."""
+    from vip.runs.engines import choose
+    from vip.runs.submission import with_options
+
+    if dispatch is None:
+        return None
+    return choose(problem, with_options(problem.dispatch, kind=dispatch, workers=workers, insecure=insecure or None))

@@ -124,9 +124,11 @@ def calibrate(
     StoreError
         If `output` holds those of another configuration, or other data.
     """
+    settings = dispatch or DispatchSettings(kind="serial")
+    engines.serve_as_rank(problem, settings)
     _check(problem)
     done = _begun(problem, output)
-    with engines.dispatcher(problem, dispatch or DispatchSettings(kind="serial"), output) as dispatcher:
+    with engines.dispatcher(problem, settings, output) as dispatcher:
         for replicate in range(len(done), replicates):
             ranks = replicate_ranks(problem, replicate, stop, dispatcher)
             if ranks is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import logging
 import os
+import pickle
 import queue
 import shutil
 import signal
@@ -18,6 +20,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import cloudpickle
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -55,6 +58,12 @@ class Order(NamedTuple):
 
     shape: tuple[int, int]
     task: Task
+
+
+class Another(NamedTuple):
+    """What rank 0 sends before it uses another forward: how to build it, pickled."""
+
+    build: bytes
 
 
 class Reply(NamedTuple):
@@ -131,6 +140,8 @@ class MPIRanks:
     ----------
     forward : Forward
         Rank 0's own; the other ranks have theirs, see `serve`.
+    build : callable
+        Makes the same forward on a rank that has served another one before.
     threads : int
         Of each rank, for a forward that runs its own; 0 means its share of the cores that it may use.
     batch : int
@@ -145,26 +156,25 @@ class MPIRanks:
     def __init__(
         self,
         forward: Forward,
+        build: Callable[[], Forward],
         threads: int = 0,
         batch: int = 1,
         timeout: float | None = None,
         leave: Callable[[bool], bool] = lambda idle: False,
     ) -> None:
-        self.comm, self.timeout, self._leave = world(), timeout, leave
-        self._serial, self._shares = Serial(forward, threads or fair_share(self.comm)), Shares(batch)
+        self.comm, self.timeout, self._leave, self._build = world(), timeout, leave, build
+        self._serial, self._shares = Serial(forward, threads or fair_share()), Shares(batch)
         self._running: dict[int, tuple[Indices, Call]] = {}
         self._beside = Beside()
 
     def __enter__(self) -> Self:
         log.info("MPI: %d ranks; if one is lost, mpirun ends the run and `vip resume` goes on", self.comm.size)
+        other_ranks().use(self._build)
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self._running:  # a rank that does not answer cannot be told to end, and would keep the others from ending
             atexit.register(self.comm.Abort, 1)
-            return
-        for rank in range(1, self.comm.size):
-            self.comm.send(None, rank, HEAD)
 
     @property
     def workers(self) -> int:
@@ -228,6 +238,30 @@ class MPIRanks:
         return False
 
 
+class OtherRanks:
+    """The ranks that serve: each begins with a forward of its own, and ends when rank 0's process does."""
+
+    def __init__(self) -> None:
+        self._have_one = False
+        atexit.register(self._tell, None)
+
+    def use(self, build: Callable[[], Forward]) -> None:
+        """Have them serve the forward that `build` makes: the first one is their own already."""
+        if self._have_one:
+            self._tell(Another(cloudpickle.dumps(build)))
+        self._have_one = True
+
+    def _tell(self, what: Another | None) -> None:
+        for rank in range(1, world().size):
+            world().send(what, rank, HEAD)
+
+
+@functools.cache
+def other_ranks() -> OtherRanks:
+    """Those of this process, which is rank 0."""
+    return OtherRanks()
+
+
 class Beside:
     """A thread that evaluates beside the one that communicates, and does not keep the process from ending."""
 
@@ -271,24 +305,30 @@ class Call:
 
 
 def serve(forward: Forward, threads: int = 0) -> None:
-    """What a rank other than 0 does: evaluate what comes, until rank 0 says that is all."""
+    """What a rank other than 0 does: evaluate what comes, until the process of rank 0 ends."""
     comm = world()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # mpirun sends them to all ranks; rank 0 heeds them
         signal.signal(number, signal.SIG_IGN)
-    serial = Serial(forward, threads or fair_share(comm))
+    threads = threads or fair_share()
+    serial = Serial(forward, threads)
     try:
         with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
             while (order := _receive(comm)) is not None:
-                _answer(comm, serial, order)
+                if isinstance(order, Another):
+                    serial = Serial(pickle.loads(order.build)(), threads)
+                else:
+                    _answer(comm, serial, order)
     except BaseException:
         log.exception("rank %d", comm.rank)
         comm.Abort(1)
 
 
-def fair_share(comm: Any) -> int:
-    """Cores for each rank of this node that may use the same ones as this rank; all ranks must call it."""
+@functools.cache
+def fair_share() -> int:
+    """Cores for each rank of this node that may use the same ones as this rank; all ranks must call it first together."""
     from mpi4py import MPI
 
+    comm = world()
     mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     ranks: int = comm.Split_type(MPI.COMM_TYPE_SHARED).allgather(mine).count(mine)
     return max(1, available_cores() // ranks)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.config import DispatchSettings
 from vip.diagnose.statistics import contraction
 from vip.diagnose.verdict import Diagnosis, judge_fit, judge_spread, without_evaluations
 from vip.errors import StoreError
@@ -30,6 +31,7 @@ from vip.report.stein import Stein, measure
 from vip.rng import Purpose, stream
 from vip.runs.inversion import starting_models
 from vip.runs.result import Result
+from vip.runs.simulation import simulate
 
 N_PRIOR = 100
 """Models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
@@ -77,10 +79,12 @@ class Findings:
     Parameters
     ----------
     result : Result
+    dispatch : DispatchSettings, optional
+        Who predicts data; this process without it.
     """
 
-    def __init__(self, result: Result) -> None:
-        self.result = result
+    def __init__(self, result: Result, dispatch: DispatchSettings | None = None) -> None:
+        self.result, self.dispatch = result, dispatch
         self.space = result.problem.space
         # Optional abilities are asked for one by one: a forward may have any of them.
         self._forward = forward = result.problem.forward
@@ -159,7 +163,7 @@ class Findings:
 
         def predicted(models: Floats) -> NDArray[np.float32]:
             chosen = models[np.linspace(0, len(models) - 1, min(n, len(models))).astype(int)]
-            data: Floats = forward.simulate(chosen.astype(np.float64))
+            data: Floats = simulate(self.result.problem, chosen.astype(np.float64), self.dispatch)
             return data.astype(np.float32)
 
         label = forward.data_label if isinstance(forward, HasDataLabel) else ""

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
+from vip.config import DispatchSettings
 from vip.diagnose.verdict import verdict
 from vip.protocols import Draws
 from vip.report import fit, gathers, maps, marginals, reliability, trace, truth, wells
@@ -49,7 +50,7 @@ PAGE_DPI = 105
 """Pixels of the page for an inch of a figure."""
 
 
-def write_report(result: Result, output: Path | None = None) -> Path:
+def write_report(result: Result, output: Path | None = None, dispatch: DispatchSettings | None = None) -> Path:
     """Write figures and ``index.html``, which holds all of them, for a finished or interrupted run.
 
     Parameters
@@ -57,6 +58,8 @@ def write_report(result: Result, output: Path | None = None) -> Path:
     result : Result
     output : path, optional
         Folder; without it ``report`` in the run directory, or for a run in memory in this folder.
+    dispatch : DispatchSettings, optional
+        Who predicts data of samples; this process without it.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def write_report(result: Result, output: Path | None = None) -> Path:
     """
     output = output or (result.path or Path()) / "report"
     output.mkdir(parents=True, exist_ok=True)
-    findings = Findings(result)
+    findings = Findings(result, dispatch)
     figures = []
     with matplotlib.rc_context(STYLE):
         for picture in _pictures(findings):

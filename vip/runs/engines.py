@@ -43,12 +43,14 @@ def choose(problem: Problem, settings: DispatchSettings) -> DispatchSettings:
     return settings.model_copy(update={"kind": kind})
 
 
-def serves_only(problem: Problem, settings: DispatchSettings) -> bool:
-    """Whether this process is an MPI rank other than 0: then it has served, and the run is over."""
-    if settings.kind != "mpi" or mpi.world().rank == 0:
-        return False
-    mpi.serve(problem.forward, settings.threads)
-    return True
+def serve_as_rank(problem: Problem, settings: DispatchSettings) -> None:
+    """Do nothing, but for an MPI rank other than 0: it serves until the process of rank 0 ends, and then ends too.
+
+    Whatever evaluates or simulates calls this before it touches a file: a script under mpirun is run by every rank.
+    """
+    if settings.kind == "mpi" and mpi.world().rank > 0:
+        mpi.serve(problem.forward, settings.threads)
+        raise SystemExit(0)
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def _dispatcher(
     if settings.kind in ("auto", "serial"):
         return Serial(problem.forward, settings.threads)
     if settings.kind == "mpi":
-        return mpi.MPIRanks(problem.forward, settings.threads, batch, settings.timeout, leave)
+        return mpi.MPIRanks(problem.forward, problem.build, settings.threads, batch, settings.timeout, leave)
     workers = functools.partial(DaskWorkers, batch=batch, timeout=settings.timeout, leave=leave)
     if settings.kind == "local":
         number = settings.workers or max(1, available_cores() // max(settings.threads, 1))

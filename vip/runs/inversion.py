@@ -86,6 +86,7 @@ def run(
     ForwardError, AlgorithmError
         If the run cannot go on; what was done is saved.
     """
+    engines.serve_as_rank(problem, dispatch or problem.dispatch)
     directory = output_directory(problem, output)
     if directory is None:
         with engines.dispatcher(problem, dispatch or problem.dispatch, None, _leave(stop)) as dispatcher:
@@ -118,11 +119,14 @@ def resume(
     ConfigError
         If it has done, or is to do, more `iterations` already.
     """
-    store = Store(Path(run_dir))
+    store, given = Store(Path(run_dir)), problem
+    problem = load_run(store, given)
+    engines.serve_as_rank(problem, dispatch or problem.dispatch)
     with store.lock():
         if iterations is not None:
             _extend(store, iterations, problem)
-        problem, checkpoint = load_run(store, problem), store.checkpoint()
+            problem = load_run(store, given)
+        checkpoint = store.checkpoint()
         if checkpoint is not None and checkpoint.status == "finished":
             return Result(store, problem)
         return _run_from(problem, store, checkpoint, tell, stop, dispatch)
@@ -176,9 +180,9 @@ def _objects(problem: Problem) -> dict[str, Any]:
     return {"seed": problem.config.seed, "variables": variables, "method": method, "log_density": value.tolist()}
 
 
-def _extend(store: Store, iterations: int, problem: Problem | None) -> None:
+def _extend(store: Store, iterations: int, problem: Problem) -> None:
     """Let a run do so many iterations in total."""
-    problem, checkpoint = load_run(store, problem), store.checkpoint()
+    checkpoint = store.checkpoint()
     done, total = checkpoint.iteration if checkpoint else 0, problem.config.algorithm.iterations
     algorithm = problem.build_algorithm()
     if checkpoint is not None and isinstance(algorithm, Converges):
@@ -257,6 +261,7 @@ def steps(problem: Problem, stop: Stop = lambda: False, dispatch: DispatchSettin
 
     Nothing is saved; `Record.samples` are the samples that an iteration adds.
     """
+    engines.serve_as_rank(problem, dispatch or problem.dispatch)
     algorithm = problem.build_algorithm()
     with engines.dispatcher(problem, dispatch or problem.dispatch, None, _leave(stop)) as dispatcher:
         state = _first_state(problem, algorithm)

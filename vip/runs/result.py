@@ -191,8 +191,8 @@ class Result:
         """Data (n, n_data) predicted from samples spread over the run, see `vip.runs.simulation.simulate`."""
         return simulate(self.problem, self.equal(n).astype(np.float64), dispatch)
 
-    def to_datatree(self) -> xr.DataTree:
-        """Posterior, prior, observed and predicted data as a tree in ArviZ's schema."""
+    def to_datatree(self, dispatch: DispatchSettings | None = None) -> xr.DataTree:
+        """Posterior, prior, observed and predicted data as a tree in ArviZ's schema; `dispatch` says who predicts them."""
         space = self.problem.space
         prior = self.problem.sample_prior(N_PRIOR, stream(self.problem.config.seed, 1, Purpose.START))
         metrics = self.store.metrics()
@@ -211,7 +211,9 @@ class Result:
         if isinstance(self.problem.forward, Simulates):
             groups["observed_data"] = xr.Dataset({"data": ("datum", self.problem.forward.observed)})
             groups["constant_data"] = xr.Dataset({"sigma": ("datum", self.problem.forward.sigma)})
-            groups["posterior_predictive"] = xr.Dataset({"data": (("chain", "draw", "datum"), self.predicted()[None])})
+            groups["posterior_predictive"] = xr.Dataset(
+                {"data": (("chain", "draw", "datum"), self.predicted(dispatch=dispatch)[None])}
+            )
         tree = xr.DataTree.from_dict(groups)
         tree.attrs.update(inference_library="vip", **{k: str(v) for k, v in self.store.provenance.items() if k != "inputs"})
         return tree

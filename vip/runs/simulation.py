@@ -31,7 +31,9 @@ def simulate(problem: Problem, models: Floats, dispatch: DispatchSettings | None
     DispatchError
         If the forward does not predict data.
     """
-    with engines.dispatcher(problem, dispatch or DispatchSettings(kind="serial"), None) as dispatcher:
+    settings = dispatch or DispatchSettings(kind="serial")
+    engines.serve_as_rank(problem, settings)
+    with engines.dispatcher(problem, settings, None) as dispatcher:
         simulation = dispatcher.simulate(models)
     if simulation.failures:
         error = ForwardError(simulation.failures)
