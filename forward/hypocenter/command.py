@@ -12,7 +12,7 @@ import typer
 
 import vip
 from vip.cli.carry_on import begin, go_on
-from vip.cli.messages import told
+from vip.cli.messages import messages_shown
 from vip.cli.options import Dispatch, Overwrite
 from vip.errors import ConfigError, StoreError
 from vip.forward.hypocenter.plugin import Hypocenters
@@ -45,7 +45,7 @@ def locate(
     else:
         if not overwrite:
             _check_are_free(output, *([] if same else [config]), run_dir)
-        with told():
+        with messages_shown():
             problem = _loaded(config, text)
         _check_can_write(problem, output)
         result = begin(problem, run_dir, overwrite, dispatch)

@@ -15,10 +15,10 @@ from vip.cli.signals import stop_on_signal
 
 def calibrate(
     config: ConfigFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder, in which a later call goes on.")],
-    replicates: Annotated[int, typer.Option(min=10, help="Runs on simulated data.")] = 100,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the ranks; a later call goes on in it.")],
+    replicates: Annotated[int, typer.Option(min=10, help="Number of runs on simulated data.")] = 100,
 ) -> None:
-    """Test the algorithm on data simulated from the prior: are the true models spread as its samples say? In this process."""
+    """Test the algorithm, in this process, on data simulated from the prior: are true models spread as its samples say?"""
     from vip.diagnose.calibration import calibrate
     from vip.report.ranks import write_ranks
 

@@ -21,7 +21,7 @@ from vip.runs.plugins import data_sets
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """One thing that `vip doctor` looked at: whether it works, what was found, and what to do about it."""
 
     what: str
     works: bool

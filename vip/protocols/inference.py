@@ -159,8 +159,8 @@ class Dispatcher(Protocol):
     def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
         """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`.
 
-        `blocks` are the forward's data blocks to use; without it, all are used. `observed` (n_data,) are data to use in place of
-        the forward's own, see `vip.protocols.WithData`.
+        `blocks` are the forward's data blocks to use; without it, all are used. `observed` (n_data,) are data to use in place
+        of the forward's own, see `vip.protocols.WithData`.
         """
 
     def simulate(self, models: Floats) -> Simulation:

@@ -111,7 +111,7 @@ def summary(findings: Findings) -> dict[str, str]:
         rows["Time"] = f"{_duration(seconds.sum())}; {np.median(seconds):.3g} s an iteration (median)"
     if findings.sampled:
         rows |= _sample_rows(findings, algorithm.is_chain)
-    rows |= {diagnosis.name: diagnosis.told for diagnosis in findings.diagnoses if diagnosis.name not in rows}
+    rows |= {diagnosis.name: diagnosis.finding for diagnosis in findings.diagnoses if diagnosis.name not in rows}
     rows["Machine"] = f"{made['machine']}, {made['platform']}"
     rows["Seed"] = str(made["seed"])
     rows["Versions"] = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
