@@ -21,7 +21,7 @@ class Place(NamedTuple):
     path: str
     shape: tuple[int, int]
     number: int
-    """Of all that this process has made: paths come again."""
+    """Number of these arrays among all that this process has made: a path may be used again."""
 
 
 class SharedArrays:

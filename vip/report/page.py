@@ -21,7 +21,7 @@ from vip.runs.result import Result
 
 
 def own(findings: Findings) -> Iterator[Picture]:
-    """The forward's own."""
+    """Pictures that the forward itself draws."""
     forward = findings.result.problem.forward
     if isinstance(forward, Draws):
         yield from (Picture(*picture) for picture in forward.pictures(findings.flat.astype(float)))
@@ -44,9 +44,9 @@ FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
     gathers.traces,
     fit.residuals,
 ]
-"""In the order of the page; each leaves out what the forward cannot tell."""
+"""Functions that draw the pictures, in the order of the page; each leaves out what the forward cannot give."""
 PAGE_DPI = 105
-"""Pixels of the page for an inch of a figure."""
+"""Number of pixels of the page for an inch of a figure."""
 
 
 def write_report(result: Result, output: Path | None = None) -> Path:
@@ -61,7 +61,7 @@ def write_report(result: Result, output: Path | None = None) -> Path:
     Returns
     -------
     Path
-        Of the page.
+        Path of the page.
     """
     output = output or (result.path or Path()) / "report"
     output.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def write_report(result: Result, output: Path | None = None) -> Path:
 
 
 def summary(findings: Findings) -> dict[str, str]:
-    """What was run, what it cost and what it gave, in words."""
+    """Summary in words: what was run, what it cost and what it found."""
     result = findings.result
     settings, made = result.problem.config.algorithm, result.store.provenance
     options = settings.model_dump(exclude={"name", "iterations"})
@@ -147,13 +147,13 @@ def _png(picture: Picture) -> bytes:
 
 
 def _width(png: bytes) -> int:
-    """Of a picture on the page, so that all have letters of one size."""
+    """Width of a picture on the page, in pixels, such that all pictures have letters of one size."""
     pixels = int.from_bytes(png[16:20])
     return round(pixels * PAGE_DPI / DPI)
 
 
 def _duration(seconds: float) -> str:
-    """In a unit that suits it.
+    """A time in a unit that suits it.
 
     Examples
     --------
