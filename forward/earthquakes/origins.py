@@ -117,7 +117,7 @@ class Ellipse(NamedTuple):
 
     semi_major: float
     semi_minor: float
-    """km"""
+    """Length of the short semi-axis, km."""
     azimuth: float
     """Azimuth of the long axis, degrees clockwise from north, 0 to 180."""
 

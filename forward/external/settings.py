@@ -110,7 +110,7 @@ class ExternalSettings(Settings):
             raise ConfigError("command", list(self.command), remedy)
 
     def space(self) -> ModelSpace:
-        """What the entries of a model vector are."""
+        """Meaning of the entries of a model vector."""
         return ModelSpace(tuple(_variable(variable) for variable in self.variables))
 
 

@@ -65,7 +65,7 @@ class Likelihood(Protocol):
         """Whether the origin time is one of the unknowns."""
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
-        """For travel times (n, n_picks) and origin times (n, n_events), s: values (n, n_events), and derivatives by both."""
+        """Log-likelihoods (n, n_events) of travel times (n, n_picks) and origin times (n, n_events), s; derivatives by both."""
 
     def power(self, readings: Readings) -> Floats:
         """Factor of the value of each event (n_events,) that makes regions of the right size."""

@@ -65,7 +65,7 @@ def modes(samples: Floats) -> list[Ints]:
 
 
 def most_probable(samples: Floats) -> Floats:
-    """Where a kernel density estimate of samples (n, 3) is largest among them; without a volume, nearest to their mean."""
+    """The sample (3,) where a kernel density estimate of samples (n, 3) is largest; without a volume, nearest to their mean."""
     try:
         density = gaussian_kde(samples.T)(samples.T)
     except (np.linalg.LinAlgError, ValueError):  # fewer than four, or all in a plane

@@ -40,7 +40,7 @@ SCHEMA = 1
 
 
 class Plan(Settings):
-    """What is to be done with a problem: which method runs, who evaluates the particles, and how the run is saved."""
+    """Plan for a problem: which method runs, who evaluates the particles, and how the run is saved."""
 
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     algorithm: MethodSettings

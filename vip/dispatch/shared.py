@@ -16,7 +16,7 @@ NUMBERS = itertools.count()
 
 
 class Place(NamedTuple):
-    """Where another process of the same user finds shared arrays."""
+    """The place where another process of the same user finds shared arrays."""
 
     path: str
     shape: tuple[int, int]

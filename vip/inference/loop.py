@@ -49,7 +49,7 @@ class Samples(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What happened in one iteration."""
+    """Record of one iteration."""
 
     iteration: int
     """Number of iterations done, this one included."""

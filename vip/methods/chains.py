@@ -55,7 +55,7 @@ class ChainMethod(Method):
         return self
 
     def make_burn_in(self) -> BurnIn:
-        """What is learnt during burn-in."""
+        """The burn-in, with the metric to learn and the warm-up."""
         warm_up = Adam(Schedule(self.warm_up_step_size))
         return BurnIn(self.burn_in, estimator(self.metric, self.rank), self.warm_up, warm_up)
 

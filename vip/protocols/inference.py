@@ -16,7 +16,7 @@ from vip.protocols.space import Floats, ModelSpace
 
 
 class Evaluated(NamedTuple):
-    """What a log-density says of n particles: nothing is read off the log-density afterwards."""
+    """Values of a log-density at n particles, with all else that it knows: nothing is read off the log-density afterwards."""
 
     value: Floats
     """Log-density (n,); -inf for a particle that an algorithm is to reject."""
@@ -168,7 +168,7 @@ class Dispatcher(Protocol):
 
 
 class Target(NamedTuple):
-    """What a method is built for."""
+    """The target that a method is built for."""
 
     space: ModelSpace
     forward: Forward

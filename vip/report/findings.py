@@ -198,7 +198,7 @@ class Findings:
         return self._agreements[panel]
 
     def contraction(self, panel: Panel) -> Any:
-        """By how much the data have narrowed the prior in a panel, with what is known beforehand masked."""
+        """Contraction of the prior by the data in a panel, with nodes that are known beforehand masked."""
         values = np.zeros(panel.shape)
         free = self.free(panel)
         values[free] = contraction(panel.of(self.prior)[:, free], panel.of(self.flat)[:, free])

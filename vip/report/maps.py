@@ -83,7 +83,7 @@ def samples(findings: Findings) -> Iterator[Picture]:
 
 
 def contraction(findings: Findings) -> Iterator[Picture]:
-    """By how much the data have narrowed the prior, at each node of each map."""
+    """Contraction of the prior by the data, at each node of each map."""
     for variable in maps_of(findings.space):
         every = panels(findings.space, variable)
         columns = min(len(every), 3)
@@ -198,7 +198,7 @@ def _prior_std(findings: Findings, every: list[Panel]) -> float:
 
 
 def _draw_colour_bar(figure: Figure, mesh: Any, axes: Any, variable: Variable, label: str, extend: str) -> Any:
-    """At the right, or below where maps are too wide to leave it a height."""
+    """Draw a colour bar at the right, or below where maps are too wide to leave it a height."""
     if _in_pairs(variable):
         return figure.colorbar(
             mesh, ax=axes, label=label, extend=extend, location="bottom", shrink=0.7, aspect=25 * np.size(axes)

@@ -64,7 +64,7 @@ def lines(findings: Findings) -> Iterator[Picture]:
 
 
 def contraction(findings: Findings) -> Iterator[Picture]:
-    """By how much the data have narrowed the prior, along each variable with one dimension."""
+    """Contraction of the prior by the data, along each variable with one dimension."""
     for variable in findings.space.variables:
         if kind(variable) == "lines":
             figure = _small_panels(findings, variable, _draw_contraction)

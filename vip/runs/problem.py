@@ -88,7 +88,7 @@ class Problem:
 
     @property
     def space(self) -> ModelSpace:
-        """What the entries of a model are."""
+        """Meaning of the entries of a model."""
         return self.forward.space
 
     @property
