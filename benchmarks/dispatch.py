@@ -112,7 +112,7 @@ def throughput():
 
 
 def efficiencies(client, shortest, same):
-    """Of a few iterations after the first, whose costs nobody knows yet."""
+    """Efficiencies of a few iterations after the first one, at which no costs are known yet."""
     rng = np.random.default_rng(1)
     models = np.zeros((SLEEPY_PARTICLES, 1000))
     models[:, 0] = rng.uniform(shortest, 4 * shortest, SLEEPY_PARTICLES)

@@ -27,7 +27,7 @@ DEGREE = np.pi / 180 * 6371.0
 KM_PER_DEGREE = np.array([DEGREE, DEGREE * np.cos(np.radians(54.5))])
 PLANE = Grid(SPHERE.shape, (0.0, 0.0), tuple(0.325 * KM_PER_DEGREE), False, 2)
 START_RADIUS = 2.0
-"""Of the circle around a source from which scikit-fmm starts, in cells."""
+"""Radius of the circle around a source from which scikit-fmm starts, in cells."""
 
 
 def stations_and_pairs(rng):

@@ -22,7 +22,7 @@ from vip.kernels_c.eikonal3d import simd_level, solve
 
 STEP = 1.0  # km
 START_RADIUS = 2.0
-"""Of the sphere around the source from which scikit-fmm starts, km."""
+"""Radius of the sphere around the source from which scikit-fmm starts, km."""
 GROWTH = (50, 75, 100, 150, 200)
 """Nodes along an axis."""
 

@@ -25,15 +25,15 @@ from vip.forward.earthquakes.velocity import Layered
 from vip.forward.hypocenter.synthetic import LAYERS
 
 STEP = 0.25
-"""Of the solver's nodes, km."""
+"""Spacing of the solver's nodes, km."""
 DEPTHS = np.array([-1.0, 0.0, 1.0, 2.5, 5.0, 8.0, 11.0, 18.0, 25.0])
-"""Of stations, km."""
+"""Depths of stations, km."""
 RANGES = [1, 3, 10, 30, 100, 300, 600]
-"""Of distance, km; pairs closer than the first are left out."""
+"""Limits of distance, km; pairs closer than the first are left out."""
 
 
 def layers():
-    """Of the example."""
+    """Velocity layers of the example."""
     velocity = {"P": LAYERS["vp"].to_numpy(), "S": LAYERS["vs"].to_numpy()}
     return Layered(LAYERS["depth"].to_numpy(), velocity, {phase: np.zeros(len(LAYERS)) for phase in velocity})
 

@@ -32,11 +32,11 @@ COMPARED = 4
 """The shot whose traces are compared: near the middle."""
 LARGE, LARGE_STEPS = (500, 1000), 200
 PML_WIDTH = 20
-"""Of deepwave, its default; and of Devito's sponge where speed is compared."""
+"""Width of the absorbing layers, nodes: deepwave's default, and that of Devito's sponge where speed is compared."""
 MARGIN = 200
 """Nodes by which a model is made larger, so that hardly anything comes back from its end."""
 BYTES_PER_NODE = 16
-"""Of float32 that a step must move if nothing stays in cache: reads u, u_old, (v dt)^2, writes u."""
+"""Bytes of float32 that a step must move if nothing stays in cache: it reads u, u_old, (v dt)^2, and writes u."""
 
 
 def marmousi():
@@ -81,11 +81,11 @@ class Ours:
         self.node_steps = len(sources) * nodes * (n_steps - 1)
 
     def traces(self, shot):
-        """Of one shot, (n_steps, receivers)."""
+        """Traces (n_steps, receivers) of one shot."""
         return traces(self.velocity, shot, self.wavelet)
 
     def gradient(self, shot):
-        """Of half the energy of the traces."""
+        """Gradient of half the energy of the traces."""
         waves = propagate(self.velocity, shot, self.wavelet)
         return waves.gradient(waves.traces)
 
@@ -115,7 +115,7 @@ class Deepwave:
         self.sources, self.receivers = torch.tensor(sources)[:, None, None], torch.tensor(receivers)[None]
 
     def traces_of(self, velocity, shot, sampling=1):
-        """Of one shot in a velocity that may want its gradient, which then sums over every `sampling`-th step."""
+        """Traces of one shot in a velocity that may want its gradient, which then sums over every `sampling`-th step."""
         result = self.scalar(
             velocity,
             SPACING,
@@ -135,7 +135,7 @@ class Deepwave:
         return result.receiver_amplitudes[0].T[: self.n_steps]
 
     def traces(self, shot):
-        """Of one shot, (n_steps, receivers)."""
+        """Traces (n_steps, receivers) of one shot."""
         with self.torch.no_grad():
             return self.traces_of(self.velocity, shot).numpy()
 
@@ -152,7 +152,7 @@ class Deepwave:
 
 
 COURANT_NUMBER = 0.72
-"""Of deepwave: near the limit of 8th order, as its default would halve our time step."""
+"""Courant number of deepwave: near the limit of 8th order, as its default would halve our time step."""
 
 
 class Devito:
@@ -188,7 +188,7 @@ class Devito:
         return largest * 2 * np.maximum(depths[0][:, None] ** 2, depths[1][None] ** 2)
 
     def traces(self, shot):
-        """Of one shot, (n_steps, receivers)."""
+        """Traces (n_steps, receivers) of one shot."""
         self.u.data[:] = 0
         self.source.coordinates.data[:] = SPACING * (self.sources[shot] + self.shift)
         self.operator.apply(time_m=0, time_M=self.n_steps - 1, dt=DT)

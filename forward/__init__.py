@@ -1,1 +1,1 @@
-"""Physics plugins, one folder each."""
+"""Plugins of physics: each forward has a folder."""

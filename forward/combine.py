@@ -1,7 +1,7 @@
-"""Forwards made of others: the sum of several, one whose code gives no gradient, one of other parameters.
+"""Forwards made from others: the sum of several, one whose code gives no gradient, one with other parameters.
 
 A plugin returns one of them from its `from_settings`, or is a subclass; see examples/plugins. Each is a forward again, so
-that they nest, and each can do what its parts can: predict data, run threads, check a prior, say facts.
+that they nest, and each has the abilities of its parts: to predict data, run threads, check a prior, give facts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from vip.protocols import (
 
 
 class _Combined:
-    """What a forward made of others has of them."""
+    """Base of forwards made from others: abilities that it has from its parts."""
 
     space: ModelSpace
     ndim: int
@@ -55,16 +55,16 @@ class _Combined:
             self.data_label = labels.pop()
 
     def facts(self) -> list[tuple[str, str]]:
-        """What the parts say before a run."""
+        """Facts of all parts, shown before a run."""
         return [fact for part in self.parts if isinstance(part, HasFacts) for fact in part.facts()]
 
     def _call(self, function: Callable[[Floats], Any], models: Floats) -> Any:
-        """A part's own result, with the threads that were given to the whole.
+        """Result of a part, computed with the threads that were given to the whole.
 
         Raises
         ------
         ForwardError
-            Without the values of the particles that did not fail: those that a part has are not the whole's.
+            If a particle fails. The error has no values of the others, since those of a part are not those of the whole.
         """
         for part in self.parts:
             if isinstance(part, UsesThreads):
@@ -76,10 +76,10 @@ class _Combined:
 
 
 class Joint(_Combined):
-    """Several data sets, one model: the sum of forwards whose errors are independent of each other.
+    """Several data sets and one model: the sum of forwards whose errors are independent of each other.
 
-    The model has the variables of all; those of one name are one variable, which several data sets then constrain. Predicted
-    data are those of the forwards, one after the other, if all predict them.
+    The model has the variables of all forwards; variables of one name are one variable, which several data sets then constrain.
+    Predicted data are those of the forwards, one after the other, if all predict them.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Joint(_Combined):
         return value, gradient
 
     def check_prior(self, lower: Floats, upper: Floats) -> None:
-        """Raise `ConfigError` for bounds (d,) that leave what one of the forwards can use."""
+        """Raise `ConfigError` for bounds (d,) that allow models which one of the forwards cannot use."""
         for forward, entries in zip(self.parts, self._entries, strict=True):
             if isinstance(forward, ChecksPrior):
                 forward.check_prior(lower[entries], upper[entries])
@@ -127,17 +127,17 @@ class Joint(_Combined):
 
 
 class FiniteDifferences(_Combined):
-    """A code without a gradient, which central differences then give: 2 d + 1 runs of the code for each particle.
+    """A code without a gradient, and the gradient by central differences: 2 d + 1 runs of the code for each particle.
 
     For d beyond some tens, or a code of more than a second, an adjoint or automatic differentiation pays soon.
 
     Parameters
     ----------
     code : object
-        With a `space` and either ``log_likelihood(models (n, d)) -> (n,)``, see `vip.protocols.LikelihoodOnly`, or what
-        `vip.protocols.Simulates` asks for: data with independent Gaussian errors then give the likelihood.
+        Object with a `space` and either ``log_likelihood(models (n, d)) -> (n,)``, see `vip.protocols.LikelihoodOnly`, or the
+        attributes of `vip.protocols.Simulates`: data with independent Gaussian errors then give the likelihood.
     step : float or (d,) float
-        In the model's units. Central differences are best near the cube root of the code's relative precision, times the
+        Step in the model's units. Central differences are best near the cube root of the code's relative precision, times the
         model's scale: 6e-6 in double, 5e-3 in single precision. The code must bear models this far beyond the prior's bounds.
 
     Raises
@@ -194,21 +194,21 @@ class Elementwise(NamedTuple):
 
 IDENTITY = Elementwise(np.positive, np.ones_like)
 EXPONENTIAL = Elementwise(np.exp, np.exp)
-"""For what must be positive: parameters are logarithms."""
+"""Function for variables that must be positive: the parameters are their logarithms."""
 
 
 @dataclass(frozen=True)
 class Map:
-    """How a variable of a forward follows from parameters: ``function(matrix @ parameters)``.
+    """A variable of a forward as a function of parameters: ``function(matrix @ parameters)``.
 
     Parameters
     ----------
     variable : Variable
-        The parameters, which a prior then is of.
+        The parameters, for which there is then a prior.
     matrix : (m, k) dense or sparse, optional
-        To the m entries of the forward's variable from k parameters, such as `interpolation`; else they are as many.
+        Matrix from k parameters to the m entries of the forward's variable, such as `interpolation`; the identity by default.
     function : Elementwise
-        Of what the matrix gives.
+        Function of ``matrix @ parameters``.
     """
 
     variable: Variable
@@ -217,18 +217,18 @@ class Map:
 
 
 class Reparameterised(_Combined):
-    """A forward of other parameters: fewer than the nodes of its grid, or of another scale.
+    """A forward with other parameters: fewer than the nodes of its grid, or on another scale.
 
     Parameters
     ----------
     forward : Forward
     maps : mapping of str to Map
-        By the name of the forward's variable; those that are not named stay as they are.
+        Maps by the name of the forward's variable; variables that are not named stay as they are.
 
     Raises
     ------
     ConfigError
-        If there is no such variable, a matrix does not fit, or the forward includes the prior, which is of its own parameters.
+        If a variable is unknown, a matrix does not fit, or the forward includes the prior, which is that of its own parameters.
     """
 
     def __init__(self, forward: Forward, maps: Mapping[str, Map]) -> None:

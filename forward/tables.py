@@ -15,7 +15,7 @@ from vip.protocols import Floats
 
 
 def read_text(file: Path, expected: str) -> str:
-    """All of a file of text in UTF-8."""
+    """Content of a text file in UTF-8."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -45,7 +45,7 @@ def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
 
 
 def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
-    """Any table as text. Comments and blank lines are left out here so that rows keep their lines."""
+    """A table as text. Comments and blank lines are left out here, so that rows are still named by their lines."""
     lines = read_text(file, expected).splitlines()
     kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
     text = io.StringIO("\n".join(line for _, line in kept))
@@ -81,5 +81,5 @@ def positive_numbers(table: pd.DataFrame, column: str, file: Path) -> Floats:
 
 
 def place(line: int, column: str) -> str:
-    """Where a fault is, for a person."""
+    """Place of a fault, as text for a person to read."""
     return f"line {line}, column {column}"

@@ -1,4 +1,4 @@
-"""Job scripts for schedulers: one scheduler a file, all with the same methods.
+"""Job scripts for schedulers, one scheduler a file, all with the same methods.
 
 A *driver* job runs one command (``vip resume RUN_DIR``) and requeues itself until that is complete. It starts its Dask
 *workers* as further jobs, through dask-jobqueue. Scripts are pure strings, so that they can be shown before they are submitted.
@@ -24,7 +24,7 @@ def scheduler(name: str) -> Scheduler:
     Raises
     ------
     ConfigError
-        There is no such scheduler.
+        If there is no such scheduler.
     """
     if name not in SCHEDULERS:
         raise ConfigError("--scheduler", name, f"must be one of {', '.join(SCHEDULERS)}")

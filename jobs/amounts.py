@@ -11,7 +11,7 @@ from vip.errors import ConfigError
 MEMORY_UNITS = {"": 1, "B": 1}
 MEMORY_UNITS |= {f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", start=1)}
 MEMORY_UNITS |= {f"{prefix}{end}": 1024**power for power, prefix in enumerate("KMGT", start=1) for end in ("", "IB")}
-"""Bytes in a unit, in upper case. A bare letter is binary, as SLURM and Grid Engine have it."""
+"""Number of bytes in each unit, in upper case. A bare letter is binary, as in SLURM and Grid Engine."""
 
 TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -22,7 +22,7 @@ def parse_memory(text: str | int, key: str = "memory") -> int:
     Raises
     ------
     ConfigError
-        It is no amount, or none at all.
+        If the text is not an amount, or the amount is zero.
 
     Examples
     --------
@@ -38,12 +38,13 @@ def parse_memory(text: str | int, key: str = "memory") -> int:
 
 
 def parse_walltime(text: str | int, key: str = "walltime") -> int:
-    """A duration (s): hours:minutes:seconds, with days- before it or not, a number with s, m, h or d, or plain seconds.
+    """A duration (s) from hours:minutes:seconds, perhaps with days- before it, a number with s, m, h or d, or plain seconds.
 
     Raises
     ------
     ConfigError
-        It is no duration, or none at all. SLURM's minutes:seconds are not taken, since others read them as hours:minutes.
+        If the text is not a duration, or the duration is zero. SLURM's minutes:seconds are refused, since others read them as
+        hours:minutes.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def one_line(text: str, key: str, allowed: str = "") -> str:
     Raises
     ------
     ConfigError
-        It holds a line break, or a control character that is not allowed.
+        If the text holds a line break, or a control character that is not allowed.
     """
     if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in text):
         raise ConfigError(key, repr(text), "must be one line, without control characters")
@@ -81,7 +82,7 @@ def one_word(text: str, key: str) -> str:
     Raises
     ------
     ConfigError
-        It cannot, or is.
+        If the text is blank, or cannot stand in one line.
     """
     if not text.strip():
         raise ConfigError(key, repr(text), "must not be blank; leave it out")

@@ -1,4 +1,4 @@
-"""What all schedulers do alike: the frame of their scripts, the queue in order, workers through dask-jobqueue."""
+"""Base of all schedulers: the frame of their scripts, the queue in order, workers through dask-jobqueue."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class BatchScheduler(Scheduler, ABC):
     kind : str
         Name of the scheduler in dask-jobqueue's classes: "SLURM" or "SGE".
     dialect : Dialect
-        What its scripts say differently.
+        Commands and variables that differ from scheduler to scheduler.
     resolution : int
-        Seconds to whose multiples it rounds a walltime up.
+        Seconds to whose multiples the scheduler rounds a walltime up.
     """
 
     kind: ClassVar[str]
@@ -38,7 +38,7 @@ class BatchScheduler(Scheduler, ABC):
 
     @abstractmethod
     def worker_header(self, name: str, walltime: int, resources: Resources, site: Site) -> str:
-        """Lines of directives of a worker's script. A worker that died is replaced by its cluster, so it is not requeued."""
+        """Lines of directives of a worker's script. It is not requeued, since its cluster replaces a worker that died."""
 
     @abstractmethod
     def listed(self, names: Sequence[str]) -> list[QueuedJob]:

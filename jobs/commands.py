@@ -1,4 +1,4 @@
-"""The schedulers' own programs: called without a shell, and what they refuse said in their words."""
+"""Calls of the schedulers' own programs, without a shell; an error has the words of the program."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from vip.errors import SchedulerError
 from vip.jobs.contract import QueuedJob
 
 PATIENCE = 120
-"""How long a scheduler may take to answer (s)."""
+"""Longest time that a scheduler may take to answer (s)."""
 
 
 def call(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    """What a program prints.
+    """Run a program and return what it prints.
 
     Parameters
     ----------
     command : sequence of str
         Program and arguments.
     environment : mapping, optional
-        Laid over this process's.
+        Variables that are added to those of this process.
 
     Raises
     ------
     SchedulerError
-        It is missing, fails, or does not answer.
+        If the program is missing, fails, or does not answer.
     """
     program = command[0]
     try:
@@ -53,12 +53,12 @@ def call(command: Sequence[str], environment: Mapping[str, str] | None = None) -
 
 
 def end(command: Sequence[str], ids: Sequence[str], queued: Callable[[], Iterable[QueuedJob]]) -> None:
-    """Call a program that ends jobs, and pass over what it says of those that have just ended by themselves.
+    """Call a program that ends jobs, and ignore its complaints about jobs that have just ended by themselves.
 
     Raises
     ------
     SchedulerError
-        It fails, and one of the jobs is still queued.
+        If the program fails, and one of the jobs is still queued.
     """
     if not ids:
         return
@@ -70,12 +70,12 @@ def end(command: Sequence[str], ids: Sequence[str], queued: Callable[[], Iterabl
 
 
 def user_name() -> str:
-    """Of whoever this process runs as, whatever $USER says.
+    """Name of the user that this process runs as, whatever $USER says.
 
     Raises
     ------
     SchedulerError
-        The system has no name for that user.
+        If the system has no name for that user.
     """
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -84,7 +84,7 @@ def user_name() -> str:
 
 
 def write_script(script: str, run_dir: Path) -> Path:
-    """RUN_DIR/job.sh, for its owner only."""
+    """Write RUN_DIR/job.sh, which only its owner can read."""
     file = run_dir.resolve() / "job.sh"
     try:
         with open(file, "w", encoding="utf-8", errors="surrogateescape", opener=_private) as stream:

@@ -1,4 +1,4 @@
-"""What every scheduler offers. Written down once; `tests/jobs/test_jobs.py` holds each of them to it."""
+"""The contract of every scheduler, written down once; `tests/jobs/test_jobs.py` holds each of them to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class QueuedJob(NamedTuple):
     Attributes
     ----------
     id : str
-        The scheduler's.
+        The scheduler's id of the job.
     name : str
-        Of the driver, or that with ``-worker`` behind it.
+        Name of the driver, or that name with ``-worker`` behind it.
     state : str
         "pending", "running", "held", "ending", "suspended", "error", or the scheduler's own word.
     since : datetime, optional
-        When it started, or when it was submitted if it has not: local time of the scheduler, no time zone.
+        Time at which the job started, or was submitted if it has not started: local time of the scheduler, without time zone.
     """
 
     id: str
@@ -33,33 +33,33 @@ class QueuedJob(NamedTuple):
 
 
 class Scheduler(Protocol):
-    """Writes, submits, lists and cancels jobs."""
+    """A scheduler, which writes, submits, lists and cancels jobs."""
 
     def driver_script(
         self, name: str, command: Sequence[str], run_dir: Path, resources: Resources, site: Site, ranks: int = 0
     ) -> str:
-        """The driver's script: runs a command, warns it before the walltime, requeues itself while it exits with 75.
+        """The driver's script: it runs a command, warns it before the walltime, and requeues itself while that exits with 75.
 
         Parameters
         ----------
         name : str
-            Of the job: a letter, then letters, digits and ``-``, all lower case.
+            Name of the job: a letter, then letters, digits and ``-``, all lower case.
         command : sequence of str
             Program and arguments, passed on verbatim.
         run_dir : Path
-            Absolute. The command runs in it, and its output is appended to its ``job.log``.
+            Run directory, absolute. The command runs in it, and its output is appended to the ``job.log`` in it.
         resources : Resources
-            Of the workers; the driver takes walltime, queue, account and project from them.
+            Resources of the workers; the driver takes walltime, queue, account and project from them.
         site : Site
-            The driver's own cores and memory, the warning, modules and so on.
+            Gives the driver's own cores and memory, the warning, modules and so on.
         ranks : int
-            With more than none, one allocation of that many MPI ranks of ``resources.cores`` each, and the command is run under
-            ``site.mpirun``.
+            Number of MPI ranks. If it is not 0, one allocation has that many ranks of ``resources.cores`` each, and the command
+            is run under ``site.mpirun``.
 
         Raises
         ------
         ConfigError
-            A value cannot be passed to this scheduler.
+            If a value cannot be passed to this scheduler.
         """
         ...
 
@@ -69,7 +69,7 @@ class Scheduler(Protocol):
         Raises
         ------
         SchedulerError
-            There is no scheduler, or it refused.
+            If there is no scheduler, or it refused.
         """
         ...
 
@@ -79,22 +79,22 @@ class Scheduler(Protocol):
         Raises
         ------
         SchedulerError
-            There is no scheduler, or it does not answer.
+            If there is no scheduler, or it does not answer.
         """
         ...
 
     def cancel(self, name: str) -> list[str]:
-        """Cancel driver and workers, the driver first. Its command gets SIGTERM, and time to save itself.
+        """Cancel driver and workers, the driver first. The driver's command gets SIGTERM, and time to save the run.
 
         Returns
         -------
         list of str
-            Ids of the jobs that were cancelled; none if there were none.
+            Ids of the jobs that were cancelled.
 
         Raises
         ------
         SchedulerError
-            There is no scheduler, or it refused.
+            If there is no scheduler, or it refused.
         """
         ...
 
@@ -108,23 +108,23 @@ class Scheduler(Protocol):
         name, run_dir, site
             As for `driver_script`.
         resources : Resources
-            Cores and memory are of one job.
+            Resources, with the cores and memory of one job.
         security : distributed.Security or None
-            Its TLS files (not their contents) must be readable for the workers.
+            TLS credentials; the workers must be able to read their files.
         processes : int
-            Worker processes that share a job's cores and memory.
+            Number of worker processes that share a job's cores and memory.
         **options
-            Go to the cluster, for instance ``scheduler_options``, ``asynchronous``, ``silence_logs``.
+            Options of the cluster, for instance ``scheduler_options``, ``asynchronous``, ``silence_logs``.
 
         Raises
         ------
         SchedulerError
-            dask-jobqueue is not installed.
+            If dask-jobqueue is not installed.
         """
         ...
 
     def worker_script(
         self, name: str, run_dir: Path, resources: Resources, site: Site, processes: int, security: Any = None
     ) -> str:
-        """What `worker_cluster` would submit, but for the address of the Dask scheduler and the number of the worker."""
+        """The script that `worker_cluster` would submit, without the address of the Dask scheduler and the worker's number."""
         ...

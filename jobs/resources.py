@@ -1,4 +1,4 @@
-"""What a job asks for: what is asked laid over what a site has as its defaults."""
+"""Resources that a job asks for, with the site's defaults for those that are not given."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from vip.jobs.amounts import one_word, parse_memory, parse_walltime
 from vip.jobs.site import Site
 
 EARLY = 60
-"""A scheduler's warning may come so many seconds before it is due (sbatch(1), --signal)."""
+"""Time by which a scheduler's warning may come early, s (sbatch(1), --signal)."""
 
 
 class Resources(NamedTuple):
-    """What each worker's job asks for, and how many of them there are.
+    """Resources that each worker's job asks for, and the number of these jobs.
 
     Attributes
     ----------
     workers : int
         Number of jobs.
     cores : int
-        Of one job.
+        Number of cores of one job.
     memory : int
-        Of one job (bytes).
+        Memory of one job (bytes).
     walltime : int
-        Of one job, the driver's included (s).
+        Walltime of one job, the driver's included (s).
     queue, account, project : str, optional
-        As the scheduler knows them.
+        Names that the scheduler knows.
     """
 
     workers: int
@@ -39,19 +39,19 @@ class Resources(NamedTuple):
 
 
 def resources(site: Site, **asked: Any) -> Resources:
-    """What is asked, and the site's defaults for what is not (None).
+    """The resources that are given, and the site's defaults for those that are not (None).
 
     Parameters
     ----------
     site : Site
-        Defaults.
+        Site with the defaults.
     **asked
         Fields of `Resources`; memory and walltime as a user writes them.
 
     Raises
     ------
     ConfigError
-        A value is no amount, or the walltime leaves no time to work in.
+        If a value is not an amount, or the walltime leaves no time to work in.
     """
     values = {key: getattr(site, key) if asked.get(key) is None else asked[key] for key in Resources._fields}
     values["memory"] = parse_memory(values["memory"])

@@ -1,4 +1,4 @@
-"""What the scripts of all schedulers have in common: everything below the scheduler's own directives.
+"""The part that the scripts of all schedulers share: everything below the scheduler's own directives.
 
 Values are quoted for the shell one by one, so that a run directory or a command may hold anything but control characters: a
 line break inside quotes would be harmless to the shell, but ``#$`` behind it would be a directive to Grid Engine.
@@ -17,7 +17,7 @@ from vip.jobs.amounts import one_line
 from vip.jobs.site import Site
 
 LONGEST_MARGIN = 20
-"""A driver is killed at most so long before the walltime, so that its job can still be requeued (s)."""
+"""Longest time before the walltime at which a driver is killed, so that its job can still be requeued (s)."""
 
 DRIVER = r"""
 set +eu  # whatever the prologue wants
@@ -80,7 +80,7 @@ exit "$code"
 
 
 class Dialect(NamedTuple):
-    """What a script says differently to each scheduler.
+    """Parts of a script that differ from scheduler to scheduler.
 
     Attributes
     ----------
@@ -95,30 +95,30 @@ class Dialect(NamedTuple):
 
 
 def checked_name(name: str) -> str:
-    """The name, if all schedulers take it for one."""
+    """The name, if all schedulers accept it."""
     if not re.fullmatch("[a-z][a-z0-9-]*", name):
         raise ConfigError("name", name, "must be a letter, then letters, digits and -, all lower case")
     return name
 
 
 def quoted(words: Iterable[str], key: str = "command") -> str:
-    """Words of a shell command."""
+    """Words of a shell command, quoted."""
     return " ".join(shlex.quote(one_line(word, key)) for word in words)
 
 
 def opening(directory: Path, log: str, site: Site) -> str:
-    """Go to a directory, send output to a file in it, and set up what the site's programs need.
+    """Lines that go to a directory, send output to a file in it, and set up what the site's programs need.
 
     The shell sends it, since schedulers take ``%`` or ``$`` in the name of an output file for their own.
 
     Parameters
     ----------
     directory : Path
-        Absolute.
+        Directory, absolute.
     log : str
         File name, as a word of the shell.
     site : Site
-        Prologue, then modules, so that a prologue can bring ``module`` in.
+        Gives the prologue, then the modules, so that a prologue can define ``module``.
     """
     lines = [
         f"cd -- {quoted([str(directory)], 'run directory')} || exit 1",
@@ -130,20 +130,20 @@ def opening(directory: Path, log: str, site: Site) -> str:
 
 
 def driver_body(command: Sequence[str], walltime: int, site: Site, ranks: int, dialect: Dialect) -> str:
-    """Run a command until shortly before the walltime, and once more if it has to go on.
+    """Lines that run a command until shortly before the walltime, and requeue the job if the command has to go on.
 
     Parameters
     ----------
     command : sequence of str
         Program and arguments.
     walltime : int
-        After which the scheduler ends the job (s).
+        Time after which the scheduler ends the job (s).
     site : Site
-        The warning, and how MPI ranks are started.
+        Gives the warning time, and the command that starts MPI ranks.
     ranks : int
         Number of MPI ranks, 0 without MPI.
     dialect : Dialect
-        The scheduler's.
+        Dialect of the scheduler.
     """
     launcher = [*site.mpirun, "-n", str(ranks)] if ranks else []
     settings = [

@@ -20,11 +20,11 @@ from vip.jobs.site import Site
 
 
 class GridEngine(BatchScheduler):
-    """Grid Engine. Ranks are on one node, if the site's parallel environment is of that kind."""
+    """The scheduler Grid Engine. Ranks are on one node if the site's parallel environment keeps them there."""
 
     kind = "SGE"
     dialect = Dialect(job_id="JOB_ID", requeue="exit 99")
-    """A job that exits with 99 goes back into the queue (qsub(1), -r)."""
+    """Dialect of Grid Engine, where a job that exits with 99 goes back into the queue (qsub(1), -r)."""
 
     def driver_header(self, name: str, walltime: int, resources: Resources, site: Site, ranks: int) -> str:
         """See `BatchScheduler`."""
@@ -64,7 +64,7 @@ class GridEngine(BatchScheduler):
 def _header(name: str, slots: int, memory: int, options: list[str], resources: Resources, site: Site) -> str:
     """Lines of directives.
 
-    -S, since a queue's own shell may be any; -V as SLURM does it, since a driver has to find qsub, and mpirun.
+    The option -S is there since a queue's own shell may be any; -V, as in SLURM, since a driver has to find qsub and mpirun.
     """
     if site.qos:
         raise ConfigError("qos", site.qos, "Grid Engine has none")
@@ -79,14 +79,14 @@ def _header(name: str, slots: int, memory: int, options: list[str], resources: R
 
 
 def _directive(value: str, key: str) -> str:
-    """What qsub reads verbatim: it strips quotes in a directive and cuts it at #, and names with spaces are not accepted."""
+    """A value that qsub reads verbatim: it strips quotes in a directive, cuts it at #, and accepts no names with spaces."""
     if not re.fullmatch(r"[^\s\"'\\#/]+", value) or value.startswith("-"):
         raise ConfigError(key, value, "Grid Engine has no names with spaces, quotes, \\, # or /")
     return value
 
 
 def _queued(job: ElementTree.Element) -> QueuedJob:
-    """A waiting job has a time of submission, a running one a time of start."""
+    """A job of qstat's list; a waiting one has a time of submission, a running one a time of start."""
     fields = {field.tag: field.text or "" for field in job}
     time = fields.get("JAT_start_time") or fields.get("JB_submission_time")
     since = datetime.fromisoformat(time) if time else None
@@ -94,7 +94,7 @@ def _queued(job: ElementTree.Element) -> QueuedJob:
 
 
 def _state(letters: str) -> str:
-    """Ours for Grid Engine's letters (qstat(1)), of which a job has several; R is of one that was requeued."""
+    """Name of a state for Grid Engine's letters (qstat(1)), of which a job has several; R marks one that was requeued."""
     words = {"E": "error", "d": "ending", "h": "held", "s": "suspended", "S": "suspended", "T": "suspended"}
     words |= {"q": "pending", "w": "pending", "r": "running", "t": "running"}
     return next((word for letter, word in words.items() if letter in letters), letters)

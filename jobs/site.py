@@ -1,4 +1,4 @@
-"""What a site's administrator writes once: scheduler, queue, modules and so on, in one small TOML file."""
+"""The site file, a small TOML file that an administrator writes once: scheduler, queue, modules and so on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vip.jobs.amounts import one_line, one_word, parse_memory, parse_walltime
 
 
 def _one_word(text: str) -> str:
-    """The validator has no key: pydantic says where it was."""
+    """Validate one word. The error has no key, since pydantic adds it."""
     return one_word(text, "")
 
 
@@ -25,7 +25,7 @@ def _shell_line(text: str) -> str:
 
 
 def _memory(text: str | int) -> str | int:
-    """Checked here, where the file is known, and kept as it was written."""
+    """Validate an amount of memory here, where the file is known, and keep it as it was written."""
     parse_memory(text, "")
     return text
 
@@ -43,37 +43,37 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Site(BaseModel):
-    """A cluster, and what its jobs ask for where nobody says otherwise.
+    """A cluster, and the defaults of what its jobs ask for.
 
     Attributes
     ----------
     scheduler : "slurm" or "sge", optional
-        Which one it has.
+        Scheduler of the cluster.
     queue, account, project, qos : str, optional
         Queue (SLURM: partition), and who pays. Projects are Grid Engine's, qos is SLURM's.
     prologue : tuple of str
         Shell lines at the start of every job, verbatim.
     modules : tuple of str
-        To be loaded after that, ``module load``.
+        Modules that are loaded after the prologue, by ``module load``.
     directives : tuple of str
         Further options as one would write them behind ``#SBATCH`` or ``#$``, verbatim.
     parallel_environment : str
-        Of Grid Engine, for jobs of several cores: one that keeps them on one node.
+        Parallel environment of Grid Engine for jobs of several cores, which must keep them on one node.
     memory_resource : str, optional
-        Of Grid Engine, for instance ``h_vmem``: requested for each slot. Without it memory is not requested.
+        Resource of Grid Engine, for instance ``h_vmem``, that is requested for each slot; without it, no memory is requested.
     interface : str, optional
         Network interface of driver and workers, for instance ``ib0``.
     scratch : str, optional
         Fast local directory of the workers.
     workers, cores, memory, walltime : int, int, str, str
-        Number of worker jobs, and what each asks for.
+        Number of worker jobs, and cores, memory and walltime of each.
     driver_cores, driver_memory : int, str
-        What the driver's job asks for.
+        Cores and memory of the driver's job.
     warning : int
-        How long before the walltime a driver is told to save itself (s). Not below 60 for Grid Engine, whose own clock may be
-        20 s ahead of a job's that was requeued.
+        Time before the walltime at which a driver is warned to save the run (s). Not below 60 for Grid Engine, whose own clock
+        may be 20 s ahead of that of a requeued job.
     mpirun : tuple of str
-        Program, and arguments if any, that starts MPI ranks; the number of them is added as ``-n``.
+        Program, with its arguments, that starts MPI ranks; the number of ranks is added as ``-n``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,12 +101,12 @@ class Site(BaseModel):
 
 
 def load_site(path: Path | None = None) -> Site:
-    """The site from a file: the given one, else $VIP_SITE, ~/.config/vip/site.toml or /etc/vip/site.toml, else defaults.
+    """The site from the given file, else from $VIP_SITE, ~/.config/vip/site.toml or /etc/vip/site.toml, else defaults.
 
     Raises
     ------
     ConfigError
-        A file that was named cannot be read, or a file has a fault.
+        If a file that was named cannot be read, or a file has a fault.
     """
     file = site_file(path)
     if file is None:
@@ -125,7 +125,7 @@ def load_site(path: Path | None = None) -> Site:
 
 
 def site_file(path: Path | None = None) -> Path | None:
-    """Where `load_site` finds the site; None if nowhere."""
+    """The file in which `load_site` finds the site, or None."""
     if path is not None:
         return path
     if named := os.environ.get("VIP_SITE"):

@@ -25,17 +25,17 @@ STATES = {
     "COMPLETING": "ending",
     "SUSPENDED": "suspended",
 }
-"""Ours for SLURM's; others are SLURM's own word."""
+"""Names of states for SLURM's words; any other state keeps SLURM's word."""
 
 HOLDS = {"JobHeldUser", "JobHeldAdmin"}
 """Reasons for which a pending job is held."""
 
 FIELDS = "%i|%j|%T|%r|%S|%V"
-"""Of squeue: id, name, state, reason, time of start, time of submission. None of them can hold a bar: names are ours."""
+"""Fields of squeue: id, name, state, reason, time of start, time of submission. None can hold a bar: names are ours."""
 
 
 class Slurm(BatchScheduler):
-    """SLURM, whose walltimes are whole minutes."""
+    """The scheduler SLURM, whose walltimes are whole minutes."""
 
     kind = "SLURM"
     dialect = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
@@ -74,8 +74,8 @@ class Slurm(BatchScheduler):
     def cancel(self, name: str) -> list[str]:
         """See `vip.jobs.contract.Scheduler`.
 
-        A running driver's script alone is signalled, and gives the driver the site's warning time. A plain scancel signals
-        every process at once, mpirun and its ranks too, and kills them after the cluster's KillWait, which is often 30 s.
+        If a driver is running, only its script is signalled, which gives the driver the site's warning time. A plain scancel
+        would signal every process at once, mpirun and its ranks too, and kill them after the cluster's KillWait, often 30 s.
         """
         found = [
             job for job in self.queued(name) if job.state != "ending" or job.name == name
@@ -102,7 +102,7 @@ def _header(name: str, options: list[str], resources: Resources, site: Site) -> 
 
 
 def _directive(value: str) -> str:
-    """Quoted as sbatch reads it: a backslash takes the next character literally (src/sbatch/opt.c, _get_argument)."""
+    """A value quoted as sbatch reads it: a backslash takes the next character literally (src/sbatch/opt.c, _get_argument)."""
     if re.fullmatch(r"[\w@%+=:,./-]+", value, re.ASCII):
         return value
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'

@@ -1,4 +1,4 @@
-"""Dask workers as jobs, through dask-jobqueue: its scripts, but with our directives and with everything quoted."""
+"""Dask workers as jobs, through dask-jobqueue, whose scripts get our directives and are quoted throughout."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from vip.jobs.script import opening, quoted
 from vip.jobs.site import Site
 
 DEATH_TIMEOUT = 60
-"""A worker whose driver is gone ends after this (s)."""
+"""Time after which a worker whose driver is gone ends (s)."""
 
 LONGEST_STAGGER = 600
-"""Lives of workers differ by up to twice this (s), so that they do not all go at once."""
+"""Half of the largest difference between lifetimes of workers (s), so that they do not all end at once."""
 
 OWN_SECTION = "vip"
-"""Of dask's configuration: the user's own sections of jobqueue.yaml do not change our workers."""
+"""Section of dask's configuration for our workers, so that the user's own sections of jobqueue.yaml do not change them."""
 
 
 HERE = "127.0.0.1:0"
-"""Pages about scheduler and workers are for this machine only, on any free port."""
+"""Address of the pages about scheduler and workers: for this machine only, on any free port."""
 
 LOOK_SECONDS = 60
-"""How often to ask the queue, at most, while workers are missing."""
+"""Least time between two looks at the queue while workers are missing, s."""
 
 Queued = Callable[[str], Iterable[QueuedJob]]
 
@@ -41,26 +41,26 @@ log = logging.getLogger("vip.jobs")  # as this package logs
 
 
 class WorkerJobs(NamedTuple):
-    """What is to be known of the workers' jobs.
+    """Facts about the workers' jobs.
 
     Attributes
     ----------
     kind : str
-        The scheduler as dask-jobqueue has it in its names of classes: "SLURM" or "SGE".
+        Name of the scheduler in dask-jobqueue's classes: "SLURM" or "SGE".
     header : str
         Lines of directives.
     job_id : str
         Shell variable with the job's id, which names its log.
     name : str
-        Of the driver.
+        Name of the driver.
     run_dir : Path
-        Absolute.
+        Run directory, absolute.
     resources : Resources
-        Of one job.
+        Resources of one job.
     site : Site
-        Modules, network, scratch directory, warning.
+        Gives modules, network, scratch directory and warning.
     processes : int
-        Worker processes of one job.
+        Number of worker processes of one job.
     """
 
     kind: str
@@ -84,7 +84,7 @@ class WorkerJobs(NamedTuple):
         return _replacing(base, functools.partial(queued, self.name))(job_cls=job_class, security=security, **options)
 
     def script(self, security: Any) -> str:
-        """One job's script, with words in the place of what only a running cluster knows."""
+        """One job's script, with placeholders for what only a running cluster knows."""
         job = _job_class(_cluster_class(self.kind).job_cls, self.header)
         protocol = "tls" if security else "tcp"
         script: str = job(
@@ -127,7 +127,7 @@ def lifetimes(walltime: int, warning: int) -> tuple[int, int]:
 
 
 def _cluster_class(kind: str) -> Any:
-    """Of dask-jobqueue, which is told that it has no configuration but its own defaults."""
+    """Class of dask-jobqueue's cluster, which sees no configuration but its own defaults."""
     try:
         import dask
         import dask_jobqueue
@@ -142,7 +142,7 @@ def _replacing(base: Any, queued: Callable[[], Iterable[QueuedJob]]) -> Any:
     """A cluster that, whenever it is scaled, first forgets jobs that have left the queue, so that others take their place.
 
     Dask itself notices that a worker has gone, but not whose job that was where a job has several processes. A job that ended
-    before its workers connected is not replaced: it would do so for ever.
+    before its workers connected is not replaced, as the next one would end so too.
     """
 
     class WorkerCluster(base):  # type: ignore[misc]
@@ -193,12 +193,12 @@ def _replacing(base: Any, queued: Callable[[], Iterable[QueuedJob]]) -> Any:
 
 
 def _of_job(name: str, workers: Iterable[str]) -> set[str]:
-    """Those of the workers that are processes of a job: their names are its own, or that with a number behind it."""
+    """Workers that are processes of a job: their names are that of the job, or that with a number behind it."""
     return {worker for worker in workers if worker == name or worker.startswith(f"{name}-")}
 
 
 def _job_class(base: Any, header: str) -> Any:
-    """A kind of job whose directives are ours, and whose words are quoted: dask-jobqueue joins them with spaces."""
+    """Class of jobs with our directives and quoted words, since dask-jobqueue joins words with spaces."""
 
     class QuotedJob(base):  # type: ignore[misc]
         config_name = OWN_SECTION
@@ -218,7 +218,7 @@ def _job_class(base: Any, header: str) -> Any:
             self.job_header = header
 
         async def start(self) -> None:
-            """Submit it. A job that is refused, for instance because there are too many, is tried again later."""
+            """Submit the job. One that is refused, for instance because there are too many, is tried again later."""
             from distributed.core import Status
 
             try:
@@ -229,7 +229,7 @@ def _job_class(base: Any, header: str) -> Any:
                 self.status = Status.running  # as far as Dask is concerned
 
         async def close(self) -> None:
-            """Cancel it."""
+            """Cancel the job."""
             from distributed.core import Status
 
             await super().close()
@@ -239,7 +239,7 @@ def _job_class(base: Any, header: str) -> Any:
 
 
 def _tls_arguments(security: Any) -> list[str]:
-    """Of the command line of a worker; ciphers have none there."""
+    """TLS arguments of the command line of a worker; there is none for ciphers."""
     files = security.get_tls_config_for_role("worker") if security else {}
     given = {key: file for key, file in files.items() if key in ("ca_file", "cert", "key") and file}
     return [word for key, file in given.items() for word in (f"--tls-{key.replace('_', '-')}", str(file))]

@@ -1,1 +1,1 @@
-"""Native kernels. Each folder has the C code, its Cython door and a slow NumPy twin with the same signature."""
+"""Native kernels. Each folder has the C code, its interface in Cython and a slow NumPy twin with the same signature."""

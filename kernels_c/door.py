@@ -1,6 +1,6 @@
-"""The checks that stand at the door of every kernel: what C is handed is what it expects, or is refused by its name.
+"""Checks of the arguments of every kernel: C gets what it expects, or the argument is refused by its name.
 
-C reads memory as it was promised, so each argument's dtype, shape, memory order and range are checked here first.
+C reads memory without checks, so each argument's dtype, shape, memory order and range are checked here first.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Ints = NDArray[np.int32]
 LARGEST = sys.float_info.max
 """Largest finite number."""
 SMALLEST = sys.float_info.min
-"""Smallest positive number that is held with full precision."""
+"""Smallest positive number that has full precision."""
 
 MOST = 2**31 - 1
 """Largest number that C counts to."""
 
 Shape = Sequence[int | str]
-"""Lengths of axes; where one is free, the name it has in the documentation."""
+"""Lengths of axes; for a free one, the name that it has in the documentation."""
 
 
 def real(
@@ -40,24 +40,24 @@ def real(
     dtype: DTypeLike = np.float64,
     strided: bool = False,
 ) -> NDArray[Any]:
-    """Real numbers in native byte order, and contiguous unless the kernel takes strides; not copied if they are so already.
+    """Real numbers in native byte order, contiguous unless the kernel takes strides; copied only if they are not so already.
 
     Parameters
     ----------
     name : str
         Name of the argument.
     values : array_like
-        Any real dtype and memory order.
+        Values of any real dtype and memory order.
     shape : sequence of int or str
         Shape that is expected. A name stands for any length but 0.
     low, high : float
-        Least and largest value that the kernel takes; all finite numbers if not given.
+        Least and largest value that the kernel takes; by default, all finite numbers.
     unit : str
         Unit of the values.
     axes : sequence of str
-        What the axes count, for instance "model" and "node".
+        Names of what the axes count, for instance "model" and "node".
     dtype : dtype_like
-        The kernel's own.
+        Dtype that the kernel takes.
     strided : bool
         Whether the kernel takes any strides.
 
@@ -87,7 +87,7 @@ def real(
 def integers(name: str, values: ArrayLike, shape: Shape, *, low: int, high: int, dtype: DTypeLike = np.int64) -> NDArray[Any]:
     """Whole numbers from `low` to `high`, contiguous.
 
-    Parameters, errors and the rest are those of `real`.
+    Parameters and errors are those of `real`.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def points(name: str, values: ArrayLike, inside: Any, *, axes: int, unit: str = 
     values : (n, axes) array_like
         Coordinates.
     inside : callable
-        Says which points (n, axes) lie in the grid, (n,) bool.
+        Returns whether points (n, axes) lie in the grid, (n,) bool.
     axes : int
         Number of coordinates.
     unit : str
@@ -164,7 +164,7 @@ def whole(name: str, value: int, *, low: int = 1, high: int = MOST) -> int:
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> str:
-    """One of some words.
+    """A word, which must be one of `choices`.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> str:
 
 
 def array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """An array of whatever dtype and shape, for where the shape says what is expected.
+    """An array of any dtype and shape, for arguments whose shape decides what is expected.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def array(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def _of_kind(kinds: str, expected: str, name: str, values: ArrayLike, axes: int | None = None) -> NDArray[Any]:
-    """An array of some kinds of dtype, and of so many axes."""
+    """An array of one of some kinds of dtype, with a given number of axes."""
     found = array(name, values)
     if found.dtype.kind not in kinds:
         raise TypeError(f"{name}: dtype {found.dtype}: expected {expected}")
@@ -202,7 +202,7 @@ def _of_kind(kinds: str, expected: str, name: str, values: ArrayLike, axes: int 
 
 
 def _check_shape(name: str, found: tuple[int, ...], expected: Shape) -> None:
-    """Refuse another shape, and axes without an entry."""
+    """Raise `ValueError` for another shape, and for axes without an entry."""
     if found == expected or (len(found) == len(expected) and all(map(_fits, found, expected))):
         return
     free = [str(length) for length in expected if isinstance(length, str)]
@@ -216,7 +216,7 @@ def _fits(length: int, expected: int | str) -> bool:
 
 
 def _refuse(name: str, values: NDArray[Any], low: float, high: float, unit: str = "", axes: Sequence[str] = ()) -> NoReturn:
-    """Name the first value that is out of range."""
+    """Raise `ValueError` that names the first value out of range."""
     wide = values.astype(np.float64) if values.dtype.kind == "f" else values
     index = tuple(map(int, np.argwhere(~((wide >= low) & (wide <= high)))[0]))
     where = f"entry {index[0] if len(index) == 1 else index}"
@@ -226,7 +226,7 @@ def _refuse(name: str, values: NDArray[Any], low: float, high: float, unit: str 
 
 
 def _range(low: float, high: float) -> str:
-    """The range as one would say it."""
+    """A range in words."""
     if high == LARGEST:
         return {-LARGEST: "finite", SMALLEST: "positive"}.get(low, f"at least {low:g}")
     if isinstance(high, int):

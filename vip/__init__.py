@@ -1,6 +1,6 @@
 """Bayesian inversion: the posterior of every earth model that fits the data.
 
-Names that can be reached from here, and what is in them, are the public face; other names may change.
+The names that can be reached from here, and what is in them, are the public interface; other names may change.
 
 >>> import vip
 >>> callable(vip.invert) and callable(vip.load_problem)
@@ -68,7 +68,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: xarray and pandas would make `import vip` slow."""
+    """Import a name when it is first asked for: xarray and pandas would make `import vip` slow."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name in _MODULES:
@@ -79,5 +79,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What can be asked for, so that completion finds it."""
+    """Names that can be asked for, so that completion finds them."""
     return sorted({*globals(), *_HOMES, *_MODULES, "__version__"})

@@ -1,4 +1,4 @@
-"""Public data sets: where they are kept, and how one is downloaded and checked. Which there are, plugins say."""
+"""Public data sets: where they are kept, and how one is downloaded and checked. Plugins say which data sets there are."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fetch(name: str, data_set: DataSet) -> Path:
     Raises
     ------
     VIPError
-        If it cannot be downloaded or is not what it was.
+        If it cannot be downloaded, or a file has another checksum.
     """
     import pooch
 

@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line. Imports nothing of ours.
+"""Errors that a user may meet, each with a message of one line. This module imports nothing else of the package.
 
 Every error that a user can cause or cure is a `VIPError`; the command line prints its message and exits with its code.
 """
@@ -17,18 +17,18 @@ class VIPError(Exception):
 
 
 class ConfigError(VIPError, ValueError):
-    """A configuration or input file is wrong: names file, key, value and what would be right.
+    """A configuration or input file is wrong; the message names file, key, value and what would be right.
 
     Parameters
     ----------
     key : str
         Dotted name in the configuration, or the place in a data file ("row 12, column sigma").
     value : Any
-        What was found.
+        The value that was found.
     remedy : str
-        What would be right.
+        What the value should be.
     file : Path, optional
-        Filled in by whoever knows it.
+        The file; added later by the caller that knows it.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class StoreError(VIPError):
 
 
 class CitationError(VIPError):
-    """A paper is named that no reference is known of."""
+    """A paper is named for which there is no reference."""
 
 
 class ForwardError(VIPError):
@@ -74,17 +74,17 @@ class ForwardError(VIPError):
     Parameters
     ----------
     reasons : dict of int to str
-        What happened to each failed particle.
+        Why each failed particle failed, by its number.
     others : tuple of arrays, optional
-        Log-likelihoods (n,) and gradients (n, d) of the particles that did not fail, nan in the rows of those that did: for a
-        forward that evaluates them one by one, so that none need be evaluated again.
+        Log-likelihoods (n,) and gradients (n, d), nan in the rows of particles that failed: from a forward that evaluates
+        particles one by one, so that none needs to be evaluated again.
 
     Attributes
     ----------
     models : (n, d) float
         All models of the evaluation that failed, in physical units; added by the loop.
     saved : str
-        Where these models were saved; added by who saves them.
+        Where these models were saved; added by the code that saves them.
     """
 
     def __init__(self, reasons: dict[int, str], others: tuple[Any, Any] | None = None) -> None:
@@ -109,7 +109,7 @@ class DispatchError(VIPError):
 
 
 class Interrupted(VIPError):
-    """The run was told to end at once, while particles were being evaluated."""
+    """The run was asked to end at once, while particles were being evaluated."""
 
 
 class SchedulerError(VIPError):

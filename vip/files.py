@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Writing files so that each is there as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vip.errors import VIPError
 
 @contextlib.contextmanager
 def whole(file: Path) -> Iterator[Path]:
-    """A path to write to. It becomes the file when all is written; a fault leaves what was there before."""
+    """A temporary path to write to, which becomes `file` when all is written; an error leaves what was there before."""
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         yield part

@@ -26,7 +26,7 @@ def find(reference: str, base_dir: Path, key: str, group: str = FORWARDS) -> Any
     Raises
     ------
     ConfigError
-        If there is none; `key` is where the configuration names it.
+        If there is no such class; `key` is the place in the configuration that names it.
     """
     if ":" not in reference:
         return _by_entry_point(reference, key, group)
@@ -53,7 +53,7 @@ def _by_entry_point(name: str, key: str, group: str) -> Any:
 
 
 def source_file(reference: str, base_dir: Path) -> Path | None:
-    """The file of a reference ``./file.py:Class``; None for one of another kind.
+    """The file of a reference ``./file.py:Class``; None for a reference of another kind.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How far something is: the one way to say it, of a run after each iteration and of anything else that takes long."""
+"""Reports of progress, the only ones there are: of a run after each iteration, and of any other task that takes long."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 EVERY = 5.0
-"""s between two messages, and before the first."""
+"""Time between two messages, and before the first, s."""
 
 
 class Waiting:
-    """Tells how many of some parts of a task are done, and when the others will be if they take as long.
+    """Reports how many parts of a task are done, and the time that the others will take if they are as long.
 
     Parameters
     ----------
     what : str
         The task.
     parts : int
-        How many there are.
+        Number of parts.
     unit : str
-        What they are.
+        Name of the parts, in the plural.
     """
 
     def __init__(self, what: str, parts: int, unit: str) -> None:
         self.what, self.parts, self.unit = what, parts, unit
-        self.began = self.told = time.monotonic()
+        self.began = self.reported = time.monotonic()
 
     def __call__(self, done: int) -> None:
-        """After so many in all."""
+        """Report that `done` parts are done, unless the last message was just now."""
         now = time.monotonic()
-        if now - self.told < EVERY:
+        if now - self.reported < EVERY:
             return
-        self.told = now
+        self.reported = now
         left = ""
         if done:
             left = f", {timedelta(seconds=round((now - self.began) * (self.parts - done) / done))} left"
@@ -52,11 +52,11 @@ NOTEBOOK_SECONDS = 0.2
 
 
 class Numbers(Protocol):
-    """What a step says of itself, see `vip.protocols.Info`."""
+    """Numbers that a step reports, see `vip.protocols.Info`."""
 
     @property
     def log_density(self) -> float:
-        """Mean over the particles."""
+        """Mean log-density over the particles."""
 
     @property
     def step(self) -> float:
@@ -64,23 +64,23 @@ class Numbers(Protocol):
 
 
 class Step(Protocol):
-    """What a run says after each iteration, see `vip.inference.loop.Record`."""
+    """Report of a run after an iteration, see `vip.inference.loop.Record`."""
 
     @property
     def iteration(self) -> int:
-        """Iterations done."""
+        """Number of iterations done."""
 
     @property
     def iterations(self) -> int:
-        """Iterations in all."""
+        """Number of iterations in all."""
 
     @property
     def info(self) -> Numbers:
-        """Numbers of this iteration."""
+        """Numbers that this iteration reports."""
 
     @property
     def seconds(self) -> float:
-        """Time that it took (s)."""
+        """Time that the iteration took (s)."""
 
 
 @contextmanager

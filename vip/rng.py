@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for; streams of different purposes never overlap."""
+    """Purpose of a stream of random numbers; streams of different purposes never overlap."""
 
     START = 0
     STEP = 1

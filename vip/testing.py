@@ -1,4 +1,4 @@
-"""What a method or a forward must hold to, as tests to run on one's own.
+"""The contracts of methods and forwards, as checks that anyone can run on their own.
 
 In a file of tests, for pytest or any other runner::
 
@@ -33,23 +33,23 @@ from vip.runs.problem import Problem
 from vip.runs.store import flatten, unflatten
 
 D = 3
-"""Parameters of the log-density that methods are tried on."""
+"""Number of parameters of the log-density that methods are tried on."""
 WALL = 0.2
-"""Where the log-density that fails for some models begins to fail."""
+"""Value of an entry above which the log-density that fails for some models fails."""
 STEPS = (1, 3, 6)
-"""Iterations after which a step is looked at: phases of a method are this short in the tests of this package."""
+"""Numbers of iterations after which a step is checked: phases of a method are this short in the tests of this package."""
 
 Make = Callable[[int], Algorithm]
-"""Makes a new algorithm for so many parameters."""
+"""Makes a new algorithm for a number of parameters."""
 
 
 def check_method(settings: Method) -> None:
-    """All checks of the algorithm that a method builds.
+    """Run all checks on the algorithm that a method builds.
 
     Parameters
     ----------
     settings : Method
-        Such as ``Mine(particles=10)``.
+        A method with its settings, such as ``Mine(particles=10)``.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def check_method(settings: Method) -> None:
 
 
 def check_algorithm(make: Make) -> None:
-    """All of `ALGORITHM_CHECKS`.
+    """Run all of `ALGORITHM_CHECKS`.
 
     Parameters
     ----------
     make : callable
-        Makes a new algorithm for so many parameters.
+        Makes a new algorithm for a number of parameters.
 
     Raises
     ------
@@ -77,17 +77,17 @@ def check_algorithm(make: Make) -> None:
 
 
 def check_forward(problem: Problem | str | Path) -> None:
-    """The tests of ``vip check``: shapes, types, finite values, determinism, independence of the batch, gradient.
+    """Run the tests of ``vip check``: shapes, types, finite values, determinism, independence of the batch, gradient.
 
     Parameters
     ----------
     problem : Problem or path
-        The forward with its prior, or the configuration that says both.
+        The forward with its prior, or the configuration that names both.
 
     Raises
     ------
     AssertionError
-        If one of them fails; the message has a line for each that does.
+        If a test fails; the message has a line for each that does.
     """
     found = examine(load_problem(problem) if isinstance(problem, str | Path) else problem)
     failed = [f"{verdict.name}: {verdict}" for verdict in found if verdict.outcome == "FAILED"]
@@ -95,7 +95,7 @@ def check_forward(problem: Problem | str | Path) -> None:
 
 
 def maker(settings: Method) -> Make:
-    """Make the algorithm of a method for a test problem of so many parameters: a normal prior, entries on a line."""
+    """A function that makes a method's algorithm for a number of parameters, with a normal prior and entries on a line."""
 
     def make(d: int) -> Algorithm:
         space = ModelSpace((Variable("v", "1", ("x",), {"x": np.arange(float(d))}),))
@@ -116,7 +116,7 @@ def _wide_prior(theta: Floats) -> tuple[Floats, Floats]:
 
 
 class _Asymmetric:
-    """The log-likelihood that belongs to the log-density."""
+    """The forward whose log-likelihood belongs to the log-density."""
 
     def __init__(self, space: ModelSpace) -> None:
         self.space = space
@@ -145,7 +145,7 @@ def _require(holds: object, fault: str) -> None:
 
 
 def _require_same(found: Any, expected: Any, fault: str) -> None:
-    """Two states are the same to the last bit."""
+    """Require that two states are the same to the last bit."""
     a, b = flatten(found), flatten(expected)
     _require(a.keys() == b.keys(), f"{fault}: the states have different fields")
     for key, value in a.items():
@@ -153,7 +153,7 @@ def _require_same(found: Any, expected: Any, fault: str) -> None:
 
 
 def _checkpoint(make: Make) -> None:
-    """A state is arrays, numbers and NamedTuples; put into another algorithm's state and continued, all is as without."""
+    """A state is arrays, numbers and NamedTuples; put into another algorithm's state, it continues to the same samples."""
     algorithm, another = make(D), make(D)
     half, _ = _advance(algorithm, _start(algorithm), 3)
     whole, _ = _advance(algorithm, half, 4, first=3)
@@ -196,7 +196,7 @@ def _generator(make: Make) -> None:
 
 
 def _evaluations(make: Make) -> None:
-    """It asks for (n, d) of double precision, no more models than it announces, and moves; what it says is finite."""
+    """It evaluates (n, d) of double precision, no more models than it announces, and moves; what it reports is finite."""
     for d in (1, D):
         algorithm = make(d)
         asked: list[int] = []
@@ -213,7 +213,7 @@ def _evaluations(make: Make) -> None:
             state, info = _advance(algorithm, state, 1, iteration, watched)
             _require(isinstance(info, Info), f"a step returns {type(info).__name__}, expected Info")
             numbers = [info.log_density, info.step, *info.more.values()]
-            _require(np.isfinite(numbers).all(), f"what a step says of itself is not finite: {numbers}")
+            _require(np.isfinite(numbers).all(), f"what a step reports is not finite: {numbers}")
             _require(type(state) is type(before), "the state changes its type")
             moved += info.step
         _require(moved > 0, "it never moves")
@@ -225,7 +225,7 @@ def _evaluations(make: Make) -> None:
 
 
 def _draws(make: Make) -> None:
-    """As many draws as asked for of an approximation; else the particles, whatever the number."""
+    """An approximation gives as many draws as were asked for; any other algorithm gives its particles, whatever the number."""
     for d in (1, D):
         algorithm = make(d)
         state = _start(algorithm, d)
@@ -237,7 +237,7 @@ def _draws(make: Make) -> None:
         _require(counts == [1, 7] or counts[0] == counts[1], f"asked for 1 and 7 draws it gives {counts[0]} and {counts[1]}")
 
 
-def _told(make: Make) -> None:
+def _reported(make: Make) -> None:
     """The log-density that a step reports is the mean over the models that it evaluated last."""
     algorithm = make(D)
     values: list[Floats] = []
@@ -252,7 +252,7 @@ def _told(make: Make) -> None:
 
 
 def _failures(make: Make) -> None:
-    """An algorithm that rejects never stays where the log-density is -inf, and what it says is never nan."""
+    """An algorithm that rejects never stays where the log-density is -inf, and never reports nan."""
     algorithm = make(D)
     if not algorithm.rejects:
         return
@@ -279,8 +279,8 @@ ALGORITHM_CHECKS: Mapping[str, Callable[[Make], None]] = MappingProxyType(
         "generator": _generator,
         "evaluations": _evaluations,
         "draws": _draws,
-        "log-density": _told,
+        "log-density": _reported,
         "failures": _failures,
     }
 )
-"""What an algorithm must hold to, by name; each takes what makes it, see `maker`."""
+"""Checks of the contract of an algorithm, by name; each takes a function that makes one, see `maker`."""

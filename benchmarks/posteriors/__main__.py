@@ -97,5 +97,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    np.seterr(over="ignore", invalid="ignore")  # what diverges is told as such
+    np.seterr(over="ignore", invalid="ignore")  # what diverges is reported as such
     main()

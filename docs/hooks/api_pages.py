@@ -15,7 +15,7 @@ class Group(NamedTuple):
     modules: tuple[str, ...]
     intro: str
     options: str = ""
-    """Of mkdocstrings, for these modules."""
+    """Options of mkdocstrings for these modules."""
 
 
 GROUPS = (
@@ -73,7 +73,7 @@ def pages() -> list[tuple[str, str, str]]:
 
 
 def _options(name: str, modules: list[str]) -> str:
-    """Of a package whose modules are on the page, only what it says of itself."""
+    """Options that show a package's own docstring alone, where its modules are on the page too."""
     return "    options: {members: false}\n" if any(other.startswith(f"{name}.") for other in modules) else ""
 
 

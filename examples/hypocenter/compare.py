@@ -17,7 +17,7 @@ NAMES = {"layers": "mean velocity at each depth", "volume": "velocity in three d
 
 
 def draw_ellipse(ax, samples, color):
-    """Of 95 % of a Gaussian with the mean and covariance of samples (n, 2)."""
+    """Draw the ellipse that holds 95 % of a Gaussian with the mean and covariance of samples (n, 2)."""
     values, vectors = np.linalg.eigh(np.cov(samples.T))
     length, angle = 2 * np.sqrt(chi2.ppf(0.95, 2) * values), np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
     ax.add_patch(Ellipse(samples.mean(axis=0), length[1], length[0], angle=angle, fc=color, ec=color, alpha=0.35, lw=1))

@@ -19,7 +19,7 @@ from vip.forward.earthquakes.velocity import Grid3D
 HERE = Path(__file__).parent
 LATITUDE, LONGITUDE = 35.9, -120.45
 STRIKE = np.radians(-42.0)
-"""Of the fault, from north to the east."""
+"""Strike of the fault, radians from north to the east."""
 DEPTHS, VP = np.array([-2.0, 1.0, 4.0, 9.0, 16.0, 26.0]), np.array([3.6, 4.6, 5.6, 6.1, 6.5, 6.8])
 VP_VS = 1.74
 N_STATIONS, N_EVENTS = 16, 12
@@ -29,7 +29,7 @@ START = np.datetime64("2026-03-01T04:00:00", "us")
 
 
 def velocity(east, north, depth):
-    """Of P, km/s, at places in km: faster on the south-western side, slower in a basin on the other."""
+    """Velocity of P, km/s, at places in km: faster on the south-western side, slower in a basin on the other."""
     across = east * np.cos(STRIKE) - north * np.sin(STRIKE)
     basin = np.exp(-((east - 8) ** 2 + (north - 6) ** 2) / 2 / 5**2 - (depth / 3) ** 2)
     return np.interp(depth, DEPTHS, VP) * (1 - 0.08 * np.tanh(across / 1.5) - 0.15 * basin)

@@ -50,7 +50,7 @@ class Basin:
         return np.concatenate(values)[: len(models)], np.concatenate(gradients)[: len(models)]
 
     def _gravity(self, h):
-        """Of one model."""
+        """Gravity of one model."""
         right, left = (x / 2 * jnp.log1p((h / x) ** 2) + h * jnp.arctan2(x, h) for x in (self.x[:, 1:], self.x[:, :-1]))
         return self.scale * (right - left).sum(axis=1)
 

@@ -1,1 +1,1 @@
-"""What plugins share of earthquakes: stations, picks, origins, velocity, maps, their file formats, and travel times."""
+"""Parts that plugins on earthquakes share: stations, picks, origins, velocity, maps, file formats, and travel times."""

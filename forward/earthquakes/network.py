@@ -1,4 +1,4 @@
-"""Where stations are on the map, and how they meet the velocity model."""
+"""Stations on the map, and in the velocity model."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from vip.protocols import Floats
 
 
 class Network(NamedTuple):
-    """Where stations are, on the map and on the Earth."""
+    """Positions of stations, on the map and on the Earth."""
 
     stations: Stations
     place: Floats
-    """(n_stations, 3) x, y and depth, km."""
+    """X, y and depth (n_stations, 3), km."""
     projection: Projection | None
-    """None where the model is Cartesian."""
+    """Projection of the map; None where the model is Cartesian."""
 
 
 def network_of(stations: Stations, projection: Projection | None) -> Network:
-    """Stations on the map; those in degrees without a projection on one about their middle."""
+    """Stations on the map; those in degrees get a projection about their middle if none is given."""
     first, second, elevation = stations.position.T
     if not stations.geographic:
         return Network(stations, np.stack([second, first, -elevation], axis=1), None)
@@ -36,12 +36,12 @@ def network_of(stations: Stations, projection: Projection | None) -> Network:
 
 
 def given_projection(definition: str | None, stations: Stations, velocity: Layered | Grid3D, file: Path) -> Projection | None:
-    """The projection of the settings, or else that of x and y in the file of the velocity; None if there is neither.
+    """Projection of the settings, or else that of x and y in the file of the velocity; None if there is neither.
 
     Raises
     ------
     ConfigError
-        If stations and velocity have axes that do not meet.
+        If stations and velocity have axes of different kinds.
     """
     cartesian, geographic = (isinstance(velocity, Grid3D) and velocity.geographic == kind for kind in (False, True))
     if not stations.geographic:

@@ -18,26 +18,26 @@ class Mode(NamedTuple):
     """One of several places where an event may have been."""
 
     weight: float
-    """Share of the posterior."""
+    """Share of the posterior that belongs to this mode."""
     position: Floats
-    """(3,) km to the east and north, and depth."""
+    """Position (3,): km to the east and north, and depth, km."""
     covariance: Floats
-    """(3, 3) km^2, axes east, north, down."""
+    """Covariance (3, 3), km^2, axes east, north, down."""
 
 
 class Arrivals(NamedTuple):
-    """What the location says of each pick (n,), in the order of the picks of the event."""
+    """Results of the location for each pick (n,), in the order of the picks of the event."""
 
     predicted: Floats
-    """s after the origin time, station correction included."""
+    """Predicted time, s after the origin time, station correction included."""
     residual: Floats
-    """s, observed less predicted."""
+    """Observed less predicted time, s."""
     weight: Floats
-    """In the location."""
+    """Weight of the pick in the location."""
     distance: Floats
-    """km, from the epicentre."""
+    """Distance from the epicentre, km."""
     azimuth: Floats
-    """degrees clockwise from north, from the epicentre to the station."""
+    """Azimuth from the epicentre to the station, degrees clockwise from north."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +47,21 @@ class Origin:
     Attributes
     ----------
     event : str
-        Its name in the picks.
+        Name of the event in the picks.
     time : datetime64
-        UTC.
+        Origin time, UTC.
     time_uncertainty : float
-        s, 1.4826 times the median absolute deviation: the standard deviation of a Gaussian.
+        Uncertainty of the time, s: 1.4826 times the median absolute deviation, the standard deviation of a Gaussian.
     latitude, longitude : float
-        degrees; or y and x, km, where the model is Cartesian.
+        Epicentre in degrees; or y and x, km, where the model is Cartesian.
     depth : float
-        km.
+        Depth, km.
     geographic : bool
-        Whether these are degrees.
+        Whether latitude and longitude are degrees.
     mean, covariance : (3,), (3, 3) float
-        Of the posterior: km to the east and north, and depth; km^2, axes east, north, down.
+        Mean of the posterior, km to the east and north, and depth; its covariance, km^2, axes east, north, down.
     modes : tuple of Mode
-        The largest first.
+        Modes of the posterior, the largest first.
     gap : float
         Largest angle between neighbouring stations as seen from the epicentre, degrees.
     nearest : float
@@ -71,9 +71,9 @@ class Origin:
     arrivals : Arrivals
         One entry for each pick.
     samples : (n, 3) float
-        Of the posterior, as `mean`.
+        Samples of the posterior, with the axes of `mean`.
     sample_times : (n,) float
-        Their origin times, s after `time`.
+        Origin times of the samples, s after `time`.
     """
 
     event: str
@@ -100,14 +100,14 @@ class Origin:
 
 
 class Ellipsoid(NamedTuple):
-    """Region of confidence of a Gaussian in three dimensions. Its axes from the longest to the shortest."""
+    """Region of confidence of a Gaussian in three dimensions, with its axes from the longest to the shortest."""
 
     semi_axes: Floats
-    """(3,) km"""
+    """Lengths (3,) of the semi-axes, km."""
     azimuths: Floats
-    """(3,) degrees clockwise from north, of the end of each axis that points downwards."""
+    """Azimuths (3,) of the end of each axis that points downwards, degrees clockwise from north."""
     plunges: Floats
-    """(3,) degrees below the horizontal, 0 to 90."""
+    """Plunges (3,) of the axes, degrees below the horizontal, 0 to 90."""
     rotation: float
     """Angle about the longest axis from the horizontal to the shortest axis, degrees: the third angle in QuakeML."""
 
@@ -117,13 +117,13 @@ class Ellipse(NamedTuple):
 
     semi_major: float
     semi_minor: float
-    """km"""
+    """Length of the short semi-axis, km."""
     azimuth: float
-    """Of the long axis, degrees clockwise from north, 0 to 180."""
+    """Azimuth of the long axis, degrees clockwise from north, 0 to 180."""
 
 
 def confidence_ellipsoid(covariance: Floats, level: float = LEVEL) -> Ellipsoid:
-    """The region that holds a Gaussian with a probability: chi-square of three degrees of freedom.
+    """Ellipsoid that holds a share `level` of a Gaussian, by chi-square of three degrees of freedom.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def confidence_ellipsoid(covariance: Floats, level: float = LEVEL) -> Ellipsoid:
     Notes
     -----
     QuakeML 1.2 (ConfidenceEllipsoid) turns axes north, east, down by azimuth, plunge and rotation, in this order, about the
-    down, the new east and the new north axis. These then are the longest, the shortest and the intermediate axis.
+    down, the new east and the new north axis. They then are the longest, the shortest and the intermediate axis.
     """
     values, vectors = np.linalg.eigh(covariance)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
@@ -151,7 +151,7 @@ def confidence_ellipsoid(covariance: Floats, level: float = LEVEL) -> Ellipsoid:
 
 
 def horizontal_ellipse(covariance: Floats, level: float = LEVEL) -> Ellipse:
-    """The region that holds the epicentre with a probability, from a covariance (3, 3): chi-square of two degrees."""
+    """Ellipse that holds the epicentre with a probability, from a covariance (3, 3): chi-square of two degrees of freedom."""
     values, vectors = np.linalg.eigh(np.asarray(covariance)[:2, :2])
     semi_minor, semi_major = np.sqrt(chi2.ppf(level, 2) * np.maximum(values, 0))
     azimuth = np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1])) % 180

@@ -1,4 +1,4 @@
-"""Picks of events, and picks without one. What is wrong with one of these does not stop the others: it becomes a `Fault`."""
+"""Picks of events, and picks without an event. An error in one of them becomes a `Fault` and does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "
 ISO_8601 = r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?|)"
 """A date and a time of the day; its only group is the offset from UTC, empty where there is none."""
 COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
-"""What every format is brought to first: text as it is in the file, and where it came from."""
+"""Columns of the table into which every format is read first: text as it is in the file, and where it came from."""
 
 
 class Fault(NamedTuple):
-    """What is wrong with one event, or with a pick that has none, and what would be right."""
+    """A fault of one event, or of a pick that has none: what is wrong, and what would be right."""
 
     event: str
-    """Its name; empty where there is none."""
+    """Name of the event; empty where there is none."""
     place: str
-    """File and line, or the pick's resource identifier."""
+    """Place of the fault: file and line, or the pick's resource identifier."""
     message: str
 
     def __str__(self) -> str:
@@ -42,24 +42,24 @@ class Picks(NamedTuple):
 
     events: list[str]
     start: NDArray[np.intp]
-    """(n_events + 1,) the picks of event i are start[i]:start[i + 1]."""
+    """Index of the first pick of each event (n_events + 1,): the picks of event i are start[i]:start[i + 1]."""
     reference: NDArray[np.datetime64]
-    """(n_events,) UTC, in microseconds: the first pick of each event, floored to the second."""
+    """Reference times (n_events,), UTC, in microseconds: the first pick of each event, floored to the second."""
     station: NDArray[np.intp]
-    """(n,) indices of stations."""
+    """Index of the station of each pick (n,)."""
     phase: NDArray[np.str_]
-    """(n,) "P" or "S"."""
+    """Phase of each pick (n,), "P" or "S"."""
     time: Floats
-    """(n,) s after the event's reference."""
+    """Times (n,), s after the event's reference."""
     sigma: Floats
-    """(n,) s."""
+    """Standard deviations (n,), s."""
     weight: Floats
-    """(n,) larger than 0."""
+    """Weights (n,), larger than 0."""
     source: list[str]
-    """(n,) where each pick came from: "line 12", or its resource identifier."""
+    """Origin of each pick (n,): "line 12", or its resource identifier."""
 
     def event(self) -> NDArray[np.intp]:
-        """Of which event (n,) each pick is."""
+        """Index of the event of each pick (n,)."""
         return np.repeat(np.arange(len(self.events)), np.diff(self.start))
 
     def absolute_time(self) -> NDArray[np.datetime64]:
@@ -68,7 +68,7 @@ class Picks(NamedTuple):
         return times
 
     def of(self, events: NDArray[np.bool_]) -> Picks:
-        """Those of chosen events (n_events,) alone."""
+        """Picks of the chosen events (n_events,) alone."""
         size, own = np.diff(self.start)[events], np.flatnonzero(events[self.event()])
         return Picks(
             events=[name for name, chosen in zip(self.events, events, strict=True) if chosen],
@@ -80,22 +80,22 @@ class Picks(NamedTuple):
 
 
 class UnassociatedPicks(NamedTuple):
-    """Picks that carry no event, in the order of their times: what a phase associator makes events of."""
+    """Picks that carry no event, in the order of their times: the input of a phase associator."""
 
     reference: np.datetime64
-    """UTC, in microseconds: the first pick, floored to the second."""
+    """Reference time, UTC, in microseconds: the first pick, floored to the second."""
     station: NDArray[np.intp]
-    """(n,) indices of stations."""
+    """Index of the station of each pick (n,)."""
     phase: NDArray[np.str_]
-    """(n,) "P" or "S"."""
+    """Phase of each pick (n,), "P" or "S"."""
     time: Floats
-    """(n,) s after the reference."""
+    """Times (n,), s after the reference."""
     sigma: Floats
-    """(n,) s."""
+    """Standard deviations (n,), s."""
     weight: Floats
-    """(n,) larger than 0."""
+    """Weights (n,), larger than 0."""
     source: list[str]
-    """(n,) where each pick came from: "line 12", or its resource identifier."""
+    """Origin of each pick (n,): "line 12", or its resource identifier."""
 
     def absolute_time(self) -> NDArray[np.datetime64]:
         """Times (n,) in UTC, in microseconds."""
@@ -104,24 +104,24 @@ class UnassociatedPicks(NamedTuple):
 
 
 class PickRules(NamedTuple):
-    """What picks must comply with."""
+    """Rules that picks must comply with."""
 
     phases: frozenset[str] = frozenset(PHASES.values())
-    """Those that have a velocity."""
+    """Phases that have a velocity."""
     default_sigma: Mapping[str, float] = {}
-    """s by phase, where the file gives none. Without it, a pick without its own is a fault."""
+    """Standard deviation by phase, s, for picks for which the file gives none; without it, such a pick is a fault."""
     inside: NDArray[np.bool_] | None = None
-    """(n_stations,) whether each is inside the model; None if all are."""
+    """Whether each station (n_stations,) is inside the model; None if all are."""
     model: str = "the model"
-    """What this is called, and where it is."""
+    """Name of the model in messages, and where it is."""
     fewest: int = 4
-    """Picks of an event: as many as it has unknowns."""
+    """Least number of picks of an event: as many as it has unknowns."""
     longest: float = 3600.0
-    """s from the first pick of an event to its last; more is a typing error in a date."""
+    """Longest time from the first pick of an event to its last, s; more is a typing error in a date."""
 
 
 def with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
-    """With the columns `utc`, not a time where unreadable, and `zone`: offsets as +0100, and zeros where there is none."""
+    """The table with columns `utc`, not a time where unreadable, and `zone`: offset as +0100, zeros if there is none."""
     offset = table["time"].str.extract(f"^{ISO_8601}$", expand=False)
     readable = table["time"].where(offset.notna())
     utc = pd.to_datetime(readable, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
@@ -168,7 +168,7 @@ def checked_unassociated(
 
 
 def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> pd.DataFrame:
-    """With the columns `weight_number`, `kind`, `index` (of the station) and `sigma_s`; no weight of 0, no other phase."""
+    """The table with columns `weight_number`, `kind`, `index` (of the station), `sigma_s`; no weight of 0, no other phase."""
     table = table.reset_index(drop=True)
     table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
     table = _of_known_phases(table[table["weight_number"] != 0], file)
@@ -180,7 +180,7 @@ def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules, fil
 
 
 def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
-    """With the column `kind`, "P" or "S"; the others are left out, and it is said how many."""
+    """The table with a column `kind`, "P" or "S"; other phases are left out, and their number is logged."""
     table = table.assign(kind=table["phase"].map(PHASES))
     others = table.loc[table["kind"].isna(), "phase"].value_counts()
     if len(others):
@@ -190,7 +190,7 @@ def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
 
 
 Check = tuple[pd.Series, str]
-"""Which rows are wrong, and what is said of one; the words in braces are columns of the table."""
+"""Rows that are wrong, and the message for one of them, in which words in braces are columns of the table."""
 
 
 def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
@@ -222,7 +222,7 @@ def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
 
 
 def _checks_within_events(table: pd.DataFrame, rules: PickRules) -> list[Check]:
-    """Checks of each pick beside the others of its event."""
+    """Checks of each pick against the others of its event."""
     known = table["index"].notna()
     return [
         (
@@ -238,14 +238,14 @@ def _checks_within_events(table: pd.DataFrame, rules: PickRules) -> list[Check]:
 
 
 def _faults_of_rows(checks: Iterable[Check], table: pd.DataFrame, file: Path) -> Iterator[Fault]:
-    """The first of each kind for each event."""
+    """The first fault of each kind for each event."""
     for wrong, message in checks:
         for _, fault in _rows_with_faults(table[wrong].drop_duplicates("event"), message, file):
             yield fault
 
 
 def _rows_with_faults(wrong: pd.DataFrame, message: str, file: Path) -> Iterator[tuple[int, Fault]]:
-    """Rows of the table, and what is said of each."""
+    """Faults of rows of the table, each with its message."""
     for number, row in zip(wrong.index, wrong.to_dict("records"), strict=True):
         yield (
             number,
@@ -260,7 +260,7 @@ def _positive(values: pd.Series) -> pd.Series:
 
 
 def _other_zone(table: pd.DataFrame) -> pd.Series:
-    """Whether a time that can be read is of another offset than the first of its event."""
+    """Whether a time that can be read has another offset from UTC than the first of its event."""
     readable = table["utc"].notna()
     first = table[readable].drop_duplicates("event").set_index("event")["zone"]
     return readable & (table["zone"] != table["event"].map(first))
@@ -277,7 +277,7 @@ def _far_apart(table: pd.DataFrame, longest: float) -> pd.Series:
 
 
 def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickRules, file: Path) -> Iterator[Fault]:
-    """Of events with too few picks, not counting later arrivals of a phase at a station."""
+    """Faults of events with too few picks, not counting later arrivals of a phase at a station."""
     counts = (
         table.drop_duplicates(["event", "station", "kind"]).groupby("event").size().reindex(first_source.index, fill_value=0)
     )
@@ -287,7 +287,7 @@ def _faults_of_counts(table: pd.DataFrame, first_source: pd.Series, rules: PickR
 
 
 def _first_arrivals(table: pd.DataFrame, file: Path) -> pd.DataFrame:
-    """Where a station has, say, Pg and Pn, the earlier one: travel times are those of first arrivals."""
+    """The table with only the earlier one where a station has, say, Pg and Pn: travel times are those of first arrivals."""
     earliest = table.sort_values("utc", kind="stable").drop_duplicates(["event", "index", "kind"]).index
     later = len(table) - len(earliest)
     if later:
@@ -296,7 +296,7 @@ def _first_arrivals(table: pd.DataFrame, file: Path) -> pd.DataFrame:
 
 
 def _arrays(table: pd.DataFrame, events: list[str]) -> Picks:
-    """Sorted by event, in the order of the file."""
+    """Picks sorted by event, in the order of the file."""
     code = pd.Categorical(table["event"], categories=events).codes
     order = np.argsort(code, kind="stable")
     table, code = table.iloc[order], code[order]
@@ -314,7 +314,7 @@ def _arrays(table: pd.DataFrame, events: list[str]) -> Picks:
 
 
 def _unassociated(table: pd.DataFrame) -> UnassociatedPicks:
-    """From a table in the order of its times."""
+    """Picks without events, from a table in the order of its times."""
     utc = table["utc"].to_numpy("datetime64[us]")
     reference = utc[:1].astype("datetime64[s]").astype("datetime64[us]")
     first = reference[0] if len(reference) else np.datetime64("NaT", "us")
@@ -322,7 +322,7 @@ def _unassociated(table: pd.DataFrame) -> UnassociatedPicks:
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
-    """What both kinds of picks have."""
+    """Columns that both kinds of picks have."""
     return {
         "station": table["index"].to_numpy(np.intp),
         "phase": table["kind"].to_numpy(str),

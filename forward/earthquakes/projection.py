@@ -1,4 +1,4 @@
-"""From latitude and longitude to local Cartesian coordinates and back: x to the east and y to the north, km."""
+"""Maps from latitude and longitude to local Cartesian coordinates and back: x to the east and y to the north, km."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from vip.errors import ConfigError
 from vip.protocols import Floats
 
 SCALE = 0.9995
-"""Of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
+"""Scale of the transverse Mercator at its central meridian: distances within 300 km of it are right to 0.07 %."""
 SIMPLE_KM_PER_DEGREE = 10000.0 / 90.0
 """Kilometres to a degree in NonLinLoc's TRANS SIMPLE, whose grids depend on it: the metre as it was first defined."""
 STEP = 1e-4
-"""degrees, of the difference that the Jacobian is taken from."""
+"""Step of the differences that give the Jacobian, degrees."""
 
 
 class Projection(Protocol):
     """A map from degrees to km, and back."""
 
     def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
-        """To the east and to the north, x and y, km."""
+        """Local x to the east and y to the north, km."""
         ...
 
     def to_geographic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -41,23 +41,23 @@ class MapProjection:
     definition : str
         PROJ string or EPSG code of a projected coordinate system, in any unit of length.
     rotation : float
-        Of its north, degrees clockwise from the y axis.
+        Direction of the projection's north, degrees clockwise from the y axis.
 
     Raises
     ------
     ConfigError
-        If PROJ does not know it, or it is not projected.
+        If PROJ does not know the system, or it is not a projected one.
     """
 
     definition: str
     rotation: float = 0.0
 
     def __post_init__(self) -> None:
-        _ = self._transformer  # a fault is told here, not at first use
+        _ = self._transformer  # an error is raised here, not at first use
 
     @cached_property
     def _transformer(self) -> tuple[Any, float]:
-        """From degrees to its unit, and the km in this."""
+        """Transformer from degrees to the system's unit, and this unit in km."""
         try:
             from pyproj import CRS, Transformer
             from pyproj.exceptions import CRSError
@@ -73,7 +73,7 @@ class MapProjection:
         return Transformer.from_crs("EPSG:4326", crs, always_xy=True), to_km
 
     def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
-        """To the east and to the north, x and y, km."""
+        """Local x to the east and y to the north, km."""
         transformer, to_km = self._transformer
         x, y = transformer.transform(longitude, latitude)
         return _turned(np.asarray(x) * to_km, np.asarray(y) * to_km, self.rotation)
@@ -88,14 +88,14 @@ class MapProjection:
 
 @dataclass(frozen=True)
 class Simple:
-    """NonLinLoc's TRANS SIMPLE, for what was made with it: flat, with 111.1 km to a degree of latitude.
+    """NonLinLoc's TRANS SIMPLE, for files that were made with it: flat, with 111.1 km to a degree of latitude.
 
     Parameters
     ----------
     latitude, longitude : float
-        Of the origin, degrees.
+        Origin of the map, degrees.
     rotation : float
-        Of geographic north, degrees clockwise from the y axis.
+        Direction of geographic north, degrees clockwise from the y axis.
     """
 
     latitude: float
@@ -103,7 +103,7 @@ class Simple:
     rotation: float = 0.0
 
     def to_local(self, latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
-        """To the east and to the north, x and y, km."""
+        """Local x to the east and y to the north, km."""
         degrees_east = (np.asarray(longitude) - self.longitude + 180) % 360 - 180
         east = degrees_east * SIMPLE_KM_PER_DEGREE * np.cos(np.radians(latitude))
         north = (np.asarray(latitude) - self.latitude) * SIMPLE_KM_PER_DEGREE
@@ -118,7 +118,7 @@ class Simple:
 
 
 def _turned(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
-    """By an angle in degrees, clockwise."""
+    """Points x and y turned clockwise by an angle, degrees."""
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return c * x + s * y, c * y - s * x
 

@@ -1,4 +1,4 @@
-"""Stations, picks and velocities from files of any format, which is told by what is in them."""
+"""Stations, picks and velocities from files of any format, which is recognised by their content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADER = ".hdr"
 
 
 def read_stations(file: Path) -> Stations:
-    """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, as the content tells.
+    """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, by the content of the file.
 
     A CSV table has the columns station, latitude, longitude (degrees) or station, x, y (km, east and north), and elevation_m or
     elevation_km; it may have the columns network, correction_p and correction_s (s).
@@ -29,7 +29,7 @@ def read_stations(file: Path) -> Stations:
     Raises
     ------
     ConfigError
-        Names the file, line and column of the first fault.
+        If there is a fault; the message names the file, line and column of the first one.
     """
     text = read_text(file, "a table of stations")
     if text.lstrip().startswith("<"):
@@ -40,7 +40,7 @@ def read_stations(file: Path) -> Stations:
 
 
 def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[Picks, list[Fault]]:
-    """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, as the content tells.
+    """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, by the content of the file.
 
     A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
     is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
@@ -49,9 +49,9 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
     Returns
     -------
     picks : Picks
-        Of the events without a fault, in the order of the file.
+        Picks of the events without a fault, in the order of the file.
     faults : list of Fault
-        Of the others, the first of each kind for each event.
+        Faults of the other events, the first of each kind for each event.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = 
     Returns
     -------
     picks : UnassociatedPicks
-        Those without a fault, in the order of their times.
+        Picks without a fault, in the order of their times.
     faults : list of Fault
-        The first of each other pick, in the order of the file.
+        The first fault of each other pick, in the order of the file.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | 
 
 
 def velocity_files(file: Path) -> list[Path]:
-    """All that is read for a velocity model: of a NonLinLoc grid, headers and buffers of its phases."""
+    """All files that are read for a velocity model: for a NonLinLoc grid, headers and buffers of its phases."""
     if file.suffix != HEADER:
         return [file]
     return [part for header in _headers(file).values() for part in (header, header.with_suffix(".buf"))]
 
 
 def _headers(of_p: Path) -> dict[str, Path]:
-    """By phase; the grid of S is that of the same name with S for P, if it is there."""
+    """Headers by phase; the grid of S is the file of the same name with S for P, if it is there."""
     before, found, after = of_p.name.rpartition(".P.")
     if not found:
         raise ConfigError("velocity", of_p, "expected the grid of P, with .P. in its name, such as model.P.mod.hdr")
@@ -142,7 +142,7 @@ def read_layers(file: Path, between: Interpolation = "constant") -> Layered:
     Raises
     ------
     ConfigError
-        Names the file, line and column of the first fault.
+        If there is a fault; the message names the file, line and column of the first one.
     """
     lines = read_text(file, "a table of layers").splitlines()
     of_nonlinloc = any(line.startswith("LAYER") for line in lines)

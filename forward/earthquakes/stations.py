@@ -1,4 +1,4 @@
-"""Stations: where they are, and the corrections of their travel times."""
+"""Stations: their positions, and the corrections of their travel times."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from vip.forward.tables import place
 from vip.protocols import Floats
 
 LIMITS = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0), "elevation_km": (-12.0, 9.0)}
-"""What can be on Earth: degrees, and km from the deepest sea floor to the highest mountain."""
+"""Limits of coordinates on Earth: degrees, and km from the deepest sea floor to the highest mountain."""
 
 
 class Stations(NamedTuple):
     """Stations, each name once."""
 
     names: list[str]
-    """"NET.STA" where a network is known, else "STA"."""
+    """Names of the stations: "NET.STA" where a network is known, else "STA"."""
     position: Floats
-    """(n, 3) latitude and longitude in degrees, or y and x in km; elevation in km, positive upwards, 0 at sea level."""
+    """Positions (n, 3): latitude and longitude in degrees, or y and x in km; elevation in km, upwards from sea level."""
     corrections: Mapping[str, Floats]
-    """(n,) s by phase, "P" and "S": the predicted time is increased by them."""
+    """Corrections (n,), s, by phase, "P" and "S": they are added to the predicted time."""
     geographic: bool
     """Whether positions are latitude and longitude."""
 
     def indices(self) -> dict[str, int]:
-        """Where each station is, by its name; and by its code alone if only one network has a station of this code."""
+        """Index of each station by its name; and by its code alone if only one network has a station of this code."""
         codes = [name.rpartition(".")[2] for name in self.names]
         number = Counter(codes)
         alone = {code: i for i, code in enumerate(codes) if number[code] == 1}
         return alone | {name: i for i, name in enumerate(self.names)}
 
     def chosen(self, which: NDArray[np.intp]) -> Stations:
-        """Some of them, by their indices."""
+        """Some of the stations, by their indices."""
         corrections = {phase: values[which] for phase, values in self.corrections.items()}
         return Stations([self.names[i] for i in which], self.position[which], corrections, self.geographic)
 

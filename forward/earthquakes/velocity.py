@@ -19,26 +19,26 @@ from vip.protocols import Floats
 Interpolation = Literal["constant", "linear"]
 
 FASTEST = 20.0
-"""km/s; nothing in the Earth is faster."""
+"""Largest velocity in the Earth, km/s."""
 CENTRE = 6400.0
-"""km; nothing is deeper."""
+"""Depth of the Earth's centre, km."""
 AXES = {True: ("latitude", "longitude", "depth"), False: ("y", "x", "depth")}
-"""Of a grid, by whether it is geographic."""
+"""Names of the axes of a grid, by whether it is geographic."""
 
 
 class Layered(NamedTuple):
     """Velocities that depend on depth alone. The first layer extends upwards with the velocity of its top."""
 
     tops: Floats
-    """(n,) km below sea level, increasing; negative above it."""
+    """Tops (n,) of the layers, km below sea level, increasing; negative above it."""
     velocity: Mapping[str, Floats]
-    """(n,) km/s at the tops, by phase."""
+    """Velocities (n,) at the tops, km/s, by phase."""
     gradient: Mapping[str, Floats]
-    """(n,) km/s per km within the layers, by phase."""
+    """Gradients (n,) within the layers, km/s per km, by phase."""
 
     @property
     def phases(self) -> frozenset[str]:
-        """Those that have a velocity."""
+        """Phases that have a velocity."""
         return frozenset(self.velocity)
 
     def at(self, phase: str, depths: Floats) -> Floats:
@@ -61,19 +61,19 @@ class Grid3D(NamedTuple):
     axes: tuple[Floats, Floats, Floats]
     """Latitude and longitude in degrees, or y and x in km; and depth in km below sea level. Increasing."""
     velocity: Mapping[str, Floats]
-    """(n_latitude or n_y, n_longitude or n_x, n_depth) km/s, by phase."""
+    """Velocities (n_latitude or n_y, n_longitude or n_x, n_depth), km/s, by phase."""
     geographic: bool
     transform: str = ""
-    """NonLinLoc's line that tells how x and y were made."""
+    """NonLinLoc's line that describes how x and y were made."""
 
     @property
     def phases(self) -> frozenset[str]:
-        """Those that have a velocity."""
+        """Phases that have a velocity."""
         return frozenset(self.velocity)
 
     @property
     def ends(self) -> tuple[Floats, Floats]:
-        """The smallest and the largest coordinates (3,), in the order of the axes."""
+        """Smallest and largest coordinates (3,), in the order of the axes."""
         return np.array([axis[0] for axis in self.axes]), np.array([axis[-1] for axis in self.axes])
 
     def contains(self, points: Floats) -> NDArray[np.bool_]:
@@ -94,7 +94,7 @@ class Grid3D(NamedTuple):
         return float(values.min()), float(values.max())
 
     def described(self, first: Floats, last: Floats) -> str:
-        """Intervals (3,) of the axes, for a person."""
+        """Intervals (3,) of the axes, as text for a person to read."""
         named = zip(AXES[self.geographic], first, last, strict=True)
         return ", ".join(f"{name} {low:.6g} to {high:.6g}" for name, low, high in named)
 
@@ -119,7 +119,7 @@ def checked_layers(table: pd.DataFrame, between: Interpolation, file: Path) -> L
     Raises
     ------
     ConfigError
-        Names the file, line and column of the first fault.
+        If there is a fault; the message names the file, line and column of the first one.
     """
     for column in table.columns.intersection(["vp", "vs"]):
         _check_column(table, column, file)
@@ -183,16 +183,16 @@ def checked_grid(
     Parameters
     ----------
     axes : (y or latitude, x or longitude, depth)
-        Nodes, km or degrees.
+        Coordinates of the nodes, km or degrees.
     velocity : mapping of "P" or "S" to array
-        km/s at the nodes.
+        Velocities at the nodes, km/s.
     files : mapping of "P" or "S" to path
         The files that faults name.
 
     Raises
     ------
     ConfigError
-        Names the file and the node of the first fault.
+        If there is a fault; the message names the file and the node of the first one.
     """
     for name, axis in zip(AXES[geographic], axes, strict=True):
         file = next(iter(files.values()))

@@ -1,4 +1,4 @@
-"""The files by which a model goes to the program, and a log-likelihood and its gradient come back."""
+"""Files by which a model goes to the program, and a log-likelihood and its gradient come back."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OUTPUTS = ("log_likelihood", "gradient")
 
 
 class OutputError(Exception):
-    """What the program wrote is not a log-likelihood and its gradient; says which file and why."""
+    """The program did not write a log-likelihood and its gradient; the message names the file and the reason."""
 
 
 class Format(NamedTuple):
-    """How numbers are exchanged."""
+    """A format in which numbers are exchanged."""
 
     files: Mapping[str, str]
     """File name by placeholder."""

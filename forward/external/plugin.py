@@ -28,7 +28,7 @@ log = logging.getLogger("vip.forward.external")
 
 
 class EvaluationError(Exception):
-    """One run of the program failed; says how, and in which folder its files are."""
+    """One run of the program failed; the message says how, and in which folder its files are."""
 
     def __init__(self, reason: str, folder: Path | None = None) -> None:
         self.reason, self.folder = reason, folder
@@ -36,7 +36,7 @@ class EvaluationError(Exception):
 
 
 class External:
-    """Log-likelihood and gradient by a program: it reads a model from a file, and writes both to files.
+    """Log-likelihood and gradient from a program, which reads a model from a file and writes both to files.
 
     Each evaluation has a folder of its own under `scratch` for these files and for what the program prints (``stdout.txt``,
     ``stderr.txt``). It is removed after a success, and kept after a failure. The program's working directory is `base_dir`, the
@@ -52,14 +52,14 @@ class External:
     Attributes
     ----------
     threads : int
-        Given to the program as OMP_NUM_THREADS and ``{threads}``.
+        Number of threads, given to the program as OMP_NUM_THREADS and ``{threads}``.
     inputs : list of Path
         Files that the program reads.
 
     Raises
     ------
     ConfigError
-        If the program or an input is not there.
+        If the program or an input cannot be found.
     """
 
     settings_class = ExternalSettings
@@ -88,7 +88,7 @@ class External:
         Raises
         ------
         ForwardError
-            After all were tried, if some failed; it has the values of the others.
+            If some particles failed, after all were tried; it holds the values of the others.
         """
         models = np.asarray(models, dtype=np.float64)
         if models.ndim != 2 or models.shape[1] != self.ndim:
@@ -106,11 +106,11 @@ class External:
         return values, gradients
 
     def facts(self) -> list[tuple[str, str]]:
-        """What runs, for `vip check`."""
+        """Facts for `vip check`: the program, and how it is run."""
         return [("program", str(self.program)), ("working directory", str(self.base_dir))]
 
     def _evaluate(self, model: Floats) -> tuple[float, Floats]:
-        """Try until it works, or `retries` more times."""
+        """Evaluate one model, with up to `retries` more tries after a failure."""
         retries = self.settings.retries
         for retry in range(retries):
             try:
@@ -122,7 +122,7 @@ class External:
         return self._try(model)
 
     def _try(self, model: Floats) -> tuple[float, Floats]:
-        """One run of the program, in a new folder: what is there afterwards is this run's."""
+        """Run the program once, in a new folder, so that the files in it are those of this run."""
         exchange, timeout = FORMATS[self.settings.format], self.settings.timeout
         with _folder(self.settings.scratch and self.base_dir / self.settings.scratch) as folder:
             exchange.write(folder, model)

@@ -1,4 +1,4 @@
-"""Running a program so that nothing of it is left behind."""
+"""Running a program so that no process of it is left behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(
 ) -> int | None:
     """Run a program to its end, without a shell, in a session of its own.
 
-    When this returns or raises, the program has been waited for, and what else it started has been killed.
+    When this returns or raises, the program has ended, and all other processes that it started have been killed.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ def run(
     directory : Path
         Working directory.
     environment : mapping of str to str
-        All of its environment.
+        The program's whole environment.
     timeout : float or None
-        Seconds after which it is killed.
+        Seconds after which the program is killed.
     stdout, stderr : Path
-        Files for what it prints.
+        Files for what the program prints.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def tail(stdout: Path, stderr: Path) -> str:
 
 
 def _ends(process: subprocess.Popen[bytes], timeout: float | None) -> bool:
-    """Wait for the end; whether it came in time."""
+    """Wait for the end of a program, and return whether it came in time."""
     try:
         # Popen.wait sleeps up to 50 ms between two looks, and reaps the process: its group's number could then be another's.
         descriptor = os.pidfd_open(process.pid)
@@ -124,9 +124,9 @@ def _session(leader: int) -> list[int]:
 
 @cache
 def _dies_with_us() -> tuple[str, ...]:
-    """A prefix by which Linux kills the program when whoever runs it is killed; nothing where there is none.
+    """A prefix of the command by which Linux kills the program when this process is killed; empty where there is none.
 
-    It is util-linux's setpriv from 2.33 on: code between fork and exec (preexec_fn) is unsafe where there are threads.
+    It is setpriv of util-linux, from 2.33 on: code between fork and exec (preexec_fn) is unsafe where there are threads.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:

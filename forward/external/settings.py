@@ -81,7 +81,7 @@ class ExternalSettings(Settings):
     inputs: tuple[Path, ...] = ()
 
     def model_post_init(self, _context: object) -> None:
-        """Check what concerns several keys."""
+        """Check keys that depend on each other."""
         for key in ("command", "variables"):  # not min_length, which also complains of a list that has a fault inside
             if not getattr(self, key):
                 raise ConfigError(key, [], "needs at least one entry")
@@ -103,14 +103,14 @@ class ExternalSettings(Settings):
             raise ConfigError(
                 "command", f"{{{name}}}", f"no such placeholder; format {self.format} has {shown}; {{{{{name}}}}} is plain text"
             )
-        untold = [name for name in files if name not in used]
-        if untold and "scratch" not in used:
+        unnamed = [name for name in files if name not in used]
+        if unnamed and "scratch" not in used:
             folder = f"{{scratch}}, the folder of {', '.join(files.values())}"
-            remedy = f"the program must be told its files: add {{{untold[0]}}}, or {folder}"
+            remedy = f"the command must name its files: add {{{unnamed[0]}}}, or {folder}"
             raise ConfigError("command", list(self.command), remedy)
 
     def space(self) -> ModelSpace:
-        """What the entries of a model vector are."""
+        """Meaning of the entries of a model vector."""
         return ModelSpace(tuple(_variable(variable) for variable in self.variables))
 
 

@@ -1,4 +1,4 @@
-"""The command as a template: placeholders in its arguments."""
+"""Placeholders in the arguments of the command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{(\w+)\}")
-"""``{name}``; ``{{name}}`` stands for the text {name} itself. Braces around anything else (JSON, say) are just braces."""
+"""Pattern of ``{name}`` and of ``{{name}}``, the text {name} itself. Braces around anything else (JSON) are just braces."""
 
 
 def placeholders(argument: str) -> set[str]:

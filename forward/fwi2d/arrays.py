@@ -23,10 +23,10 @@ SAME_DT = 1e-6
 
 
 class Recording(NamedTuple):
-    """What a SEG-Y file holds."""
+    """Content of a SEG-Y file."""
 
     traces: Floats
-    """(traces, samples)"""
+    """Traces (traces, samples)."""
     dt: float
     survey: Survey
 
@@ -37,7 +37,7 @@ def read_array(file: Path) -> Floats:
     Raises
     ------
     ConfigError
-        If it cannot be read or holds what is not finite.
+        If the file cannot be read or holds a number that is not finite.
     """
     suffix = file.suffix.lower()
     try:
@@ -61,7 +61,7 @@ def read_array(file: Path) -> Floats:
 def read_section(file: Path, shape: tuple[int, int], spacing: tuple[float, float], own_spacing: float | None = None) -> Floats:
     """A velocity section (rows, columns); from a SEG-Y file, one column a trace.
 
-    With `own_spacing`, the file's nodes are that far apart, and the section is interpolated linearly at the grid's.
+    With `own_spacing`, the file's nodes are that far apart, and the section is interpolated linearly at the nodes of the grid.
     """
     values = read_array(file)
     if file.suffix.lower() in SEGY:

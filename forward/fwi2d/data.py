@@ -1,4 +1,4 @@
-"""Observed waveforms: from a file, or made from a true model; with their errors."""
+"""Observed waveforms, from a file or made from a true model, with their errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def checked(traces: Floats, n_traces: int, n_samples: int, file: Path) -> Floats
     Raises
     ------
     ConfigError
-        If their number is not that of the geometry and the time axis.
+        If the number of waveforms or samples is not that of the geometry and the time axis.
     """
     if traces.ndim == 3:
         traces = traces.reshape(-1, traces.shape[2])
@@ -31,12 +31,12 @@ def checked(traces: Floats, n_traces: int, n_samples: int, file: Path) -> Floats
 
 
 def dead_or_masked(traces: Floats, rule: str, file: Path) -> NDArray[np.bool_]:
-    """Samples that do not count: those of dead traces (all zero) and NaN, if the rule is to mask them.
+    """Whether each sample is left out: those of dead traces (all zero) and NaN are, if the rule is to mask them.
 
     Raises
     ------
     ConfigError
-        If there are any and the rule is "error".
+        If there are such samples and the rule is "error".
     """
     missing: NDArray[np.bool_] = ~np.isfinite(traces)
     dead: NDArray[np.bool_] = ~np.any(traces, axis=1)
@@ -56,16 +56,16 @@ def standard_deviations(sigma: float | Path | None, relative: float | None, clea
     Parameters
     ----------
     sigma : float or path
-        One for all, or a file of one for each trace, or for each sample.
+        One standard deviation for all, or a file of one for each trace, or for each sample.
     relative : float
-        Instead: share of the median of the largest amplitude of each trace (Zhang & Curtis 2024, section 4.2).
+        In place of `sigma`, the share of the median of the traces' largest amplitudes (Zhang & Curtis 2024, section 4.2).
     clean : (traces, samples) float
-        NaN where masked.
+        Waveforms; NaN where masked.
 
     Raises
     ------
     ConfigError
-        If a file has not one for each trace or sample, or one that is not positive.
+        If a file does not have one for each trace or sample, or has one that is not positive.
     """
     if relative is not None:
         largest = np.nanmax(np.abs(clean[np.isfinite(clean).any(axis=1)]), axis=1)

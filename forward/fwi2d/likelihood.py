@@ -1,4 +1,4 @@
-"""Log-likelihoods of the traces of one shot. Masked samples have weight zero and count for nothing."""
+"""Log-likelihoods of the traces of one shot. Masked samples have weight zero and do not count."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Array = NDArray[np.floating]
 
 
 class Observed(NamedTuple):
-    """Traces of one shot with their weights; made by `observe`."""
+    """Traces of one shot with their weights, made by `observe`."""
 
     traces: Array
-    """(samples, traces)"""
+    """Traces (samples, traces)."""
     weight: Array
-    """One over the standard deviations, broadcastable to the traces."""
+    """Inverse standard deviations, broadcastable to the traces."""
     n: int
-    """Samples that count."""
+    """Number of samples that count."""
     log_weights: float
     """Sum of the logarithms of their weights."""
 
@@ -36,29 +36,32 @@ class Value(NamedTuple):
 
     value: float
     by_trace: Array
-    """(samples, traces)"""
+    """Derivatives (samples, traces) by the predicted traces."""
     by_log_scale: float
 
 
 class Likelihood(Protocol):
-    """``(predicted (samples, traces), observed, log_scale) -> Value``; `log_scale` multiplies all standard deviations."""
+    """A likelihood, ``(predicted (samples, traces), observed, log_scale) -> Value``.
+
+    Its `log_scale` is the logarithm of a factor of all standard deviations.
+    """
 
     def constant(self, observed: Observed) -> float:
-        """What depends on neither the prediction nor the scale."""
+        """The part of the log-likelihood that depends on neither the prediction nor the scale."""
 
     def __call__(self, predicted: Array, observed: Observed, log_scale: float) -> Value:
-        """All but the constant."""
+        """The log-likelihood without the constant, and its derivatives."""
 
 
 class Gaussian:
-    """Independent Gaussian errors (Zhang & Curtis 2024, eq. 26)."""
+    """Likelihood of independent Gaussian errors (Zhang & Curtis 2024, eq. 26)."""
 
     def constant(self, observed: Observed) -> float:
-        """Normalisation."""
+        """Normalisation of the density."""
         return observed.log_weights - 0.5 * observed.n * math.log(2 * math.pi)
 
     def __call__(self, predicted: Array, observed: Observed, log_scale: float) -> Value:
-        """Value and derivatives."""
+        """The log-likelihood without the constant, and its derivatives."""
         residual = (predicted - observed.traces) * observed.weight
         shrink = math.exp(-2 * log_scale)
         misfit = shrink * float(np.square(residual).sum(dtype=np.float64))
@@ -66,25 +69,25 @@ class Gaussian:
 
 
 class StudentT:
-    """Independent errors of Student's t distribution, whose tails forgive outliers (Lange et al. 1989).
+    """Likelihood of independent errors of Student's t distribution, whose tails forgive outliers (Lange et al. 1989).
 
     Parameters
     ----------
     degrees_of_freedom : float
-        Few are heavy tails; many are Gaussian.
+        Degrees of freedom; few give heavy tails, many a Gaussian.
     """
 
     def __init__(self, degrees_of_freedom: float) -> None:
         self.nu = degrees_of_freedom
 
     def constant(self, observed: Observed) -> float:
-        """Normalisation."""
+        """Normalisation of the density."""
         nu = self.nu
         one = math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2) - 0.5 * math.log(nu * math.pi)
         return observed.log_weights + observed.n * one
 
     def __call__(self, predicted: Array, observed: Observed, log_scale: float) -> Value:
-        """Value and derivatives."""
+        """The log-likelihood without the constant, and its derivatives."""
         nu, weight = self.nu, observed.weight * math.exp(-log_scale)
         z = (predicted - observed.traces) * weight
         square = np.square(z)

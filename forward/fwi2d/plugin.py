@@ -35,22 +35,22 @@ class FWI2D:
     Parameters
     ----------
     shots : list of Shot
-        On one grid, whose time steps are the substeps.
+        Shots on one grid, whose time steps are the substeps.
     survey : Survey
-        Where they are.
+        Positions of the shots and receivers.
     wavelet : (n_steps,) float
-        Of all shots, at the grid's time steps.
+        Wavelet of all shots, at the grid's time steps.
     known : Known
     data : (traces, samples) float
-        All shots one after the other.
+        Observed waveforms, all shots one after the other.
     sigma : float array
         Standard deviations, broadcastable to `data`; infinite where a sample does not count.
     substeps : int
-        Time steps from sample to sample.
+        Number of time steps from sample to sample.
     likelihood : Gaussian or StudentT
     unknown_noise : bool
     wells : sequence of float
-        Distances, m, where the report draws marginals with depth; evenly spaced ones without.
+        Distances, m, where the report draws marginals with depth; evenly spaced ones by default.
     """
 
     settings_class = FWISettings
@@ -124,7 +124,7 @@ class FWI2D:
 
     @property
     def gathers(self) -> list[Gather]:
-        """One for each shot."""
+        """Gathers for figures, one for each shot."""
         samples = (self.grid.n_steps - 1) // self.substeps + 1
         time = np.arange(samples) * self.grid.dt * self.substeps
         gathers, start = [], 0
@@ -142,12 +142,12 @@ class FWI2D:
         ----------
         models : (n, d) float
         blocks : sequence of int, optional
-            Shots to use; the result is scaled to all of them, so that on average over blocks it is that of all.
+            Shots to use; the result is scaled such that its average over blocks is that of all shots.
 
         Raises
         ------
         ForwardError
-            Names the particles whose velocity is out of range, and what would be in range.
+            If a velocity is out of range; the message names the particles, and the range.
         """
         shots = range(self.n_blocks) if blocks is None else blocks
         velocities, log_scales = self._split(models)
@@ -178,12 +178,12 @@ class FWI2D:
             return np.concatenate(list(predicted)).reshape(len(models), -1).astype(float)
 
     def check_prior(self, lower: Floats, upper: Floats) -> None:
-        """Raise `ConfigError` if bounds (d,) of a prior leave `velocity_range`; infinite ones are left to each particle."""
+        """Raise `ConfigError` if a prior's finite bounds (d,) leave `velocity_range`; infinite ones are not checked."""
         n = self.known.size
         setup.check_bounds(lower[:n], upper[:n], self.velocity_range)
 
     def facts(self) -> list[tuple[str, str]]:
-        """What `vip check` says of the set-up: names and values."""
+        """Names and values of the set-up for `vip check`."""
         memory = max(shot.memory for shot in self.shots)
         return [*self._facts, ("memory of a shot", f"{memory / 1e6:.3g} MB for each thread")]
 
@@ -218,7 +218,7 @@ class FWI2D:
 
     @staticmethod
     def native_code() -> str:
-        """What the native kernel uses on this machine, for `vip doctor`."""
+        """Instruction set that the native kernel uses on this machine, for `vip doctor`."""
         return f"acoustic2d, {simd_level()}"
 
     starter_config = staticmethod(synthetic.starter_config)

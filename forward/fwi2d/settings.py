@@ -21,9 +21,9 @@ class GridSettings(Settings):
     shape : (rows, columns)
         Number of nodes.
     spacing : float or (row, column)
-        Between nodes, m.
+        Distance between nodes, m.
     order : int
-        Of accuracy in space.
+        Order of accuracy in space.
     layer : int
         Width of the absorbing layers, nodes.
     free_surface : bool
@@ -43,16 +43,16 @@ class GridSettings(Settings):
 
 
 class TimeSettings(Settings):
-    """Samples of data and wavelets. The waves take `substeps` steps for each; "auto" means as many as stability needs.
+    """Samples of data and wavelets. The waves take `substeps` steps for each sample; "auto" means as many as stability needs.
 
     Attributes
     ----------
     dt : float
-        Between samples of data and wavelet, s.
+        Time between samples of data and wavelet, s.
     samples : int
         Number of samples of a trace.
     substeps : int or "auto"
-        Time steps from sample to sample.
+        Number of time steps from sample to sample.
     """
 
     dt: Positive
@@ -68,7 +68,7 @@ class WaveletSettings(Settings):
     file: Path | None = None
 
     def model_post_init(self, _context: object) -> None:
-        """Check that there is one of both."""
+        """Check that one of the two ways is given, and not both."""
         if (self.frequency is None) == (self.file is None):
             raise ConfigError("frequency", self.frequency, "give either frequency (Ricker) or file")
 
@@ -79,11 +79,11 @@ class LineSettings(Settings):
     Attributes
     ----------
     depth : float
-        Of all points, m.
+        Depth of all points, m.
     first, step : float
-        Distance along the section of the first point, and between points, m.
+        Distance of the first point along the section, and distance between points, m.
     number : int
-        How many points.
+        Number of points.
     """
 
     depth: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -93,7 +93,7 @@ class LineSettings(Settings):
 
 
 class KnownSettings(Settings):
-    """Velocity that is known: water down to a depth, or where a mask (1: known) says so, the values of a model.
+    """Known velocities: water down to a depth, or the values of a model where a mask is 1.
 
     Attributes
     ----------
@@ -109,23 +109,23 @@ class KnownSettings(Settings):
     model: Path | None = None
 
     def model_post_init(self, _context: object) -> None:
-        """Check that there is one of both."""
+        """Check that one of the two ways is given, and not both."""
         given = self.model_dump(exclude_none=True)
         if set(given) not in ({"depth", "velocity"}, {"mask", "model"}):
             raise ConfigError("known", given, "give depth and velocity, or mask and model")
 
 
 class SyntheticSettings(Settings):
-    """Make the data from a true model, with noise. `spacing` is that of the file, if not the grid's: it is resampled.
+    """Make the data from a true model, with noise. A file with a `spacing` of its own is resampled.
 
     Attributes
     ----------
     model : path
-        Velocities, m/s.
+        File of velocities, m/s.
     spacing : float
-        Between nodes of the file, m.
+        Distance between nodes of the file, m; that of the grid by default.
     seed : int
-        Of the noise.
+        Seed of the noise.
     """
 
     model: Path
@@ -143,11 +143,11 @@ class FWISettings(Settings):
     Attributes
     ----------
     velocity_range : (slowest, fastest)
-        What any model may have (m/s): stability and dispersion are checked for it.
+        Range of velocities that any model may have (m/s): stability and dispersion are checked for it.
     sigma : float or path
-        Standard deviation of the noise: one for all, or a file of one for each trace or for each sample.
+        Standard deviation of the noise: one for all data, or a file of one for each trace or for each sample.
     relative_sigma : float
-        Instead: share of the median of the largest amplitude of each trace.
+        In place of `sigma`, the share of the median of the traces' largest amplitudes.
     likelihood, degrees_of_freedom : str, float
         Errors are Gaussian, or Student's t with these degrees of freedom, which forgives outliers.
     unknown_noise : bool
@@ -157,11 +157,11 @@ class FWISettings(Settings):
     wells : tuple of float
         Distances along the section (m) where the report draws marginals with depth.
     true_model : path
-        Of synthetic data: shown beside the result.
+        True model of synthetic data, shown beside the result.
     dispersion_limit : float
         Largest relative error of phase velocity, at the slowest velocity and the highest frequency.
     precision : str
-        Of waves and traces.
+        Precision of waves and traces.
     """
 
     grid: GridSettings
@@ -185,7 +185,7 @@ class FWISettings(Settings):
     precision: Literal["float32", "float64"] = "float32"
 
     def model_post_init(self, _context: object) -> None:
-        """Check what concerns several keys."""
+        """Check keys that depend on each other."""
         if (self.data is None) == (self.synthetic is None):
             raise ConfigError("data", self.data, "give either data or synthetic")
         if (self.sigma is None) == (self.relative_sigma is None):

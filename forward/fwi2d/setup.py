@@ -1,4 +1,4 @@
-"""From settings to all that a run needs: grid, survey, wavelet, known velocities, data; and whether they go together."""
+"""Making all that a run needs from settings: grid, survey, wavelet, known velocities, data; and checks that they agree."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from vip.protocols import Floats
 
 
 class Known(NamedTuple):
-    """Which velocities are known, and what they are."""
+    """Velocities that are known, and where."""
 
     velocity: Floats
-    """(rows, columns); used where known."""
+    """Velocities (rows, columns), m/s, used where known."""
     free_mask: NDArray[np.bool_]
-    """(rows from `first_row`, columns): nodes of the model that are inverted for."""
+    """Whether each node (rows from `first_row`, columns) of the model is inverted for."""
     first_row: int
-    """Rows above are wholly known and not part of a model."""
+    """First row of a model: rows above are wholly known and not part of it."""
 
     @property
     def size(self) -> int:
-        """Velocities in a model."""
+        """Number of velocities in a model."""
         return self.free_mask.size
 
     def full(self, free: Floats) -> Floats:
@@ -42,12 +42,12 @@ class Known(NamedTuple):
         return section
 
     def free(self, section: Floats) -> Floats:
-        """The model's part (size,) of a section; of a gradient, zero where known."""
+        """The model's part (size,) of a section, such as a gradient; zero where the velocity is known."""
         return np.where(self.free_mask, section[self.first_row :], 0.0).ravel()
 
 
 class Prepared(NamedTuple):
-    """What `prepare` makes of settings."""
+    """All that `prepare` makes from settings."""
 
     shots: list[Shot]
     substeps: int
@@ -62,12 +62,12 @@ class Prepared(NamedTuple):
 
 
 def prepare(s: FWISettings, base_dir: Path) -> Prepared:
-    """Read or make everything.
+    """Read or make all that a run needs.
 
     Raises
     ------
     ConfigError
-        For the first fault found: names the key or file, what was found and what would be right.
+        If there is a fault; the message names, for the first one, the key or file, what was found and what would be right.
     """
     shape, spacing = s.grid.shape, s.grid.steps
     recording = _recording(s, base_dir)
@@ -140,7 +140,7 @@ def _known(known: KnownSettings | None, shape: tuple[int, int], spacing: tuple[f
 
 
 def _wavelet(s: FWISettings, base_dir: Path) -> Floats:
-    """At the samples of the data."""
+    """The wavelet at the samples of the data."""
     if s.wavelet.frequency is not None:
         return ricker(s.wavelet.frequency, s.wavelet.delay or 1 / s.wavelet.frequency, s.time.dt, s.time.samples)
     file = base_dir / str(s.wavelet.file)
@@ -152,7 +152,7 @@ def _wavelet(s: FWISettings, base_dir: Path) -> Floats:
 
 
 def _substeps(s: FWISettings) -> int:
-    """Time steps a sample; an error if too few."""
+    """Number of time steps for each sample; raises `ConfigError` if there are too few."""
     fastest = s.velocity_range[1]
     limit = Grid(s.grid.shape, s.grid.steps, s.time.dt, 1, s.grid.order).largest_time_step(fastest)
     needed = math.ceil(s.time.dt / limit)
@@ -164,7 +164,7 @@ def _substeps(s: FWISettings) -> int:
 
 
 def _check_dispersion(s: FWISettings, grid: Grid, wavelet: Floats) -> list[tuple[str, str]]:
-    """What `vip check` says of stability and dispersion; an error if the grid is too coarse."""
+    """Facts on stability and dispersion for `vip check`; raises `ConfigError` if the grid is too coarse."""
     slowest, fastest = s.velocity_range
     frequency = highest_frequency(wavelet, s.time.dt)
     error = grid.phase_velocity_error(frequency, slowest)
@@ -237,7 +237,7 @@ def _observed(s: FWISettings, survey: Survey, recording: Recording | None, base_
 
 
 def _inputs(s: FWISettings, base_dir: Path) -> list[Path]:
-    """All files that were read."""
+    """All files that the settings name."""
     known = (s.known.mask, s.known.model) if s.known else ()
     synthetic = (s.synthetic.model,) if s.synthetic else ()
     given = (s.shots, s.receivers, s.data, s.sigma, s.wavelet.file, s.true_model, *known, *synthetic)

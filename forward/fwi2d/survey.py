@@ -1,4 +1,4 @@
-"""Where shots and receivers are."""
+"""Positions of shots and receivers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Survey(NamedTuple):
     """Shots, and the receivers of each; depth and x in m."""
 
     sources: Floats
-    """(shots, 2)"""
+    """Depth and x (shots, 2) of each shot, m."""
     receivers: list[Floats]
-    """(traces, 2) of each shot."""
+    """Depth and x (traces, 2) of the receivers of each shot, m."""
 
     @property
     def n_traces(self) -> int:
-        """Of all shots."""
+        """Number of traces of all shots."""
         return sum(len(points) for points in self.receivers)
 
 
@@ -35,7 +35,7 @@ def read_survey(shots: LineSettings | Path, receivers: LineSettings | Path, base
     Raises
     ------
     ConfigError
-        Names the file, line and column of the first fault.
+        If there is a fault; the message names the file, line and column of the first one.
     """
     sources = _points(shots, base_dir)
     if isinstance(receivers, LineSettings):

@@ -20,7 +20,7 @@ SHOT_DEPTH, RECEIVER_DEPTH = 40.0, 160.0
 FASTEST = 5000.0
 RELATIVE_SIGMA = 0.02
 HALF_WIDTH = 700.0
-"""Of the prior, m/s."""
+"""Half the width of the prior, m/s."""
 
 STARTER = Path(__file__).with_name("starter.toml")
 

@@ -26,7 +26,7 @@ def ricker(frequency: float, delay: float, dt: float, n: int) -> Floats:
 def refined(wavelet: Floats, factor: int) -> Floats:
     """The wavelet at `factor` times as many samples, the last kept: band-limited interpolation by Fourier transform.
 
-    It is continued by zeros, so that its end does not leak into its start.
+    The wavelet is continued by zeros, so that its end does not leak into its start.
     """
     n = len(wavelet)
     spectrum = np.fft.rfft(wavelet, 2 * n)

@@ -1,4 +1,4 @@
-"""From the files of a location to picks, stations on a map, and travel times."""
+"""The catalogue to locate: picks, stations on a map, and travel times, made from files."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ Ints = NDArray[np.intp]
 
 
 class Ways(NamedTuple):
-    """From hypocentres to the stations of picks."""
+    """Ways from hypocentres to the stations of picks, with their travel times."""
 
     tables: TimeTables | NetworkTimes
     table: Ints
-    """(n_picks,) the table of each pick's station and phase."""
+    """Index of the table (n_picks,) of each pick's station and phase."""
     correction: Floats
-    """(n_picks,) s, added to the predicted times."""
+    """Corrections (n_picks,), s, added to the predicted times."""
 
 
 class Catalogue(NamedTuple):
-    """What is to be located, and with what."""
+    """Events to be located, with all that this needs."""
 
     picks: Picks
     faults: list[Fault]
-    """Of the events that are left out."""
+    """Faults of the events that are left out."""
     network: Network
     ways: Ways
     box: Box
 
 
 def read_catalogue(s: HypocenterSettings, base_dir: Path, threads: int = 1) -> Catalogue:
-    """All that the settings name, checked against each other; relative paths start at `base_dir`.
+    """Read all that the settings name, and check that it agrees; relative paths start at `base_dir`.
 
     Only stations with picks of events without a fault are kept, and only these decide how far the region and the tables reach.
 
     Raises
     ------
     ConfigError
-        If a file cannot be read as what it should be, or no event is left.
+        If a file does not hold what it should, or no event is left.
     """
     stations = read_stations(base_dir / s.stations)
     velocity = read_velocity(base_dir / s.velocity, s.between)
@@ -96,7 +96,7 @@ def _check_any(picks: Picks, faults: list[Fault], file: Path) -> None:
 
 
 def _early(s: AccuracySettings, picks: Picks, network: Network, ways: Ways, box: Box, file: Path) -> list[Fault]:
-    """Of picks before all possible origins."""
+    """Faults of picks before all possible origins."""
     shortest, longest = (times[ways.table] + ways.correction for times in shortest_and_longest(ways.tables, box))
     predicted = Accuracy(s.fraction, s.least, s.most).variance(shortest)[0]
     early = early_by(picks, shortest, longest)
@@ -104,7 +104,7 @@ def _early(s: AccuracySettings, picks: Picks, network: Network, ways: Ways, box:
 
 
 def _ways(solver: Solver, velocity: Layered | Grid3D, network: Network, picks: Picks, travel_times: str) -> Ways:
-    """A table for each station and phase that was picked."""
+    """Travel times with a table for each station and phase that was picked."""
     pairs = list(zip(picks.station.tolist(), picks.phase.tolist(), strict=True))
     wanted = sorted(set(pairs))
     row = {pair: i for i, pair in enumerate(wanted)}

@@ -12,7 +12,7 @@ import typer
 
 import vip
 from vip.cli.carry_on import begin, go_on
-from vip.cli.messages import told
+from vip.cli.messages import messages_shown
 from vip.cli.options import Dispatch, Overwrite
 from vip.errors import ConfigError, StoreError
 from vip.forward.hypocenter.plugin import Hypocenters
@@ -28,9 +28,9 @@ def locate(
         Path, typer.Option("--velocity", help="CSV: depth, vp, vs; NonLinLoc LAYER or .P.mod.hdr; or NetCDF in 3-D.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue: .xml (QuakeML) or .csv.")],
-    depth: Annotated[tuple[float, float], typer.Option("--depth", help="Of the region, km below sea level.")] = (0.0, 30.0),
+    depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
     likelihood: Annotated[str, typer.Option("--likelihood", help="edt or gaussian.")] = "edt",
-    sigma: Annotated[float | None, typer.Option("--sigma", help="Of picks that have none, s.")] = None,
+    sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s.")] = None,
     dispatch: Dispatch = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -45,7 +45,7 @@ def locate(
     else:
         if not overwrite:
             _check_are_free(output, *([] if same else [config]), run_dir)
-        with told():
+        with messages_shown():
             problem = _loaded(config, text)
         _check_can_write(problem, output)
         result = begin(problem, run_dir, overwrite, dispatch)
@@ -59,7 +59,7 @@ def _check_are_free(*paths: Path) -> None:
 
 
 def _check_can_write(problem: vip.Problem, output: Path) -> None:
-    """Whether the catalogue can have the format that its name says."""
+    """Raise an error if the catalogue cannot have the format that its suffix names."""
     if output.suffix == ".xml" and _forward(problem).catalogue.network.projection is None:
         raise ConfigError("--output", output, "QuakeML needs degrees, and these stations are in km: choose a name in .csv")
 
@@ -72,7 +72,7 @@ def _forward(problem: vip.Problem) -> Hypocenters:
 
 
 def _write(result: vip.Result, output: Path) -> None:
-    """Write the catalogue, and say what is in it."""
+    """Write the catalogue, and report what is in it."""
     forward = _forward(result.problem)
     forward.export(result.flat.astype(float), FORMATS[output.suffix], output)
     left_out = len({fault.event for fault in forward.catalogue.faults})
@@ -100,7 +100,7 @@ def _configuration(
     sigma: float | None,
     run_dir: Path,
 ) -> dict[str, Any]:
-    """The starter configuration, as data, with what the command says."""
+    """The starter configuration, as data, with the options of the command."""
     config = tomllib.loads(Hypocenters.starter_config())
     forward = config["forward"]
     forward |= {name: str(file.resolve()) for name, file in (("stations", stations), ("picks", picks), ("velocity", velocity))}

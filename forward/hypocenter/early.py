@@ -1,8 +1,8 @@
-"""Picks before all possible origins: what no hypocentre in the region explains together with the other picks is a fault.
+"""Picks before all possible origins: one that no hypocentre in the region explains with the other picks is a fault.
 
 The origin is at least the shortest travel time from the region to the station before a pick, and at most the longest. A pick
 whose latest origin is before the earliest origins of more than half of the others is not of this event, or its time is wrong. A
-late pick condemns none of the good ones, as its earliest origin is one of few.
+late pick does not condemn good ones, as its earliest origin is one of few.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
 
 SIGMAS = 5.0
-"""Standard deviations of a pick and of the time predicted for it, by which it must be early."""
+"""Number of standard deviations, of a pick and of its predicted time, by which it must be early."""
 NODES = 9
-"""Places along each axis of the region at which travel times are compared."""
+"""Number of places along each axis of the region at which travel times are compared."""
 AT_ONCE = 200_000
-"""Travel times evaluated together."""
+"""Number of travel times evaluated together."""
 
 
 def shortest_and_longest(tables: TimeTables, box: Box) -> tuple[Floats, Floats]:
@@ -43,9 +43,9 @@ def shortest_and_longest(tables: TimeTables, box: Box) -> tuple[Floats, Floats]:
 
 
 def early_by(picks: Picks, shortest: Floats, longest: Floats) -> Floats:
-    """How long (n,), s, after each pick's latest origin more than half of the other picks of its event have their earliest.
+    """Time (n,), s, from each pick's latest origin until more than half of its event's other picks have their earliest.
 
-    Negative where the pick agrees with half of them or more.
+    It is negative where the pick agrees with half of them or more.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How well hypocentres explain picks: equal differential times, or Gaussian errors with the origin time as an unknown."""
+"""Likelihoods of hypocentres: equal differential times, or Gaussian errors with the origin time as an unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Ints = NDArray[np.intp]
 
 
 class Accuracy(NamedTuple):
-    """Of predicted travel times: a fraction of them between bounds, s (eq. 14 of Smith et al. 2022)."""
+    """Accuracy of predicted travel times: a fraction of them between bounds, s (eq. 14 of Smith et al. 2022)."""
 
     fraction: float
     least: float
@@ -36,16 +36,16 @@ class Accuracy(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """Picks of some events, those of each together."""
+    """Picks of some events, one event after the other."""
 
     time: Floats
-    """(n_picks,) s after the event's reference time."""
+    """Times (n_picks,), s after the event's reference time."""
     variance: Floats
-    """(n_picks,) s^2, of the pick alone."""
+    """Variances (n_picks,), s^2, of the picks alone."""
     weight: Floats
-    """(n_picks,)"""
+    """Weights (n_picks,)."""
     start: Ints
-    """(n_events + 1,) where the picks of each event begin."""
+    """Index of the first pick of each event (n_events + 1,)."""
 
     def summed(self, by_pick: Floats) -> Floats:
         """Sums (..., n_events) over the picks of each event of values (..., n_picks)."""
@@ -53,7 +53,7 @@ class Readings(NamedTuple):
         return total
 
     def spread(self, by_event: Floats) -> Floats:
-        """Values (..., n_picks) for each pick from those (..., n_events) of its event."""
+        """Values (..., n_picks) that each pick takes from those (..., n_events) of its event."""
         return np.repeat(by_event, np.diff(self.start), axis=-1)
 
 
@@ -65,10 +65,10 @@ class Likelihood(Protocol):
         """Whether the origin time is one of the unknowns."""
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
-        """For travel times (n, n_picks) and origin times (n, n_events), s: values (n, n_events), and derivatives by both."""
+        """Log-likelihoods (n, n_events) of travel times (n, n_picks) and origin times (n, n_events), s; derivatives by both."""
 
     def power(self, readings: Readings) -> Floats:
-        """What the value of each event (n_events,) is to be multiplied with for regions of the right size."""
+        """Factor of the value of each event (n_events,) that makes regions of the right size."""
 
 
 class EDT(NamedTuple):
@@ -94,7 +94,7 @@ class EDT(NamedTuple):
         return False
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
-        """See `Likelihood`."""
+        """Values and derivatives, see `Likelihood`."""
         predicted, slope = self.accuracy.variance(travel_time)
         value, by_residual, by_variance = log_edt(
             readings.time - travel_time, readings.variance + predicted, readings.start, readings.weight
@@ -102,7 +102,7 @@ class EDT(NamedTuple):
         return value, by_variance * slope - by_residual, np.zeros((len(value), 0))
 
     def power(self, readings: Readings) -> Floats:
-        """N of each event. Travel times, which errors depend on, are taken to begin with the first pick."""
+        """Power N of each event. Travel times, which errors depend on, are taken to begin with the first pick."""
         n: Floats = np.diff(readings.start).astype(float)
         if self.exponent == "picks":
             return n
@@ -116,7 +116,7 @@ class EDT(NamedTuple):
 
 
 MANY = 100
-"""Of more picks so many stand for all."""
+"""Largest number of picks that are used: of more, this many stand for all."""
 NODES, MASS = np.polynomial.hermite_e.hermegauss(16)
 
 
@@ -133,7 +133,7 @@ def calibrated(variance: Floats, weight: Floats) -> float:
     Parameters
     ----------
     variance : (n,) float
-        Of residuals, s^2.
+        Variances of residuals, s^2.
     weight : (n,) float
 
     Examples
@@ -155,7 +155,7 @@ def calibrated(variance: Floats, weight: Floats) -> float:
 
 
 class Gaussian(NamedTuple):
-    """Independent Gaussian errors: eqs. 9 and 10 of Smith et al. (2022), normalised, as variances depend on the hypocentre."""
+    """Independent Gaussian errors (Smith et al. 2022, eqs. 9 and 10), normalised, as variances depend on the hypocentre."""
 
     accuracy: Accuracy
 
@@ -165,7 +165,7 @@ class Gaussian(NamedTuple):
         return True
 
     def __call__(self, readings: Readings, travel_time: Floats, origin_time: Floats) -> tuple[Floats, Floats, Floats]:
-        """See `Likelihood`."""
+        """Values and derivatives, see `Likelihood`."""
         predicted, slope = self.accuracy.variance(travel_time)
         variance = readings.variance + predicted
         residual = readings.time - travel_time - readings.spread(origin_time)
@@ -175,5 +175,5 @@ class Gaussian(NamedTuple):
         return value, by_time, readings.summed(pull)
 
     def power(self, readings: Readings) -> Floats:
-        """See `Likelihood`."""
+        """Values and derivatives, see `Likelihood`."""
         return np.ones(len(readings.start) - 1)

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 SHOWN = 12
-"""Events with a figure of their own."""
+"""Number of events with a figure of their own."""
 LEVELS = (0.5, 0.9)
 """Shares of the posterior inside the contours."""
 GRID = 60
-"""Nodes of a contoured density along each axis."""
+"""Number of nodes of a contoured density along each axis."""
 REACH = 4.0
-"""Of the figure of an event, in its standard deviations."""
+"""Extent of the figure of an event, in its standard deviations."""
 TYPICAL = 6.0
-"""Medians of the residuals' sizes that colours of stations span, on either side."""
+"""Range of the colours of stations on either side, in medians of the residuals' sizes."""
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8c8c8c"
 PHASES = {"P": (BLUE, "o"), "S": (ORANGE, "s")}
 X, Y, DEPTH = "east (km)", "north (km)", "depth (km)"
 
 Picture = tuple[str, str, str, Any]
-"""Name of the file, title, caption, figure."""
+"""Name of the file, title, caption and figure of a picture."""
 
 
 def pictures(origins: Sequence[Origin], phases: Sequence[NDArray[np.str_]], network: Network) -> Iterator[Picture]:
@@ -42,7 +42,7 @@ def pictures(origins: Sequence[Origin], phases: Sequence[NDArray[np.str_]], netw
     ----------
     origins : sequence of Origin
     phases : sequence of arrays of str
-        Of the picks of each event.
+        Phases of the picks of each event.
     network : Network
     """
     if len(origins) > 1:
@@ -73,7 +73,7 @@ def _catalogue(origins: Sequence[Origin], network: Network, values: Floats, labe
 
 
 def _equal_scales(figure: Any, ax: Any) -> None:
-    """A km as long to the east as to the north, by wider limits: panels that share them stay aligned."""
+    """Make a km as long to the east as to the north, by wider limits, so that panels that share them stay aligned."""
     figure.draw_without_rendering()
     limits, size = np.array([ax.get_xlim(), ax.get_ylim()]), ax.bbox.size
     reach = np.max(np.diff(limits)[:, 0] / size) * size / 2
@@ -82,7 +82,7 @@ def _equal_scales(figure: Any, ax: Any) -> None:
 
 
 def _add_degrees(above: Any, beside: Any, projection: Projection, middle: Floats) -> None:
-    """Longitudes above the map and latitudes beside the section, as they are along the lines through the middle."""
+    """Draw longitudes above the map and latitudes beside the section, as they are along the lines through the middle."""
     from matplotlib.ticker import MaxNLocator
 
     def longitude(x: Floats) -> Floats:
@@ -144,7 +144,7 @@ def _sections(size: tuple[float, float], more: int = 0) -> tuple[Any, tuple[Any,
 
 
 def _contours(ax: Any, samples: Floats) -> None:
-    """Of a kernel density estimate, around shares of its mass."""
+    """Draw contours of a kernel density estimate around shares of its mass."""
     low, high = samples.min(axis=0), samples.max(axis=0)
     x, y = (np.linspace(a - 0.2 * (b - a), b + 0.2 * (b - a), GRID) for a, b in zip(low, high, strict=True))
     density = gaussian_kde(samples.T)(np.stack([v.ravel() for v in np.meshgrid(x, y)])).reshape(GRID, GRID)
@@ -155,7 +155,7 @@ def _contours(ax: Any, samples: Floats) -> None:
 
 
 def _stations(figure: Any, ax: Any, origin: Origin) -> None:
-    """Around the epicentre, by azimuth and distance; one symbol for each, with the mean of its residuals."""
+    """Draw stations around the epicentre by azimuth and distance, each as a symbol with the mean of its residuals."""
     from cmcrameri import cm
 
     azimuth = np.radians(origin.arrivals.azimuth)

@@ -27,18 +27,18 @@ from vip.protocols import Floats, ModelSpace, Variable
 Ints = NDArray[np.intp]
 
 SLOWEST = 1.0
-"""km/s; the first pick of an event is at most as long after its origin as a wave of this velocity takes to cross the region."""
+"""Least velocity, km/s: a wave of it crosses the region in the longest time from an event's origin to its first pick."""
 log = logging.getLogger(__name__)
 
 PICKS_AT_ONCE = 640
-"""Picks evaluated together: their arrays fit the cache, and calls are few."""
+"""Number of picks evaluated together, such that their arrays fit into the cache and calls are few."""
 
 
 class Hypocenters:
     """Log-likelihood of the hypocentres of some events, each independent of all others.
 
     Models are x of all events, then y, then depth (km); with Gaussian errors also origin times (s after the reference time of
-    the picks). That each event has a kernel of its own makes one run of SVGD as many as there are events.
+    the picks). Since each event has a kernel of its own, one run of SVGD is as many runs as there are events.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Hypocenters:
         return value.sum(axis=1), np.moveaxis(gradient, 2, 1).reshape(models.shape)
 
     def log_likelihood(self, places: Floats, problems: Ints) -> Floats:
-        """Log-likelihoods (n, m) of places (n, m, k) of the events (m,), one by one; a run starts by them."""
+        """Log-likelihoods (n, m) of places (n, m, k) of the events (m,), from which a run starts."""
         return self._evaluate_all(places, problems)[0]
 
     def _evaluate_all(self, places: Floats, events: Ints) -> tuple[Floats, Floats]:
@@ -161,13 +161,13 @@ class Hypocenters:
         return power * value, power[:, None] * np.stack(gradient, axis=2)
 
     def _picks_of(self, events: Ints) -> tuple[Ints, Ints]:
-        """Picks of some events, and to which of these each belongs."""
+        """Picks of some events, and the event to which each belongs."""
         start = self.picks.start
         picks = np.concatenate([np.arange(start[e], start[e + 1]) for e in events])
         return picks, np.repeat(np.arange(len(events)), np.diff(start)[events])
 
     def _batches(self, events: Ints) -> Iterator[tuple[slice, Ints]]:
-        """Events that are evaluated together: where they are in `events`, and which they are."""
+        """Groups of events that are evaluated together: their positions in `events`, and their indices."""
         ends = np.cumsum(np.diff(self.picks.start)[events])
         first = 0
         while first < len(events):
@@ -181,7 +181,7 @@ class Hypocenters:
         return np.moveaxis(models.reshape(len(models), -1, len(self.picks.events)), 1, 2)
 
     def _origin_bounds(self) -> tuple[Floats, Floats]:
-        """Between the first pick less the longest way, and the first pick and some of its errors."""
+        """Bounds of origin times: the first pick less the longest travel time, and the first pick plus some of its errors."""
         start = self.picks.start[:-1]
         lower, upper = self.catalogue.box
         longest = float(np.linalg.norm(upper - lower)) / SLOWEST

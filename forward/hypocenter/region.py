@@ -1,4 +1,4 @@
-"""Where hypocentres may be: a box on the map, from the settings or as far as the stations."""
+"""The region of hypocentres: a box on the map, from the settings or around the stations."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Interval = tuple[float, float]
 log = logging.getLogger(__name__)
 
 BEYOND = 0.5
-"""How far the region reaches beyond the stations where it is not given, over their extent."""
+"""Distance by which a region that is not given reaches beyond the stations, over their extent."""
 ALONG = np.linspace(0, 1, 21)
-"""Places on each side of a border."""
+"""Number of places on each side of a border."""
 
 
 def region_box(region: RegionSettings, network: Network, velocity: Layered | Grid3D) -> Box:
-    """The region on the map; of geographic borders, the rectangle around them. Without borders it ends where a grid does.
+    """The region on the map: for geographic borders, the rectangle around them. Without borders it ends where a grid does.
 
     Raises
     ------
     ConfigError
-        If borders have the units of other axes than the stations, or lie outside the grid.
+        If borders are degrees and stations are in km, or the other way round, or borders lie outside the grid.
     """
     borders = _given(region, network.projection)
     if None in borders:
@@ -84,7 +84,7 @@ def _around_stations(network: Network, depth: Interval) -> Box:
 
 
 def _ended(box: Box, velocity: Grid3D, projection: Projection | None) -> Box:
-    """The box as far as the grid goes; of a geographic grid, as far as the rectangle around what it has in common with it."""
+    """The box as far as the grid goes; for a geographic grid, as far as the rectangle around their common part."""
     x, y = _border((box.lower[0], box.upper[0]), (box.lower[1], box.upper[1]))
     points = velocity.from_map(x, y, np.full(len(x), velocity.axes[2][0]), projection)
     if velocity.contains(points).all():
@@ -100,7 +100,7 @@ def _ended(box: Box, velocity: Grid3D, projection: Projection | None) -> Box:
 
 
 def _check_inside(box: Box, region: RegionSettings, velocity: Grid3D) -> None:
-    """In the axes of the grid; what is given in neither of them was made to end where it does."""
+    """Check the region in the axes of the grid; a side that is not given was made to end where the grid does."""
     on_map = dict(zip(("x", "y", "depth"), zip(box.lower, box.upper, strict=True), strict=True))
     ends = zip(AXES[velocity.geographic], *velocity.ends, strict=True)
     intervals = [on_map.get(name) or getattr(region, name) or (first, last) for name, first, last in ends]

@@ -13,19 +13,19 @@ from vip.settings import Finite, Positive, Settings
 Interval = tuple[Finite, Finite]
 
 DEEPEST = 1000.0
-"""km; earthquakes are not deeper than 750 km."""
+"""Largest depth, km; earthquakes are not deeper than 750 km."""
 
 
 class RegionSettings(Settings):
-    """Where hypocentres may be; the prior is uniform there unless there is another.
+    """Region of hypocentres; the prior is uniform in it unless another is given.
 
     Attributes
     ----------
     depth : (top, bottom)
-        Km below sea level.
+        Depths, km below sea level.
     latitude, longitude, y, x : (from, to), optional
-        Degrees, or km; without them as far as the stations that have picks, and half as far again, within a model in three
-        dimensions.
+        Borders in degrees, or km; without them, the region reaches beyond the stations that have picks by half their
+        extent, but not beyond a model in three dimensions.
     """
 
     depth: Interval
@@ -45,7 +45,7 @@ class RegionSettings(Settings):
 
 
 class AccuracySettings(Settings):
-    """Of predicted times (eq. 14 of Smith et al. 2022): a fraction of them, between `least` and `most` s."""
+    """Accuracy of predicted times (eq. 14 of Smith et al. 2022): a fraction of them, between `least` and `most` s."""
 
     fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     least: Annotated[float, Field(ge=0)] = 0.1
@@ -58,36 +58,36 @@ class AccuracySettings(Settings):
 
 
 class HypocenterSettings(Settings):
-    """All of the table but the name of the plugin.
+    """Settings of `Hypocenters`.
 
     Attributes
     ----------
     stations, picks : path
-        See `vip.forward.earthquakes.reading` for their formats.
+        Files of stations and picks; their formats are in `vip.forward.earthquakes.reading`.
     velocity : path
-        Layers as CSV or the LAYER lines of NonLinLoc, or nodes in three dimensions as NetCDF or NonLinLoc's grid of P
+        File of layers as CSV or LAYER lines of NonLinLoc, or of nodes in three dimensions as NetCDF or NonLinLoc's grid of P
         (model.P.mod.hdr; that of S is found beside it).
     between : "constant" or "linear"
         Velocity between the depths of layers.
     projection : str, optional
-        PROJ string or EPSG code of the map for distances; without it that of a NonLinLoc grid, or else a transverse Mercator
-        about the stations.
+        PROJ string or EPSG code of the map for distances; by default that of a NonLinLoc grid, or else a transverse
+        Mercator about the stations.
     spacing : float
-        Of the nodes that travel times are computed on, km.
+        Spacing of the nodes that travel times are computed on, km.
     travel_times : "tables" or "eikonet"
         One table for each station and phase, or one neural network for each phase, trained when the velocity model or the
         region is new (see `vip.forward.earthquakes.traveltimes.eikonet`); it needs the extra "neural".
     likelihood : "edt" or "gaussian"
         Equal differential times, or Gaussian errors with the origin time as one more unknown.
     exponent : "calibrated", "picks" or "pairs"
-        Of equal differential times, see `vip.forward.hypocenter.likelihood.EDT`.
+        Power of equal differential times, see `vip.forward.hypocenter.likelihood.EDT`.
     accuracy : table
     sigma : table
         Standard deviations of picks, s, by phase, where the file gives none.
     fewest_picks : int
-        Events with fewer are left out.
+        Least number of picks; events with fewer are left out.
     cache : path, optional
-        Folder in which travel times are kept, else the user's.
+        Folder in which travel times are kept; by default in the user's cache.
     """
 
     stations: Path

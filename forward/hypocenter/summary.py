@@ -1,4 +1,4 @@
-"""From samples of hypocentres to origins: all modes, the most probable place, the origin time, residuals and geometry."""
+"""Origins from samples of hypocentres: all modes, the most probable place, the origin time, residuals and geometry."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Ints = NDArray[np.intp]
 TravelTimes = Callable[[Floats, Ints], tuple[Floats, Floats]]
 
 FEWEST = 3
-"""Samples that make a cluster."""
+"""Least number of samples that make a cluster."""
 NEAR = 2.0
-"""How close they must be, over the median distance of a sample to so many neighbours: thin outskirts still belong to it."""
+"""Distance within which samples form a cluster, over the median distance to that many neighbours: outskirts still belong."""
 GAUSSIAN = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
 
@@ -37,17 +37,17 @@ def origins(places: Floats, picks: Picks, network: Network, travel_times: Travel
     picks : Picks
     network : Network
     travel_times : callable
-        Of places (n, m, 3) of the events (m,): travel times (n, n_picks), s, with corrections; and their gradients.
+        Returns, for places (n, m, 3) of the events (m,), travel times (n, n_picks), s, with corrections; and their gradients.
     """
     with threadpool_limits(1, user_api="blas"):  # products of 150 samples only wait for other threads
         return [_origin(places[:, event], event, picks, network, travel_times) for event in range(len(picks.events))]
 
 
 def modes(samples: Floats) -> list[Ints]:
-    """Which samples (n, 3) belong to each mode, the largest first; stragglers belong to the nearest.
+    """Indices of the samples (n, 3) that belong to each mode, the largest first; stragglers belong to the nearest.
 
-    Clusters of high density (DBSCAN, Ester et al. 1996), after each axis is scaled by its spread; modes far apart do not make
-    samples of one mode seem close, as what is close is measured between neighbours.
+    Modes are clusters of high density (DBSCAN, Ester et al. 1996), after each axis is scaled by its spread. Closeness is
+    measured between neighbours, so that modes far apart do not make samples of one mode seem close.
     """
     from sklearn.cluster import DBSCAN
 
@@ -65,7 +65,7 @@ def modes(samples: Floats) -> list[Ints]:
 
 
 def most_probable(samples: Floats) -> Floats:
-    """Where a kernel density estimate of samples (n, 3) is largest among them; without a volume, nearest to their mean."""
+    """The sample (3,) where a kernel density estimate of samples (n, 3) is largest; without a volume, nearest to their mean."""
     try:
         density = gaussian_kde(samples.T)(samples.T)
     except (np.linalg.LinAlgError, ValueError):  # fewer than four, or all in a plane
@@ -75,7 +75,7 @@ def most_probable(samples: Floats) -> Floats:
 
 
 def _origin(places: Floats, event: int, picks: Picks, network: Network, travel_times: TravelTimes) -> Origin:
-    """Of one event, from its samples (n, k)."""
+    """The origin of one event, from its samples (n, k)."""
     own = slice(*picks.start[event : event + 2])
     samples = places[:, :3]
     members = modes(samples)
@@ -120,7 +120,7 @@ def _mode(samples: Floats, chosen: Ints, place: Floats, turned: Floats) -> Mode:
 
 
 def _on_earth(network: Network, place: Floats) -> tuple[float, float]:
-    """Latitude and longitude, or y and x."""
+    """Latitude and longitude of a place, or y and x."""
     if network.projection is None:
         return float(place[1]), float(place[0])
     latitude, longitude = network.projection.to_geographic(place[:1], place[1:2])

@@ -18,19 +18,19 @@ from vip.protocols import Floats
 
 STARTER = Path(__file__).with_name("starter.toml")
 LATITUDES, LONGITUDES = np.linspace(32.4, 34.8, 6), np.linspace(-118.2, -115.0, 7)
-"""Of the stations, at sea level."""
+"""Latitudes and longitudes of the stations, at sea level."""
 LINE = np.stack([np.full(20, 33.6), np.linspace(-117.4, -115.8, 20), np.full(20, 5.0)], axis=1)
 """Hypocentres: latitude, longitude and depth, km."""
 APART = np.timedelta64(600, "s")
-"""From one event to the next."""
+"""Time from one event to the next."""
 SHARE = 0.7
-"""Of the possible picks that there are."""
+"""Share of the possible picks that are made."""
 SIGMA = {"P": 0.05, "S": 0.1}
-"""s"""
+"""Standard deviations of picks, s."""
 FRACTION, LEAST, MOST = 0.01, 0.05, 0.5
-"""Accuracy of the times that are predicted: a fraction of them, within bounds, s."""
+"""Accuracy of predicted times: a fraction of them, within bounds, s."""
 FALSE = (2.0, 20.0)
-"""By how much false picks are wrong, s."""
+"""Range of the errors of false picks, s."""
 START = np.datetime64("2026-01-01T00:00:00", "us")
 LAYERS = pd.DataFrame(
     {"depth": [-1.0, 2.0, 6.0, 16.0, 32.0], "vp": [4.8, 5.6, 6.1, 6.7, 7.8], "vs": [2.8, 3.2, 3.5, 3.85, 4.5]}
@@ -43,10 +43,10 @@ def starter_config() -> str:
 
 
 def write_example(directory: Path, seed: int, events: Floats = LINE, false: float = 0.0) -> Path:
-    """Write stations, layers, picks of some events, where these are, and a configuration; returns its path.
+    """Write stations, layers, picks and places of some events, and a configuration; returns the configuration's path.
 
-    Errors are those of the configuration: of the picks, and of the predicted times, which are independent here. The true times
-    are computed on nodes twice as close as those of the configuration.
+    Errors of picks and of predicted times are those of the configuration, and independent. The true times are computed on nodes
+    twice as close as those of the configuration.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""What plugins share of torch: devices and threads, training, optimisers, saved networks."""
+"""Parts that use torch and that plugins share: devices and threads, training, optimisers, saved networks."""

@@ -1,4 +1,4 @@
-"""Where torch computes, and on how many threads."""
+"""Device on which torch computes, and its number of threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def best_device() -> Any:
 
 @contextmanager
 def torch_threads(n: int) -> Iterator[None]:
-    """So many threads for torch inside, and as many as before after it."""
+    """Give torch n threads while the context is open, and as many as before afterwards."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors, which hold numbers and text, and nothing that is run when they are read."""
+"""Tensors on disk, as safetensors: these hold numbers and text, and no code that would run when they are read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vip.files import whole
 
 
 def save_tensors(file: Path, format: str, about: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-    """Write tensors and what JSON can hold about them; never half a file, for others may read it.
+    """Write tensors, and facts about them that JSON can hold, to a file that appears as a whole, since others may read it.
 
     Parameters
     ----------
     file : Path
-        Its folder is made if it is not there.
+        File to write; its folder is made if it is not there.
     format : str
-        Name and version of what is written, which `load_tensors` asks for.
+        Name and version of the format, which `load_tensors` asks for.
     about : mapping
     tensors : mapping of str to tensor
 
@@ -37,7 +37,7 @@ def save_tensors(file: Path, format: str, about: Mapping[str, Any], tensors: Map
 
 
 def load_tensors(file: Path, format: str, needed: Iterable[str], device: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `save_tensors` was given: about, and tensors on a device (the CPU unless another is named).
+    """The `about` and the tensors that `save_tensors` was given, on a device (the CPU unless another is named).
 
     Raises
     ------

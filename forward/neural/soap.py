@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 DECAY = 0.95
-"""Of all running means, from step to step."""
+"""Decay of all running means, from step to step."""
 TURN_EVERY = 10
-"""Steps between which the eigenvectors stay."""
+"""Number of steps between two updates of the eigenvectors."""
 SMALLEST = 1e-8
-"""Added to root mean squares of gradients."""
+"""Number added to root mean squares of gradients."""
 
 
 class SOAP:
-    """One optimiser for matrices, changed in place; single rows and columns are left to plain Adam.
+    """SOAP: an optimiser that changes matrices in place; single rows and columns are left to plain Adam.
 
     Parameters
     ----------
     parameters : iterable of tensors
-        Each with a gradient when `step` is called.
+        Parameters, each of which has a gradient when `step` is called.
     """
 
     def __init__(self, parameters: Iterable[Any]) -> None:
@@ -31,7 +31,7 @@ class SOAP:
             part.step(size)
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on besides parameters and gradients, as tensors by name."""
+        """State that the next step depends on, besides parameters and gradients, as tensors by name."""
         return {f"{i}.{name}": tensor for i, part in enumerate(self._parts) for name, tensor in part.state().items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:

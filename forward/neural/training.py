@@ -1,4 +1,4 @@
-"""One loop for all trainings, whose state is kept on disk: killed and begun again, it ends where it would have ended."""
+"""The loop of all trainings. It keeps its state on disk: a training that is killed and begun again gives the same network."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from vip.forward.neural.saved import load_tensors, save_tensors
 
 FORMAT = "vip training 1"
 EVERY = 250
-"""Steps between which the state is kept."""
+"""Number of steps between two times that the state is kept."""
 
 Progress = Callable[[int, float], None]
 
 
 class Training(Protocol):
-    """A network in training, and all that its next step depends on."""
+    """A network in training, with all that its next step depends on."""
 
     def step(self, done: float) -> float:
-        """One step, the part `done` of all being behind it; returns the loss before it."""
+        """Do one step, before which the part `done` of all steps is done; return the loss before the step."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Tensors by name: weights, optimiser, and random numbers."""
+        """State as tensors by name: weights, optimiser, and random numbers."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -32,20 +32,20 @@ class Training(Protocol):
 
 
 class Kept(NamedTuple):
-    """Where the state of a training is kept."""
+    """The file in which the state of a training is kept, and how often."""
 
     file: Path
     every: int = EVERY
-    """Steps."""
+    """Number of steps between two times that the state is kept."""
 
 
 def resumed(training: Training, steps: int, kept: Kept | None) -> int:
-    """How many steps are done: those of the state that was kept, to which the training is set, or none.
+    """Set a training to the state that was kept, if any, and return the number of steps that it has done.
 
     Raises
     ------
     ConfigError
-        If the file is damaged, or of a training of another number of steps.
+        If the file is damaged, or is that of a training with another number of steps.
     """
     if kept is None or not kept.file.is_file():
         return 0
@@ -55,17 +55,17 @@ def resumed(training: Training, steps: int, kept: Kept | None) -> int:
 
 
 def run(training: Training, first: int, steps: int, progress: Progress | None = None, kept: Kept | None = None) -> None:
-    """Train from step `first` to `steps`; what was kept is deleted by the caller, when the network is safe.
+    """Train from step `first` to `steps`; the caller deletes the kept state when the network is safe.
 
     Parameters
     ----------
     training : Training
     first, steps : int
-        Steps that are done before and after it.
+        Number of steps that are done before and after the call.
     progress : callable, optional
-        Receives after each step how many are done, and the loss before it.
+        Called after each step, with the number of steps done and the loss before the step.
     kept : Kept, optional
-        Without it, a training that is killed is lost.
+        Where the state is kept; without it, a training that is killed is lost.
     """
     for step in range(first, steps):
         loss = training.step(step / steps)

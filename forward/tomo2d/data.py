@@ -18,13 +18,13 @@ class Picks(NamedTuple):
 
     station_names: list[str]
     stations: Floats
-    """(n_stations, 2) latitude and longitude in degrees, or y and x in km."""
+    """Positions of stations (n_stations, 2): latitude and longitude in degrees, or y and x in km."""
     source: NDArray[np.intp]
     receiver: NDArray[np.intp]
-    """(n_picks,) indices of stations."""
+    """Index of the receiving station of each pick (n_picks,); `source` is that of the sending one."""
     time: Floats
     sigma: Floats
-    """(n_picks,) s."""
+    """Standard deviations (n_picks,), s."""
 
 
 def read_csv(stations_file: Path, times_file: Path, geographic: bool) -> Picks:
@@ -33,7 +33,7 @@ def read_csv(stations_file: Path, times_file: Path, geographic: bool) -> Picks:
     Raises
     ------
     ConfigError
-        Names the file, row and column of the first fault.
+        If there is a fault; the message names the file, row and column of the first one.
     """
     axes = ["latitude", "longitude"] if geographic else ["y", "x"]
     stations = read_table(stations_file, ["name", *axes])
@@ -61,7 +61,7 @@ def read_text(sources_file: Path, receivers_file: Path, times_file: Path) -> Pic
     Raises
     ------
     ConfigError
-        Names the file and row of the first fault.
+        If there is a fault; the message names the file and row of the first one.
     """
     sources, receivers = (read_columns(path, ["latitude or y", "longitude or x"]) for path in (sources_file, receivers_file))
     rows = read_columns(times_file, ["time", "sigma"])

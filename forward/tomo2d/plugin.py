@@ -31,11 +31,11 @@ class Tomo2D:
     ----------
     grid : Grid
     picks : mapping of str to Picks
-        Data by period; the label is "" if there is only one.
+        Data by the label of the period, "" if there is only one.
     unknown_noise : bool
         Whether the scale of the noise is inferred too.
     precision : {"float32", "float64"}
-        Of the travel-time computation.
+        Precision of the travel-time computation.
 
     Raises
     ------
@@ -154,7 +154,7 @@ class Tomo2D:
 
     @staticmethod
     def native_code() -> str:
-        """What the native kernel uses on this machine, for `vip doctor`."""
+        """Instruction set that the native kernel uses on this machine, for `vip doctor`."""
         return f"eikonal2d, {simd_level()}"
 
     starter_config = staticmethod(synthetic.starter_config)

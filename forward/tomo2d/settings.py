@@ -24,9 +24,9 @@ class GridSettings(Settings):
     origin : (row, column)
         Coordinates of the first node.
     spacing : (row, column)
-        Between nodes.
+        Distance between nodes.
     refinement : int
-        Times are computed on a grid so many times as fine; velocity between nodes is bilinear.
+        Factor by which the grid of times is finer; velocity between nodes is bilinear.
     """
 
     unit: Literal["degrees", "km"]
@@ -36,7 +36,7 @@ class GridSettings(Settings):
     refinement: Annotated[int, Field(ge=1, le=20)] = 2
 
     def model_post_init(self, _context: object) -> None:
-        """Check what concerns several keys."""
+        """Check keys that depend on each other."""
         if 0 in self.spacing:
             raise ConfigError("spacing", self.spacing, "must not be zero")
         if self.unit == "degrees":
@@ -53,9 +53,9 @@ class PeriodSettings(Settings):
     Attributes
     ----------
     label : str
-        Its name in results.
+        Name of the data set in results.
     times : path
-        Its table of times.
+        Table of the times of the data set.
     """
 
     label: str
@@ -73,13 +73,13 @@ class TomoSettings(Settings):
     Attributes
     ----------
     periods : tuple of tables
-        Instead of `times`: one data set for each period.
+        Data sets, one for each period, in place of `times`.
     unknown_noise : bool
         Whether a factor on all standard deviations is inferred too; then add ``[prior.log_noise]``.
     precision : str
-        Of the travel times.
+        Precision of the travel times.
     true_model : path
-        Of synthetic data: shown beside the result.
+        True model of synthetic data, shown beside the result.
     """
 
     grid: GridSettings

@@ -1,4 +1,4 @@
-"""Which stations to solve from: by reciprocity either end of a pair can be the source."""
+"""Stations to solve from: by reciprocity, either end of a pair can be the source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 Ints = NDArray[np.intp]
 
 SOLVER_SECONDS = 5.0
-"""Limit of the exact search; the best cover found by then is used."""
+"""Time limit of the exact search, s; the best cover found by then is used."""
 
 
 def minimum_sources(a: Ints, b: Ints) -> Ints:
@@ -24,7 +24,7 @@ def minimum_sources(a: Ints, b: Ints) -> Ints:
     Returns
     -------
     (n_sources,) int
-        Sorted stations.
+        Stations of the cover, sorted.
 
     Examples
     --------

@@ -61,7 +61,7 @@ cdef class Shot:
     sources, receivers : (n, 2) float
         Depth and distance, m, anywhere in the model. Several receivers may be at one place.
     precision : {"float32", "float64"}
-        Of waves and traces. Velocities and gradients are float64.
+        Precision of waves and traces. Velocities and gradients are float64.
 
     Raises
     ------
@@ -117,7 +117,7 @@ cdef class Shot:
 
     @property
     def memory(self):
-        """Bytes that `propagate` and the gradient need."""
+        """Number of bytes that `propagate` and the gradient need."""
         cdef size_t real = 4 if self._single else 8
         tape = acoustic2d_tape_size(&self.plan, real, self._every)
         traces = 2 * self.grid.n_steps * self.n_receivers * real
@@ -140,7 +140,7 @@ def _velocity(velocity, grid):
 
 
 cdef class Waves:
-    """Waves of one shot in one model: its traces, and what a gradient needs.
+    """Waves of one shot in one model: its traces, and the tape that a gradient needs.
 
     Attributes
     ----------
@@ -189,12 +189,12 @@ cdef class Waves:
         Parameters
         ----------
         by_trace : (n_steps, n_receivers) array_like
-            Its gradient by trace. Any real dtype and memory order.
+            Gradient of the function by trace. Any real dtype and memory order.
 
         Returns
         -------
         (rows, columns) float64
-            Per m/s.
+            Gradient, per m/s.
         """
         cdef Shot shot = self.shot
         grid = shot.grid
@@ -232,7 +232,7 @@ def propagate(velocity, Shot shot not None, wavelets):
     Parameters
     ----------
     velocity : (rows, columns) array_like
-        m/s. Any real dtype and memory order.
+        Velocity, m/s. Any real dtype and memory order.
     shot : Shot
     wavelets : (n_steps, n_sources) array_like
         Source time functions f(t) of the right-hand side f(t) delta(x).

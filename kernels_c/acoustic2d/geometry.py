@@ -18,18 +18,18 @@ STENCILS = {
     6: (-49 / 18, 3 / 2, -3 / 20, 1 / 90),
     8: (-205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560),
 }
-"""Second derivative at distances 0, 1, ... (Fornberg 1988, table 1)."""
+"""Coefficients of the second derivative at distances 0, 1, ..., by order (Fornberg 1988, table 1)."""
 STAGGERED = {2: (1.0, 0.0), 4: (1.0, 0.0), 6: (9 / 8, -1 / 24), 8: (9 / 8, -1 / 24)}
-"""First derivative half way between nodes, in layers: of 2nd or 4th order.
+"""Coefficients of the first derivative half way between nodes, in layers, of 2nd or 4th order.
 
 A layer takes from the stencil's second derivative up to the whole of that of two of these. At no wavenumber may the latter be
 the larger, or waves grow: the second derivatives of 2nd and 4th order are too small for a first derivative of 4th.
 """
 
 THINNEST_LAYER = 4
-"""Points between nodes are sums over nodes up to this far away, which must exist."""
+"""Least width of layers, nodes: points between nodes are sums over nodes up to this far away, which must exist."""
 REFLECTION = 1e-4
-"""Of a layer at normal incidence, in theory. Smaller values damp more steeply, and reflect for that."""
+"""Reflection of a layer at normal incidence, in theory. Smaller values damp more steeply, and thereby reflect."""
 PROFILE_POWER = 3
 
 KAISER_B = 6.31
@@ -41,20 +41,20 @@ ON_NODE = 1e-6
 
 @dataclass(frozen=True)
 class Grid:
-    """Nodes in space and time.
+    """Grid of the acoustic kernel: nodes in space and time.
 
     Parameters
     ----------
     shape : (int, int)
-        Rows (depth) and columns of the velocity.
+        Number of rows (depth) and columns of the velocity.
     spacing : (float, float)
-        Of rows and columns, m. The first node is at depth 0, distance 0.
+        Spacing of rows and columns, m. The first node is at depth 0, distance 0.
     dt : float
         Time step, s.
     n_steps : int
-        Samples of wavelets and traces.
+        Number of samples of wavelets and traces.
     order : {2, 4, 6, 8}
-        Of accuracy in space.
+        Order of accuracy in space.
     layer : int
         Width of the absorbing layers around the model, nodes, at least 4.
     free_surface : bool
@@ -62,12 +62,12 @@ class Grid:
     layer_speed : float
         Velocity, m/s, for which the layers damp best; the fastest expected.
     known_rows : int
-        Rows from the top whose velocity is known (water): their gradient is zero, and costs nothing.
+        Number of rows from the top whose velocity is known (water): their gradient is zero, and costs nothing.
 
     Raises
     ------
     ValueError
-        Names the argument that cannot be used.
+        If an argument cannot be used; the message names it.
     """
 
     shape: tuple[int, int]
@@ -114,18 +114,18 @@ class Grid:
 
     @property
     def top(self) -> int:
-        """Rows of the layer above the model."""
+        """Number of rows of the layer above the model."""
         return 0 if self.free_surface else self.layer
 
     @property
     def stencils(self) -> tuple[Floats, Floats]:
-        """Second derivative in depth and across, 1/m^2, from the centre outwards."""
+        """Coefficients of the second derivative in depth and across, 1/m^2, from the centre outwards."""
         stencil = np.array(STENCILS[self.order])
         return stencil / self.spacing[0] ** 2, stencil / self.spacing[1] ** 2
 
     @property
     def staggered(self) -> tuple[Floats, Floats]:
-        """First derivative half way between nodes, in depth and across, 1/m."""
+        """Coefficients of the first derivative half way between nodes, in depth and across, 1/m."""
         stencil = np.array(STAGGERED[self.order])
         return stencil / self.spacing[0], stencil / self.spacing[1]
 
@@ -148,9 +148,9 @@ class Grid:
         return float(2 / (velocity * math.sqrt(eigenvalue)))
 
     def phase_velocity_error(self, frequency: float, velocity: float) -> float:
-        """Relative error of the phase velocity along the axis where it is largest, of steps in space and time together.
+        """Relative error of the phase velocity, from steps in space and time together, along the axis where it is largest.
 
-        Infinite where the grid cannot carry a wave of this frequency (Hz) at this velocity (m/s).
+        The error is infinite where the grid cannot carry a wave of this frequency (Hz) at this velocity (m/s).
 
         Examples
         --------
@@ -179,7 +179,7 @@ class Grid:
         return 2 * math.pi * frequency / (velocity * low) - 1
 
     def contains(self, points: Floats) -> NDArray[np.bool_]:
-        """Which points (n, 2), depth and distance in m, are in the model."""
+        """Whether points (n, 2), depth and distance in m, are in the model."""
         last = (np.array(self.shape) - 1) * self.spacing
         found: NDArray[np.bool_] = np.all((points >= -1e-9 * last) & (points <= last * (1 + 1e-9)), axis=1)
         return found

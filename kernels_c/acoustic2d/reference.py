@@ -22,7 +22,7 @@ class Shot:
 
 
 class Waves:
-    """Waves of one shot in one model, all of them kept."""
+    """Waves of one shot in one model, kept at all time steps."""
 
     def __init__(self, velocity: ArrayLike, shot: Shot, wavelets: ArrayLike) -> None:
         self.shot, self.velocity = shot, np.array(velocity, float)

@@ -66,7 +66,7 @@ cdef edt_strides _strides(const double[:, :] array):
 def log_edt(residual, variance, start, weight=None, tolerance=1e-10, threads=1):
     """Logarithm of the sum over pairs of picks of the equal-differential-time likelihood, and its gradient.
 
-    Of each event, with residuals r, variances v and weights w of its picks a and b,
+    The sum of each event, with residuals r, variances v and weights w of its picks a and b, is
     ``S = sum over a < b of w_a w_b (v_a + v_b)**-0.5 exp(-(r_a - r_b)**2 / (v_a + v_b))``: eqs. 11-12 of Smith et al. (2022)
     after Lomax et al. (2000), with each pair once and before the power. A power N of S is a factor N of all results.
 
@@ -76,13 +76,13 @@ def log_edt(residual, variance, start, weight=None, tolerance=1e-10, threads=1):
         Observed less predicted time of each pick, s; the picks of an event lie together. Any real dtype and memory order.
         Many events are faster in calls of some tens that fit the cache.
     variance : (n_particles, n_picks) array_like
-        Of each pick, s^2: eq. 13.
+        Variance of each pick, s^2: eq. 13.
     start : (n_events + 1,) int
         The picks of event e are ``start[e]`` to ``start[e + 1]``, two or more.
     weight : (n_picks,) array_like, optional
-        Positive; one if not given.
+        Weights, positive; one by default.
     tolerance : float
-        Error of S, relative, that is allowed for speed where events have more than about a hundred picks; that of the
+        Relative error of S that is allowed for speed where events have more than about a hundred picks; the error of the
         gradient is up to thirty times this, times ``min(v)**-0.5`` by residual and ``1 / min(v)`` by variance. With 0 all
         pairs are summed one by one, to about 1e-14.
     threads : int
@@ -91,7 +91,7 @@ def log_edt(residual, variance, start, weight=None, tolerance=1e-10, threads=1):
     Returns
     -------
     log_sum : (n_particles, n_events) float64
-        log S, also where S itself would underflow.
+        Log S, also where S itself would underflow.
     by_residual, by_variance : (n_particles, n_picks) float64
         Derivatives of the event's log S by its residuals, 1/s, and variances, 1/s^2. In the memory order of `residual`.
 

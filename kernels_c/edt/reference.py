@@ -14,7 +14,7 @@ from vip.kernels_c.door import Floats
 
 
 def log_terms(r: Any, v: Any, w: Any) -> Any:
-    """Logarithm (n, n) of the term of each pair of picks (n,); minus infinity unless a < b. Complex input is welcome."""
+    """Logarithm (n, n) of the term of each pair of picks (n,); minus infinity unless a < b. Input may be complex."""
     s = v[:, None] + v
     log_term = np.log(w[:, None] * w) - np.log(s) / 2 - (r[:, None] - r) ** 2 / s
     return np.where(np.triu(np.ones(s.shape, bool), 1), log_term, -np.inf)
@@ -43,7 +43,7 @@ def log_edt(
     tolerance: float = 0,
     threads: int = 1,
 ) -> tuple[Floats, Floats, Floats]:
-    """As the native `log_edt`, whose docstring applies; `tolerance` and `threads` change nothing."""
+    """Twin of the native `log_edt`, whose docstring applies; `tolerance` and `threads` change nothing."""
     residual, variance, start = np.asarray(residual, float), np.asarray(variance, float), np.asarray(start)
     weight = np.ones(residual.shape[1]) if weight is None else np.asarray(weight, float)
     log_sum = np.empty((len(residual), len(start) - 1))

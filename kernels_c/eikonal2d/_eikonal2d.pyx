@@ -61,7 +61,7 @@ cdef const double *_doubles(a):
 
 
 cdef class Plan:
-    """All that stays the same from model to model: grid, sources, and the receivers of each source.
+    """Plan of all that stays the same from model to model: grid, sources, and the receivers of each source.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ cdef class Plan:
     source_of_pair : (n_pairs,) int
         Index of each pair's source.
     precision : {"float32", "float64"}
-        Of the computation; input and output are float64.
+        Precision of the computation; input and output are float64.
 
     Raises
     ------
@@ -194,9 +194,10 @@ def travel_times(velocity, Plan plan, observed=None, weight=None, threads=1):
     Returns
     -------
     times : (n, n_pairs) float64
-        Seconds, in the order of the plan's receivers.
+        Travel times, s, in the order of the plan's receivers.
     gradient : (n, nodes) float64
-        Of ``sum(weight * (times - observed)**2) / 2`` by velocity; only with `observed`. Exact for the discrete times.
+        Gradient of ``sum(weight * (times - observed)**2) / 2`` by velocity; only with `observed`. Exact for the discrete
+        times.
 
     Raises
     ------

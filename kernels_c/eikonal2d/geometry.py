@@ -15,7 +15,7 @@ EARTH_RADIUS = 6371.0
 """Mean radius of the Earth, km."""
 
 FIXED_MARGIN = 1
-"""Cells around the source's own cell on whose nodes times are distance times mean slowness."""
+"""Number of cells around the source's own cell on whose nodes times are distance times mean slowness."""
 
 MAX_ELONGATION = float(np.sqrt(2 * FIXED_MARGIN + 3))
 """Largest ratio of a cell's sides for which the update is causal next to the fixed nodes (property 1 of eikonal2d.h)."""
@@ -36,7 +36,7 @@ class Grid:
     spherical : bool
         Whether coordinates are latitude and longitude on a sphere of radius `EARTH_RADIUS`.
     refinement : int
-        Refined cells per velocity cell; the velocity between nodes is bilinear.
+        Number of refined cells per velocity cell along an axis; the velocity between nodes is bilinear.
     """
 
     shape: tuple[int, int]
@@ -62,12 +62,12 @@ class Grid:
 
     @property
     def refined_shape(self) -> tuple[int, int]:
-        """Rows and columns of the refined grid."""
+        """Number of rows and columns of the refined grid."""
         return tuple((n - 1) * self.refinement + 1 for n in self.shape)  # type: ignore[return-value]
 
     @property
     def bordered_shape(self) -> tuple[int, int]:
-        """Rows and columns of the refined grid with a border of one node."""
+        """Number of rows and columns of the refined grid with a border of one node."""
         rows, columns = self.refined_shape
         return rows + 2, columns + 2
 
@@ -138,14 +138,14 @@ class Grid:
 
 
 class SourceTables(NamedTuple):
-    """What the scheme needs of one source; nodes are indices of the bordered grid."""
+    """Tables that the scheme needs for one source; nodes are indices of the bordered grid."""
 
     order: Ints
     """Nodes by increasing distance, without the fixed ones."""
     rank: Ints
     """Place of each node in `order`; its length for nodes that are not there."""
     corrections: Floats
-    """(nodes, 12): e of the four axis neighbours (km), f of the eight triangles times the length of the edge (km)."""
+    """Corrections (nodes, 12): e of the four axis neighbours (km), f of the eight triangles times their edge's length (km)."""
     fixed_node: Ints
     fixed_distance: Floats
 
@@ -185,7 +185,7 @@ def _fixed_nodes(grid: Grid, source: Floats) -> NDArray[np.bool_]:
 
 
 def _corrections(r: Floats, by_row: Floats, by_column: Floats, x: Floats, y: float) -> Floats:
-    """E and f of eikonal2d.h: the schemes' differences of r against its derivatives, only towards the source."""
+    """Corrections e and f of eikonal2d.h: the schemes' differences of r against its derivatives, only towards the source."""
 
     def neighbour(row: int, column: int) -> Floats:
         return np.roll(r, (-row, -column), (0, 1))

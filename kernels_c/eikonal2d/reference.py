@@ -79,7 +79,7 @@ def time_field(s: Floats, s_source: float, tables: SourceTables, around: Triangl
 
 
 def push_back(s: Floats, time: Floats, around: Triangles, sensitivity: Floats) -> Floats:
-    """Gradient by slowness (nodes,) of what has this sensitivity to the times; what reaches fixed nodes stays there.
+    """Gradient (nodes,) by slowness of a function with this sensitivity to the times; what reaches fixed nodes stays there.
 
     The latest node comes first, as it can only depend on earlier ones.
     """
@@ -110,7 +110,7 @@ def push_back(s: Floats, time: Floats, around: Triangles, sensitivity: Floats) -
 def receiver_weights(grid: Grid, source: Floats, receiver: Floats, tables: SourceTables) -> tuple[Floats, Floats]:
     """Weights (nodes,) of the times and of the slownesses in a receiver's time.
 
-    Between nodes T / r is bilinear; among the fixed nodes the ray is straight, its slowness the mean of both ends'.
+    Between nodes T / r is bilinear; among the fixed nodes the ray is straight, and its slowness is the mean of both ends.
     """
     by_time, by_slowness = np.zeros(len(tables.rank)), np.zeros(len(tables.rank))
     (at_source, corner), weight = grid.cell(np.stack([source, receiver]))
@@ -153,7 +153,7 @@ def solve_source(
 def travel_times(
     velocity: ArrayLike, plan: Plan, observed: ArrayLike | None = None, weight: ArrayLike | None = None, threads: int = 1
 ) -> Floats | tuple[Floats, Floats]:
-    """As the native `travel_times`, whose docstring applies; `threads` changes nothing."""
+    """Twin of the native `travel_times`, whose docstring applies; `threads` changes nothing."""
     velocity, grid, n_pairs = np.asarray(velocity, float), plan.grid, len(plan.receivers)
     d, w = (np.zeros(n_pairs) if x is None else np.asarray(x, float) for x in (observed, weight))
     to_rows, to_columns = (interpolation(n, grid.refinement) for n in grid.shape)

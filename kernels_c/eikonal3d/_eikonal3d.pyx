@@ -34,7 +34,7 @@ SLOWEST, FASTEST = 1e-6, 1e6
 """Velocities (km/s) beyond these would leave the range of the times."""
 
 MOST_NODES = 2**31 - 1
-"""Of a grid with its border of two nodes on every side: nodes are counted in 32 bits."""
+"""Largest number of nodes of a grid with its border of two nodes on every side: nodes are counted in 32 bits."""
 
 
 def simd_level():
@@ -76,7 +76,7 @@ def solve(velocity, source, spacing, *, origin=(0.0, 0.0, 0.0), geometry="cartes
     Parameters
     ----------
     velocity : (x, y, z) array_like
-        km/s at the nodes. Any real dtype and memory order. Axes are x, y, z, or depth, latitude, longitude. Where it
+        Velocity at the nodes, km/s. Any real dtype and memory order. Axes are x, y, z, or depth, latitude, longitude. Where it
         jumps, the interface lies midway between nodes.
     source : (3,) or (n, 3) array_like
         Coordinates, on or between nodes: km, or depth in km, latitude and longitude in degrees.
@@ -95,7 +95,7 @@ def solve(velocity, source, spacing, *, origin=(0.0, 0.0, 0.0), geometry="cartes
     Returns
     -------
     times : (x, y, z) float64, or (n, x, y, z) for n sources
-        Seconds; s/km if factored.
+        Travel times, s; T / r, s/km, if factored.
 
     Raises
     ------

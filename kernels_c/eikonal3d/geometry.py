@@ -14,27 +14,27 @@ EARTH_RADIUS = 6371.0
 """Mean radius of the Earth, km."""
 
 RAY_POINTS = 17
-"""Points of the trapezoidal rule along the straight rays next to the source."""
+"""Number of points of the trapezoidal rule along the straight rays next to the source."""
 
 ON_NODE = 1e-9
-"""Steps from a node within which a source is on it, and beyond the grid within which it is on its face."""
+"""Distance, in steps, within which a source is on a node, or on the face of the grid if it lies beyond."""
 
 
 class Metric(NamedTuple):
     """Distances between neighbours."""
 
     spacing: Floats
-    """(3,) the smallest along each axis, km; along an axis of one node, the smallest of the others."""
+    """Smallest distance (3,) along each axis, km; along an axis of one node, the smallest of the others."""
     weight_x: float
     """Squared inverse distance along x, 1/km^2."""
     weight_y: Floats
-    """(x,)"""
+    """Squared inverse distance (x,) along y, 1/km^2."""
     weight_z: Floats
-    """(x, y)"""
+    """Squared inverse distance (x, y) along z, 1/km^2."""
 
 
 class Source(NamedTuple):
-    """What the scheme needs of one source; the tables are explained in eikonal3d.h."""
+    """Tables that the scheme needs for one source, explained in eikonal3d.h."""
 
     slowness: float
     along_x: Floats
@@ -46,12 +46,12 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Nodes that carry velocity and travel times.
+    """Grid of nodes that carry velocity and travel times.
 
     Parameters
     ----------
     shape : (x, y, z)
-        Nodes along the axes; an axis may have a single node.
+        Number of nodes along the axes; an axis may have a single node.
     spacing : (x, y, z)
         Step from node to node, km, negative where the coordinate decreases. If spherical, depth in km, latitude and
         longitude in degrees.

@@ -46,7 +46,7 @@ def problem(velocity: Floats, grid: Grid, source: Source) -> Problem:
 
 
 def beside(field: Any, axis: int, steps: int) -> Floats:
-    """A field (x, y, z) so many nodes further along an axis; never outside the grid."""
+    """A field (x, y, z) shifted by a number of nodes along an axis; never outside the grid."""
     padded = np.pad(field, 2, constant_values=NEVER)
     inside: Floats = np.roll(padded, -steps, axis)[2:-2, 2:-2, 2:-2]
     return inside
@@ -87,7 +87,7 @@ def first_pass(p: Problem) -> Floats:
 
 
 def second_pass(p: Problem, u: Floats) -> Floats:
-    """Second-order u from the first's: sides and corrections are the first's, and stay."""
+    """Second-order u from that of the first pass, whose sides and corrections stay."""
     t = np.maximum(u + p.t0.astype(np.float32), 0).astype(np.float32)
     offset, turned, s2 = np.empty_like(p.g), np.empty(p.g.shape, bool), p.s2.copy()
     for i in AXES:
@@ -118,7 +118,7 @@ def solve(
     factored: bool = False,
     threads: int = 1,
 ) -> Floats:
-    """As the native `solve`, whose docstring applies; `threads` changes nothing."""
+    """Twin of the native `solve`, whose docstring applies; `threads` changes nothing."""
     velocity = np.asarray(velocity, float)
     grid = Grid(velocity.shape, tuple(np.asarray(spacing)), tuple(np.asarray(origin)), geometry)
     times = []

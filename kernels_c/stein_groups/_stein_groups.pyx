@@ -36,7 +36,7 @@ def _within(name, values, shape):
 
 
 def _members(groups, d):
-    """Entries in the order of their groups, and where in it each group begins and the last ends."""
+    """Entries in the order of their groups, and the index at which each group begins and the last ends."""
     groups = door.integers("groups", groups, (d,), low=0, high=d - 1)
     sizes = np.bincount(groups)
     if not sizes.all():
@@ -64,7 +64,7 @@ def direction(particles, gradient, groups, widening=1.0, threads=1):
     groups : (d,) int
         The group of each entry: all labels from 0 to the largest, in any order.
     widening : float
-        Of all bandwidths.
+        Factor of all bandwidths.
     threads : int
         Number of OpenMP threads; does not change the result.
 
@@ -79,7 +79,7 @@ def direction(particles, gradient, groups, widening=1.0, threads=1):
 
     Examples
     --------
-    Without data particles part, in the first group, of both entries; those of the second are at the same place.
+    Without data, particles part in the entries of the first group; in the second group they are at the same place.
 
     >>> direction([[0.0, 5.0, 0.0], [1.0, 5.0, 0.0]], np.zeros((2, 3)), [0, 1, 0]).round(4)
     array([[-0.3466,  0.    ,  0.    ],

@@ -9,7 +9,7 @@ from vip.kernels_c.door import Floats
 
 
 def direction(particles: ArrayLike, gradient: ArrayLike, groups: ArrayLike, widening: float = 1.0, threads: int = 1) -> Floats:
-    """As the native `direction`, whose docstring applies; `threads` changes nothing."""
+    """Twin of the native `direction`, whose docstring applies; `threads` changes nothing."""
     particles, gradient, groups = np.asarray(particles, float), np.asarray(gradient, float), np.asarray(groups)
     phi = np.empty_like(particles)
     for group in np.unique(groups):
@@ -19,7 +19,7 @@ def direction(particles: ArrayLike, gradient: ArrayLike, groups: ArrayLike, wide
 
 
 def of_one_kernel(x: Floats, g: Floats, widening: float) -> Floats:
-    """Phi (n, k) of particles and gradients (n, k)."""
+    """Direction phi (n, k) of particles and gradients (n, k)."""
     n, apart = len(x), x[:, None] - x
     squared = (apart**2).sum(axis=2)
     h2 = widening**2 * squared_bandwidth(squared)
@@ -29,7 +29,7 @@ def of_one_kernel(x: Floats, g: Floats, widening: float) -> Floats:
 
 
 def squared_bandwidth(squared: Floats) -> float:
-    """By the median heuristic, from squared distances (n, n)."""
+    """Squared bandwidth by the median heuristic, from squared distances (n, n)."""
     n = len(squared)
     median = float(np.median(squared[np.triu_indices(n, 1)])) if n > 1 else 0
     return median / (2 * float(np.log(n))) if median > 0 else 1

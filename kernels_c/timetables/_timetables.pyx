@@ -28,7 +28,7 @@ cdef extern from "timetables.h":
 
 
 LEAST_NODES = 4
-"""Along each axis."""
+"""Least number of nodes along each axis."""
 
 
 cdef class TimeTables:
@@ -44,7 +44,7 @@ cdef class TimeTables:
     places : (n_tables, 3) array_like
         X, y and depth of the station of each table, km.
     origin, spacing : (3,) or (2,) array_like
-        Of the grid, km.
+        Coordinates of the first node and spacing of the nodes, km.
 
     Raises
     ------
@@ -95,16 +95,17 @@ cdef class TimeTables:
         hypocentres : (n_particles, n_events, 3) array_like
             X, y and depth, km. Any real dtype and memory order.
         event, table : (n_picks,) int
-            Of each pick.
+            Event of each pick, and the table of its station and phase.
         threads : int
             Number of OpenMP threads; does not change the result.
 
         Returns
         -------
         time : (n_particles, n_picks) float64
-            Seconds.
+            Travel times, s.
         gradient : (3, n_particles, n_picks) float64
-            By x, y and depth of the pick's event, s/km. In memory, both have the particles next to each other.
+            Derivatives of the times by x, y and depth of the pick's event, s/km. In memory, both have the particles next to each
+            other.
 
         Raises
         ------

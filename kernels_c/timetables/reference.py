@@ -12,7 +12,7 @@ from vip.kernels_c.timetables.splines import coefficients
 
 
 class TimeTables:
-    """Arguments are those of the native `TimeTables`, which checks them."""
+    """Twin of the native `TimeTables`, which has the same arguments and checks them."""
 
     def __init__(self, slowness: ArrayLike, places: ArrayLike, origin: ArrayLike, spacing: ArrayLike) -> None:
         self.places = np.asarray(places, float)

@@ -9,11 +9,11 @@ import numpy as np
 from vip.kernels_c.door import Floats
 
 POLE = np.sqrt(3.0) - 2.0
-"""Of the recursive filter that inverts (1, 4, 1) / 6 (Unser 1999, box 2)."""
+"""Pole of the recursive filter that inverts (1, 4, 1) / 6 (Unser 1999, box 2)."""
 BEYOND = 8
-"""Nodes by which values are continued before they are filtered; what is wrong there falls by the pole from node to node."""
+"""Number of nodes by which values are continued before filtering; errors there fall by the pole from node to node."""
 BEFORE, BEHIND = 1, 2
-"""Coefficients that splines between the first and the last node need outside of them."""
+"""Numbers of coefficients that splines need before the first node and behind the last."""
 
 
 def coefficients(values: Floats, even: bool) -> Floats:
@@ -37,14 +37,14 @@ def coefficients(values: Floats, even: bool) -> Floats:
 
 
 def _continued(values: Any) -> Any:
-    """What comes before the first values, outwards."""
+    """Values that continue the first ones, outwards."""
     steps = np.arange(1.0, BEYOND + 1).reshape(-1, *[1] * (values.ndim - 1))
     slope, bend = values[0] - values[1], values[0] - 2 * values[1] + values[2]
     return values[0] + steps * slope + steps * (steps + 1) / 2 * bend
 
 
 def _filtered(values: Any) -> Any:
-    """Along the first axis: a causal and an anticausal pass, mirrored at the borders."""
+    """Values filtered along the first axis, by a causal and an anticausal pass, mirrored at the borders."""
     n = len(values)
     c = np.empty(values.shape)
     c[0] = np.tensordot(POLE ** np.arange(n), values, 1)

@@ -95,7 +95,7 @@ def test_curvature_of_a_gaussian_is_found_from_any_particles():
 
 
 def test_low_rank_takes_the_stiffest_directions():
-    """Of four stiff directions all are found, and the rest is left as it is."""
+    """All of four stiff directions are found, and the rest is left as it is."""
     precision, mean = gaussian(200)
     estimator, rng = LowRank(10), RNG(6)
     factor = np.linalg.cholesky(np.linalg.inv(precision))

@@ -46,7 +46,7 @@ def test_coincident_particles_have_no_distance():
 
 @pytest.mark.parametrize("n", [2, 3, 4, 9])
 def test_median_bandwidth_leaves_the_diagonal_out(n):
-    """Of distances between different particles; the zeros of n = 3 with themselves would lower it most."""
+    """The median is that of distances between different particles; the zeros of n = 3 with themselves would lower it most."""
     x = particles(n, 5)
     median = np.median(pdist(x) ** 2)
     K, h = RBF()(x)

@@ -279,7 +279,7 @@ def test_bad_covariance(files, covariance, remedy, suffix):
 
 
 ROWS = 41
-"""Of the example's velocity; the first is at 47.0, southwards."""
+"""Number of rows of the example's velocity; the first is at 47.0, southwards."""
 
 
 def bounds_file(files, rows, more=""):

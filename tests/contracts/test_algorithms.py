@@ -175,7 +175,7 @@ def test_hard_bounds_are_kept(make):
 
 @every()
 def test_another_stream_is_another_run(make):
-    """Of what is stochastic: an algorithm that ignored its generator would still pass all the tests above."""
+    """An algorithm draws from its generator: one that ignored it would still pass all the tests above."""
     algorithm = build(make)
     state, _ = advance(algorithm, start(algorithm), 3)
     a, b = (algorithm.step(state, asymmetric, stream(seed, 3, Purpose.STEP))[0] for seed in (1, 2))

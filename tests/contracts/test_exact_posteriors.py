@@ -57,7 +57,7 @@ def z_scores(series, truth):
 
 
 LIMIT = 4.7
-"""Of Student's t with 39 degrees of freedom: passed by chance once in 30,000 statistics."""
+"""Limit of Student's t with 39 degrees of freedom: passed by chance once in 30,000 statistics."""
 STEP = 1.1
 """So long that a Langevin chain without rejection, in the coordinates of the metric, doubles variances."""
 
@@ -186,7 +186,7 @@ def test_a_gaussian_familys_density_is_the_gaussians(fitted):
 
 
 def test_a_familys_chain_rule(fitted):
-    """Of any function of the samples, here a linear one."""
+    """The chain rule holds for any function of the samples, here a linear one."""
     family, parameters, noise, _ = fitted
     weight = np.random.default_rng(8).standard_normal((4, 5))
     gradient = family.chain(parameters, weight, noise)
@@ -271,7 +271,7 @@ def test_pathfinder_finds_a_gaussian():
 
 
 def test_pathfinder_prefers_the_higher_mode():
-    """Two modes far apart: draws are from each in proportion to its mass, which its ELBO tells."""
+    """Two modes far apart: draws are from each in proportion to its mass, which its ELBO gives."""
 
     def two_modes(theta):
         logs = np.stack([-0.5 * (theta + 10) ** 2, np.log(3) - 0.5 * (theta - 10) ** 2]).sum(axis=2)

@@ -91,7 +91,7 @@ def z_scores(statistics, truth, unsure=0.0):
     """Errors of time series (kept, n, m) in standard errors, less what is `unsure` about the truth."""
     series = statistics.mean(axis=1).T
     ess = array_stats.ess(series[:, None], chain_axis=1, draw_axis=2, method="mean")
-    assert ess.min() > 100, "the chain is too short to tell anything"
+    assert ess.min() > 100, "the chain is too short to show anything"
     error = np.maximum(np.abs(series.mean(axis=1) - truth) - unsure, 0)
     return error / (series.std(axis=1) / np.sqrt(ess))
 

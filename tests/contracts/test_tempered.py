@@ -24,13 +24,13 @@ def posterior(log_likelihood, log_prior):
 
 
 def sampled(log_likelihood, log_prior, theta0, seed, **settings):
-    """The algorithm, its last state and what the steps told."""
+    """The algorithm, its last state and what the steps reported."""
     algorithm = Tempered(len(theta0), lambda theta: (log_prior(theta), np.zeros(theta.shape)), **settings)
-    density, state, told = posterior(log_likelihood, log_prior), algorithm.init(theta0), []
+    density, state, reported = posterior(log_likelihood, log_prior), algorithm.init(theta0), []
     while not algorithm.has_converged(state):
-        state, info = algorithm.step(state, density, stream(seed, len(told), Purpose.STEP))
-        told.append(info)
-    return algorithm, state, told
+        state, info = algorithm.step(state, density, stream(seed, len(reported), Purpose.STEP))
+        reported.append(info)
+    return algorithm, state, reported
 
 
 def gaussian(d):
@@ -105,14 +105,14 @@ def test_the_error_of_the_evidence_is_what_many_runs_show(moves):
 
 def test_what_it_tells_and_that_it_ends():
     prior, likelihood = gaussian(2)
-    algorithm, state, told = sampled(
+    algorithm, state, reported = sampled(
         lambda x: likelihood.logpdf(x), lambda x: prior.logpdf(x), prior.rvs(300, random_state=1), 1, effective=0.8
     )
-    powers = [info.more["power"] for info in told]
+    powers = [info.more["power"] for info in reported]
     assert powers == sorted(powers)
     assert powers[-1] == 1.0
-    assert all(0 < info.more["acceptance"] < 1 for info in told)
-    assert told[-1].more["log_evidence"] == algorithm.log_evidence(state)[0]
+    assert all(0 < info.more["acceptance"] < 1 for info in reported)
+    assert reported[-1].more["log_evidence"] == algorithm.log_evidence(state)[0]
     assert isinstance(algorithm, Weighs)
     assert algorithm.weights(state).tolist() == [0.0] * 300
     assert np.isnan(algorithm.log_evidence(algorithm.init(np.zeros((300, 2))))).all()
@@ -197,10 +197,10 @@ def test_a_run_starts_from_the_prior_and_is_resumed_to_the_bit(tmp_path):
     (tmp_path / "normal.py").write_text(FORWARD)
     (tmp_path / "problem.toml").write_text(CONFIG.format(forward=""))
     whole = vip.run(vip.load_problem(tmp_path / "problem.toml"), tmp_path / "whole")
-    told = whole.store.metrics()[-1]
-    assert told["power"] == 1.0
+    reported = whole.store.metrics()[-1]
+    assert reported["power"] == 1.0
     expected = np.log(2 * np.pi) + 2 * stats.norm(0, np.sqrt(5)).logpdf(1)
-    assert told["log_evidence"] == pytest.approx(expected, abs=0.3)
+    assert reported["log_evidence"] == pytest.approx(expected, abs=0.3)
     calls = iter([False, True])
     vip.run(vip.load_problem(tmp_path / "problem.toml"), tmp_path / "half", stop=lambda: next(calls))
     resumed = vip.resume(tmp_path / "half")

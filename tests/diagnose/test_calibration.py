@@ -128,13 +128,13 @@ def test_bias_is_told_from_spread():
 def test_what_is_done_is_not_done_again(problem, tmp_path, monkeypatch):
     """A calibration that is stopped, whose last line was cut off, goes on and ends as one that was not."""
     whole = calibrate(problem, 12, tmp_path / "whole")
-    told = []
-    assert calibrate(problem, 12, tmp_path / "out", told.append, stop=lambda: len(told) >= 5) is None
-    assert told == [1, 2, 3, 4, 5]
+    done = []
+    assert calibrate(problem, 12, tmp_path / "out", done.append, stop=lambda: len(done) >= 5) is None
+    assert done == [1, 2, 3, 4, 5]
     with (tmp_path / "out" / "ranks.jsonl").open("a") as file:
         file.write('{"m[0]": 1')
-    found = calibrate(problem, 12, tmp_path / "out", told.append)
-    assert told == list(range(1, 13))
+    found = calibrate(problem, 12, tmp_path / "out", done.append)
+    assert done == list(range(1, 13))
     for name, ranks in whole.ranks.items():
         np.testing.assert_array_equal(found.ranks[name], ranks)
     assert len({json.dumps(line) for line in (tmp_path / "out" / "ranks.jsonl").read_text().splitlines()}) == 12

@@ -169,11 +169,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_each_fault_is_named(tmp_path, fault):
-    body, name, told = BROKEN[fault]
+    body, name, parts = BROKEN[fault]
     result = check(tmp_path, body.replace("PARENT", str(os.getpid())))
     assert name in [verdict.name for verdict in result.failures]
     detail = next(verdict.detail for verdict in result.failures if verdict.name == name)
-    for part in told:
+    for part in parts:
         assert part in detail
     assert f"FAILED: {detail}" in dict(result.rows())[name]
 

@@ -103,7 +103,7 @@ def test_stein_spread_of_other_samples_is_the_trace_of_covariances(rng):
 
 
 def test_stein_spread_sees_the_collapse_of_svgd(rng):
-    """Of a standard normal posterior in 60 dimensions, 15 particles keep a small part of the variance (Ba et al. 2022)."""
+    """15 particles keep a small part of the variance of a standard normal posterior in 60 dimensions (Ba et al. 2022)."""
     svgd = SVGD(15, Adam(Schedule(0.05)), RBF())
     state = svgd.init(rng.standard_normal((15, 60)))
     for _ in range(1500):

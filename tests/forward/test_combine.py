@@ -196,7 +196,7 @@ class Mute:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "parts"),
     [
         (lambda: Joint([Curve(4, 6, 0), Curve(5, 6, 0)]), ["v", "{'x': 4}", "{'x': 5}", "agree"]),
         (lambda: Joint([Curve(4, 6, 0), WithPrior(4, 6, 0)]), ["includes_prior", "WithPrior"]),
@@ -208,10 +208,10 @@ class Mute:
         (lambda: interpolation(np.array([0.0, 1.0]), np.array([0.5]), 3), ["knots", "2", "at least 4"]),
     ],
 )
-def test_faults_are_named(make, told):
+def test_faults_are_named(make, parts):
     with pytest.raises(ConfigError) as caught:
         make()
-    for part in told:
+    for part in parts:
         assert part in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""What is told while travel times or first samples take long."""
+"""What is reported while travel times or first samples take long."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from vip import progress
 from vip.algorithms.tempered import spread
-from vip.cli.messages import told
+from vip.cli.messages import messages_shown
 from vip.forward.earthquakes.traveltimes import tables as times
 from vip.forward.earthquakes.velocity import Layered
 
@@ -63,7 +63,7 @@ def test_tables_are_told_and_kept_one_by_one(tmp_path, monkeypatch, caplog):
     assert caplog.messages[1].startswith("travel times of P on 306 nodes: 1 of 3 tables, 0:00:0")
 
 
-def test_first_samples_are_told(monkeypatch, caplog):
+def test_first_samples_are_reported(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(progress, "EVERY", 0.0)
 
@@ -85,7 +85,7 @@ def test_the_user_is_told_on_standard_error_as_it_is_now(monkeypatch, capsys):
         def flush(self):
             pass
 
-    with told():
+    with messages_shown():
         monkeypatch.setattr(sys, "stderr", Bar())
         logging.getLogger("vip.forward.hypocenter").warning("left out: %s", "e1")
         logging.getLogger("vip.forward.hypocenter").info("for the log file")

@@ -13,7 +13,7 @@ OUTSIDE = ("forward", "kernels_c", "jobs")
 """Folders beside ``vip`` that are installed inside it."""
 GROUND = ("errors", "files", "settings", "progress", "rng", "earth", "data", "plugins")
 FORBIDDEN = ("vip.cli.main", "vip.forward.tomo2d", "vip.forward.fwi2d")
-"""Of these, every room has one that it may not import."""
+"""Modules of which every room has one that it may not import."""
 
 
 def table():
@@ -94,7 +94,7 @@ def imports(file, top_level=False):
 
 
 def _python(file):
-    """Of Cython, the lines that are plain imports."""
+    """Source of a file as Python: of Cython, the lines that are plain imports."""
     text = file.read_text()
     if file.suffix == ".py":
         return text

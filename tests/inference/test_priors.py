@@ -91,7 +91,7 @@ def test_samples_have_the_moments_of_the_density(prior):
 
 
 def test_a_value_does_not_depend_on_its_batch():
-    """Of many entries, whose sums depend on the layout of arrays."""
+    """Models have many entries here, since their sums depend on the layout of arrays."""
     smooth = Gaussian.smooth(np.full(195, 3.0), 0.3, 2.0, grid((13, 15)))
     prior = Joint([Bounded(Uniform(np.full(195, 1.0), np.full(195, 5.0)), smooth), smooth.times(smooth)])
     models = np.random.default_rng(3).uniform(2, 4, (20, 390))

@@ -130,7 +130,7 @@ def test_a_signal_saves_and_resume_ends_as_if_nothing_had_happened(config, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("refinement = 2", "refinment = 2", ["forward.grid.refinment", "unknown key"]),
         ('unit = "km/s"', 'unit = "m/s"', ["prior.velocity.unit", "m/s", "km/s"]),
@@ -140,13 +140,13 @@ def test_a_signal_saves_and_resume_ends_as_if_nothing_had_happened(config, tmp_p
         ("step_size = 2.0", "step_size = -2.0", ["algorithm.step_size", "-2.0", "greater than 0"]),
     ],
 )
-def test_a_broken_configuration_is_one_line_and_exit_code_2(config, tmp_path, old, new, told):
+def test_a_broken_configuration_is_one_line_and_exit_code_2(config, tmp_path, old, new, message):
     edit(config, {old: new})
     result = vip("run", config, "--output", tmp_path / "run")
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1, result.stderr
     assert str(config) in result.stderr or ".csv" in result.stderr
-    for part in told:
+    for part in message:
         assert part in result.stderr
     assert not (tmp_path / "run").exists()
 

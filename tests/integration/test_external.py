@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "external"
 PATHS = ["{model}", "{log_likelihood}", "{gradient}"]
 TRUTH = np.array([0.35, 0.5, 0.8, 1.1, 0.9, 0.6, 0.7, 1.2])
-"""Of temperatures.txt, mm2/s."""
+"""True model of temperatures.txt, mm2/s."""
 
 QUADRATIC = """
 import os, signal, sys
@@ -175,7 +175,7 @@ def test_the_example_from_the_command_line(example, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "message"),
     [
         ("sys.exit(0)", "did not write log_likelihood.npy"),
         ("np.save(value_file, 1.0); sys.exit(0)", "did not write gradient.npy"),
@@ -197,11 +197,11 @@ def test_the_example_from_the_command_line(example, tmp_path):
         ("os.kill(os.getpid(), signal.SIGSEGV)", "killed by signal 11 SIGSEGV"),
     ],
 )
-def test_bad_output_is_named_and_spoils_no_other_particle(tmp_path, bad, told):
+def test_bad_output_is_named_and_spoils_no_other_particle(tmp_path, bad, message):
     models = np.array([[1.0, 2, 3], [200, 1, 1], [4, 5, 6]])
     error = failure(quadratic(tmp_path, bad), models)
     assert list(error.reasons) == [1]
-    assert told in error.reasons[1]
+    assert message in error.reasons[1]
     assert "\n" not in error.reasons[1]
     values, gradients = error.others
     np.testing.assert_array_equal(values, [-7, np.nan, -38.5])
@@ -405,11 +405,11 @@ def test_a_program_does_not_outlive_a_worker_that_is_killed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"command": ["sh", "{modell}", *PATHS]}, ["command: {modell}", "{model}, {log_likelihood}, {gradient}", "{{modell}}"]),
         ({"command": ["sh", *PATHS], "format": "hdf5"}, ["command: {gradient}", "{model}, {result}"]),
-        ({"command": ["sh", "{model}"]}, ["must be told its files", "{log_likelihood}", "{scratch}"]),
+        ({"command": ["sh", "{model}"]}, ["the command must name its files", "{log_likelihood}", "{scratch}"]),
         ({"command": ["./{threads}", *PATHS]}, ["./{threads}", "cannot have placeholders"]),
         ({"command": ["no-such-program", *PATHS]}, ["no-such-program", "not on PATH", "./no-such-program"]),
         ({"command": ["./no-such-program", *PATHS]}, ["/no-such-program", "there is no such program"]),
@@ -421,16 +421,16 @@ def test_a_program_does_not_outlive_a_worker_that_is_killed(tmp_path):
         ({"variables": [*vector(2), {**vector(3)[0], "name": "w"}]}, ["variables: x", "same in all variables"]),
     ],
 )
-def test_a_wrong_configuration(tmp_path, change, told):
+def test_a_wrong_configuration(tmp_path, change, message):
     (tmp_path / "plain.txt").touch(mode=0o600)
     with pytest.raises(ValueError) as caught:  # a ConfigError, or pydantic's around it
         External.from_settings({"command": ["sh", *PATHS], "variables": vector(3), **change}, tmp_path)
-    for part in told:
+    for part in message:
         assert part in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("{gradient}", "{gradeint}", ["forward.command", "{gradeint}", "no such placeholder"]),
         ("timeout =", "time_out =", ["forward.time_out", "unknown key", "timeout"]),
@@ -440,7 +440,7 @@ def test_a_wrong_configuration(tmp_path, change, told):
         ("step = 1.0", "step = 0.0", ["forward.variables", "step", "must not be zero"]),
     ],
 )
-def test_a_wrong_configuration_is_one_line(tmp_path, old, new, told):
+def test_a_wrong_configuration_is_one_line(tmp_path, old, new, message):
     for file in ("ground_heat.toml", "temperatures.txt"):
         shutil.copy(EXAMPLE / file, tmp_path)
     (tmp_path / "ground_heat").touch(mode=0o700)
@@ -450,7 +450,7 @@ def test_a_wrong_configuration_is_one_line(tmp_path, old, new, told):
     result = vip("check", config)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1, result.stderr
-    for part in [str(config), *told]:
+    for part in [str(config), *message]:
         assert part in result.stderr
 
 

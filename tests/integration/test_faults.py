@@ -26,7 +26,7 @@ def workers_of(process):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "settings", "told"),
+    ("trouble", "settings", "message"),
     [
         ("die", {}, "lost"),
         ("hang", {"timeout": 0.3}, "no answer within 0.3 s"),
@@ -34,11 +34,11 @@ def workers_of(process):
         ("memory", {"memory": "600MB"}, "lost"),
     ],
 )
-def test_a_lost_worker_costs_no_particle_and_changes_no_sample(troubled, trouble, settings, told):
+def test_a_lost_worker_costs_no_particle_and_changes_no_sample(troubled, trouble, settings, message):
     troubled.run("undisturbed")
     troubled.run("disturbed", dispatch=LOCAL | settings, trouble=trouble)
     assert (troubled.folder / "trouble-0").exists()
-    assert told in troubled.log("disturbed")
+    assert message in troubled.log("disturbed")
     assert_array_equal(troubled.samples("disturbed"), troubled.samples("undisturbed"))
 
 
@@ -97,9 +97,9 @@ def test_a_signal_to_the_whole_group_saves_the_run(troubled, command, stop, code
     driver = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
     _wait(lambda: (run_dir / "checkpoint.h5").exists() and len(Store(run_dir).metrics()) > 8)
     os.killpg(driver.pid, stop) if stop == signal.SIGINT else driver.send_signal(stop)
-    _, told = driver.communicate(timeout=60)
-    assert driver.returncode == code, told
-    assert "Traceback" not in told
+    _, message = driver.communicate(timeout=60)
+    assert driver.returncode == code, message
+    assert "Traceback" not in message
     assert command("resume", run_dir, "--dispatch", "serial").returncode == 0
     assert_array_equal(troubled.samples("stopped"), troubled.samples("undisturbed"))
 

@@ -261,8 +261,8 @@ def test_only_more_iterations_are_an_extension(tmp_path):
     run_dir = tmp_path / "run"
     asked = iter(range(100))
     vip.run(vip.load_problem(lives.config), run_dir, stop=lambda: next(asked) >= 12)
-    for iterations, told in ((12, "done 12"), (19, "to do 20")):
-        with pytest.raises(ConfigError, match=f"--iterations: {iterations}: .*{told}"):
+    for iterations, message in ((12, "done 12"), (19, "to do 20")):
+        with pytest.raises(ConfigError, match=f"--iterations: {iterations}: .*{message}"):
             vip.resume(run_dir, iterations=iterations)
     assert vip.resume(run_dir, iterations=20).status == "finished"
     assert Store(run_dir).extension is None

@@ -61,10 +61,10 @@ def test_events_with_faults_are_named_and_left_out(folder):
     done = vip(folder, "locate", *FILES, "-o", "catalogue.csv")
     assert done.returncode == 0, done.stderr
     assert "18 events" in done.stdout
-    told = " ".join((done.stdout + done.stderr).split())
-    assert "ev001" in told
-    assert "XX9" in told
-    assert "ev020" in told
+    reported = " ".join((done.stdout + done.stderr).split())
+    assert "ev001" in reported
+    assert "XX9" in reported
+    assert "ev020" in reported
     assert len(pd.read_csv(folder / "catalogue.csv")) == 18
 
 
@@ -156,8 +156,8 @@ def test_on_a_terminal_messages_stand_above_the_bar(folder):
         while part := os.read(outer, 4096):
             shown += part
     os.close(outer)
-    told = driver.communicate(timeout=60)[0].decode()
-    assert "c.csv: 2 events, 1 left out; more: vip report c.run" in told
+    reported = driver.communicate(timeout=60)[0].decode()
+    assert "c.csv: 2 events, 1 left out; more: vip report c.run" in reported
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line) for line in shown.decode().replace("\r", "\n").splitlines()]
     message = next(i for i, line in enumerate(lines) if line.startswith("vip: left out: event ev001"))
     starting = next(i for i, line in enumerate(lines) if line.endswith("starting"))

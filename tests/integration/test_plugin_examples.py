@@ -17,9 +17,9 @@ from vip.errors import ConfigError
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "plugins"
 DEPTH = np.array([0.5, 1.1, 2.0, 2.7, 2.2, 1.4, 0.9, 0.4])
-"""Of gravity.csv, km."""
+"""True depths of gravity.csv, km."""
 VELOCITY = 1.1
-"""Of resonance.csv, km/s."""
+"""True velocity of resonance.csv, km/s."""
 NEEDS = {"torch": "torch", "jax": "jax"}
 COMPILERS = {"c": "cc", "fortran": "gfortran"}
 ALONE = ["numpy", "torch", "jax", "c", "fortran", "differences"]
@@ -148,7 +148,7 @@ def test_a_new_plugin_replaces_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("Bore-Hole", "small letters"),
         ("../up", "small letters"),
@@ -159,9 +159,9 @@ def test_a_new_plugin_replaces_nothing(tmp_path):
         (None, "vip plugins new NAME"),
     ],
 )
-def test_a_name_that_cannot_be_used(tmp_path, name, told):
+def test_a_name_that_cannot_be_used(tmp_path, name, message):
     refused = vip("plugins", "new", *([name] if name else []), cwd=tmp_path)
     assert refused.returncode == 2
-    assert told in refused.stderr
+    assert message in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

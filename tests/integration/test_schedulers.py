@@ -74,7 +74,7 @@ def scheduler(request, monkeypatch):
 
 @pytest.fixture
 def name(scheduler):
-    """Of a job; whatever is left of it is cancelled."""
+    """Name of a job; whatever is left of the job is cancelled."""
     name = f"vip-test-{uuid.uuid4().hex[:8]}"
     yield name
     for job in scheduler.queued(name):

@@ -1,4 +1,4 @@
-"""A forward whose machine or physics fails as it is told to; tests copy it beside a configuration."""
+"""A forward whose machine or physics fails as its settings say; tests copy it beside a configuration."""
 
 import ctypes
 import os

@@ -275,7 +275,7 @@ def test_a_warning_that_comes_before_the_driver_listens_requeues_it(run_dir):
 
 
 def test_a_driver_that_does_not_listen_is_killed_before_the_walltime(run_dir):
-    """Of a walltime of 6 s and a warning of 20 s; nothing that was started is left behind."""
+    """With a walltime of 6 s and a warning of 20 s, nothing that was started is left behind."""
     code = "import signal, time; signal.signal(signal.SIGUSR1, signal.SIG_IGN); time.sleep(60)"
     process = start(run_dir, code, Site(warning=20), walltime=6)
     assert process.wait() == 99

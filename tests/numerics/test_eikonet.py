@@ -313,7 +313,7 @@ def test_a_grid_is_sampled_where_it_is(solver):
     assert_allclose(1 / medium.slowness, 4 + 0.01 * at[1] + 0.02 * at[0] + 0.1 * at[2])
 
 
-def test_what_is_missing_is_told(solver, monkeypatch):
+def test_what_is_missing_is_reported(solver, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ConfigError, match=r"pip install 'vip-inversion\[neural\]'"):
         network_times(solver, linear_layers(), PHASES, STATIONS, None)

@@ -28,7 +28,7 @@ class Located:
         self.truth = np.stack([*projection.to_local(events[:, 0], events[:, 1]), events[:, 2]], axis=1)
 
     def mahalanobis(self):
-        """Of the truths (n_events,), by the means and covariances of the samples."""
+        """Mahalanobis distances (n_events,) of the truths, by the means and covariances of the samples."""
         samples = np.moveaxis(self.places[..., :3], 1, 0)
         apart = self.truth - samples.mean(axis=1)
         return np.array([np.sqrt(d @ np.linalg.solve(np.cov(s.T), d)) for d, s in zip(apart, samples, strict=True)])
@@ -54,7 +54,7 @@ def grid_search(forward, event, samples):
 
 
 def compared(located, event):
-    """Of an event and a grid search: how far apart means are, ratios of variances; log-likelihoods and masses of the nodes."""
+    """Samples of an event against a grid search: distance of means, variance ratios; log-likelihoods and masses of nodes."""
     samples = located.places[:, event]
     nodes, value = grid_search(located.forward, event, samples)
     mass = np.exp(value - value.max())
@@ -95,7 +95,7 @@ def test_two_hundred_events_are_located_as_by_a_grid_search(tmp_path):
 @pytest.mark.full
 @pytest.mark.parametrize("likelihood", ["edt", "gaussian"])
 def test_regions_hold_the_truth_as_often_as_they_say(tmp_path, likelihood):
-    """Of 500 events drawn from the prior, within 3 standard errors: the ellipsoids that are written, of bent posteriors too."""
+    """500 events drawn from the prior: shares are right within 3 standard errors, for ellipsoids of bent posteriors too."""
     located = Located(tmp_path, anywhere(500, seed=5), seed=6, likelihood=likelihood)
     distance = located.mahalanobis()
     _check_shares(distance[:, None] <= np.sqrt(chi2.ppf(LEVELS, 3)))
@@ -107,7 +107,7 @@ def test_regions_hold_the_truth_as_often_as_they_say(tmp_path, likelihood):
 
 
 def _check_shares(inside):
-    """Of truths (n, levels) that are inside the regions of the levels."""
+    """Check the shares of truths (n, levels) that are inside the regions of the levels."""
     lower, upper = binom.interval(0.9973, len(inside), LEVELS)
     found = inside.sum(axis=0)
     assert ((lower <= found) & (found <= upper)).all(), dict(zip(LEVELS, found / len(inside), strict=True))

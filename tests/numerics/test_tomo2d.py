@@ -135,7 +135,7 @@ def test_the_model_space_labels_the_vector():
 
 
 def test_coverage_is_the_length_of_the_rays():
-    """Of straight rays in a homogeneous model; they are traced in steps of half a cell, 5 km, of 30 km and more."""
+    """Rays of 30 km and more, straight in a homogeneous model, are traced in steps of half a cell, 5 km."""
     forward = build(GRIDS["km"])
     (picks,) = forward.picks.values()
     lengths = GRIDS["km"].distance(picks.stations[picks.source], picks.stations[picks.receiver])
@@ -179,7 +179,7 @@ REAL_GRID = {"unit": "degrees", "shape": (41, 38), "origin": (61.0, -9.0), "spac
 
 
 def test_the_british_isles_data():
-    """Of 61 stations and 401 pairs; 37 stations are known to cover them all."""
+    """The data have 61 stations and 401 pairs; 37 stations are known to cover them all."""
     picks = read_text(*real_files())
     assert len(picks.time) == 401
     assert len({frozenset(pair) for pair in zip(picks.source, picks.receiver, strict=True)}) == 401

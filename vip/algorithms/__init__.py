@@ -1,4 +1,4 @@
-"""Particle methods, one a file. Each sees a log-density and a random generator, and nothing else."""
+"""Particle methods, one a file. A method gets a log-density and a random generator, and nothing else."""
 
 from vip.algorithms.advi import ADVI
 from vip.algorithms.hmc import HMC

@@ -18,18 +18,18 @@ from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
 
 WINDOW = 100
-"""Iterations whose mean ELBO is compared with that of as many before."""
+"""Number of iterations whose mean ELBO is compared with that of as many before."""
 RATIOS = 1000
-"""Log-ratios of posterior and approximation that are kept, for the diagnostics."""
+"""Number of log-ratios of posterior and approximation that are kept for the diagnostics."""
 N_START = 200
-"""Particles that the first approximation is fitted to."""
+"""Number of particles that the first approximation is fitted to."""
 
 
 class ADVIState(NamedTuple):
-    """Parameters of the approximation (p,), and how the ascent goes.
+    """State of ADVI: parameters (p,) of the approximation, and how the ascent goes.
 
-    `elbo` (2 windows,) and `log_ratios` are of recent iterations, oldest first and nan where there are none yet; `since` counts
-    iterations since the step size was halved last. `start` is Pathfinder's state, of particles without it.
+    `elbo` (2 windows,) and `log_ratios` are those of recent iterations, oldest first and nan where there are none yet; `since`
+    counts iterations since the step size was last halved. `start` is the state of Pathfinder, empty without it.
     """
 
     iteration: int
@@ -48,15 +48,15 @@ class ADVI:
     Parameters
     ----------
     n_samples : int
-        Monte Carlo samples of the gradient at each step.
+        Number of Monte Carlo samples of the gradient at each step.
     optimizer : Optimizer
     family : Family
     halvings : int
-        The step size is halved whenever the ELBO no longer rises, and after so many times the run ends; 0 for never.
+        Number of times that the step size is halved, whenever the ELBO no longer rises, before the run ends; 0 for never.
     start : Pathfinder, optional
-        Gives the first approximation; without it the prior does.
+        Pathfinder that gives the first approximation; without it, the prior does.
     start_iterations : int
-        Most iterations of `start`.
+        Largest number of iterations of `start`.
     """
 
     is_chain = False
@@ -76,7 +76,7 @@ class ADVI:
         self.n_particles = max(N_START, start.n_particles if start else 0)
 
     def init(self, theta0: Floats) -> ADVIState:
-        """The approximation that suits particles theta0 (n, d) drawn from the prior."""
+        """First state, whose approximation suits particles theta0 (n, d) drawn from the prior."""
         parameters = self.family.init(theta0)
         paths = Pathfinder(1) if self.start is None else self.start
         return ADVIState(
@@ -91,7 +91,7 @@ class ADVI:
         )
 
     def step(self, state: ADVIState, log_density: LogDensity, rng: np.random.Generator) -> tuple[ADVIState, Info]:
-        """Eqs. 10 and 11, or a step of the start."""
+        """A step of the ascent by eqs. 10 and 11, or a step of Pathfinder before."""
         if self.start is not None and state.iteration < self.start_iterations and not self.start.has_converged(state.start):
             return self._start_step(self.start, state, log_density, rng)
         d = state.start.particles.shape[1]
@@ -129,7 +129,7 @@ class ADVI:
         return state._replace(iteration=state.iteration + 1, start=paths, parameters=parameters), info
 
     def _judged(self, state: ADVIState, log_ratio: Floats) -> ADVIState:
-        """With the step size halved if the ELBO of the last window is not above that of the one before."""
+        """The state, with the step size halved if the ELBO of the last window is not above that of the one before."""
         elbo = np.append(state.elbo[1:], log_ratio.mean())
         log_ratios = np.append(state.log_ratios, log_ratio)[-RATIOS:]
         state = state._replace(iteration=state.iteration + 1, since=state.since + 1, elbo=elbo, log_ratios=log_ratios)
@@ -141,7 +141,7 @@ class ADVI:
 
 
 def paired_noise(n: int, size: int, rng: np.random.Generator) -> Floats:
-    """White noise (n, size) in pairs of opposite sign; of an odd number the last is alone.
+    """White noise (n, size) in pairs of opposite sign; for an odd n, the last row has no partner.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What chains do before their samples count: a warm-up to where the data are fitted, then learning a metric."""
+"""Burn-in of chains, before their samples count: a warm-up to where the data are fitted, then learning a metric."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Ensemble(NamedTuple):
         return Ensemble(particles, self.value[origin], self.gradient[origin], noise)
 
     def gained(self, before: Ensemble) -> Floats:
-        """Log-densities (n,) over those before: -inf of what cannot be evaluated, inf of what only now can."""
+        """Gain (n,) in log-density over `before`: -inf for particles without one now, inf for those without one before."""
         gain, known = np.full(len(self.value), -np.inf), np.isfinite(self.value)
         gain[known] = self.value[known] - before.value[known]
         return gain
@@ -50,12 +50,12 @@ class Ensemble(NamedTuple):
 
 
 def evaluated(particles: Floats, log_density: LogDensity, size: float = 0.0) -> Ensemble:
-    """Particles with what the log-density says of them.
+    """Particles with their log-densities and gradients, as the log-density gives them.
 
     Raises
     ------
     AlgorithmError
-        If they are not finite; a step shorter than `size` is then wanted.
+        If the particles are not finite; the step must then be shorter than `size`.
     """
     if not np.isfinite(particles).all():
         raise AlgorithmError(f"particles diverged: use a step_size or warm_up_step_size below {size:g}")
@@ -64,10 +64,10 @@ def evaluated(particles: Floats, log_density: LogDensity, size: float = 0.0) -> 
 
 
 class BurnInState(NamedTuple):
-    """Iterations so far, the metric and what it is learnt from, the warm-up's optimizer, and a kernel's bandwidth.
+    """State of burn-in: iterations so far, the metric and its estimate, the warm-up's optimizer, and a kernel's bandwidth.
 
-    `variance` (d,) is that of estimated gradients, in the coordinates of the metric, averaged over particles and recent
-    iterations; zero for whole ones.
+    `variance` (d,) is that of gradients estimated from data blocks, in the coordinates of the metric, averaged over particles
+    and recent iterations; zero for gradients from all data.
     """
 
     iteration: int
@@ -84,15 +84,15 @@ class BurnIn:
     Parameters
     ----------
     length : int
-        Iterations in which metric, bandwidth and step size follow the particles. Afterwards they stay: samples are those of a
-        chain with constant parameters.
+        Number of iterations in which metric, bandwidth and step size follow the particles. Afterwards they stay, so that
+        samples are those of a chain with constant parameters.
     estimator : Estimator
-        Of the metric.
+        Learns the metric.
     warm_up : int
-        First iterations, part of `length`, in which particles move by SVGD with `optimizer` and without noise: from prior
-        samples to where they fit the data. There gradients have the size that they have over the posterior.
+        Number of first iterations, part of `length`, in which particles move by SVGD with `optimizer` and without noise, from
+        prior samples to where they fit the data. There gradients have the size that they have over the posterior.
     optimizer : Optimizer
-        Of the warm-up.
+        Optimizer of the warm-up.
     """
 
     def __init__(self, length: int, estimator: Estimator, warm_up: int = 0, optimizer: Optimizer | None = None) -> None:
@@ -107,11 +107,11 @@ class BurnIn:
         return BurnInState(0, self.estimator.metric(estimate), estimate, self.optimizer.init(theta0), nothing, 0.0)
 
     def is_warming(self, state: BurnInState) -> bool:
-        """Whether this iteration is one of the warm-up."""
+        """Whether this iteration is part of the warm-up."""
         return state.iteration < self.warm_up
 
     def is_adapting(self, state: BurnInState) -> bool:
-        """Whether this iteration is one of burn-in."""
+        """Whether this iteration is part of burn-in."""
         return state.iteration < self.length
 
     @property
@@ -120,12 +120,12 @@ class BurnIn:
         return self.optimizer.schedule.size
 
     def ensemble(self, state: BurnInState, known: Ensemble, log_density: LogDensity) -> Ensemble:
-        """What is known of the particles; at the first iteration they are evaluated.
+        """The ensemble `known`, or at the first iteration the particles evaluated.
 
         Raises
         ------
         AlgorithmError
-            If none of them can be.
+            If none of the particles can be evaluated.
         """
         if state.iteration:
             return known
@@ -135,7 +135,7 @@ class BurnIn:
         return first
 
     def adapted(self, state: BurnInState, ensemble: Ensemble) -> BurnInState:
-        """With what the particles say of the metric, during burn-in, and of the noise of their gradients, always."""
+        """The state updated by the particles: the metric during burn-in, and the noise of their gradients always."""
         if self.is_adapting(state):
             estimate = self.estimator.update(state.estimate, ensemble.particles, ensemble.gradient)
             state = state._replace(estimate=estimate, metric=self.estimator.metric(estimate))
@@ -148,8 +148,8 @@ class BurnIn:
     def warmed(self, state: BurnInState, ensemble: Ensemble, rng: np.random.Generator) -> tuple[BurnInState, Floats]:
         """Particles after a step of the warm-up, eq. 17 of Zhang & Curtis (2024).
 
-        In high dimension SVGD leaves them far too close to each other. A curvature that was learnt on the way makes a Gaussian,
-        from which they are drawn anew at the end.
+        In high dimension SVGD leaves particles far too close to each other. Where a curvature was learnt on the way, it gives a
+        Gaussian from which they are drawn anew at the end.
         """
         if self.estimator.is_curvature:
             estimate = self.estimator.update(state.estimate, ensemble.particles, ensemble.gradient)

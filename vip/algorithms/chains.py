@@ -1,4 +1,4 @@
-"""What chains have in common: warm-up, a proposal, and whether it is accepted."""
+"""Base of all chains: warm-up, a proposal, and whether it is accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vip.protocols import Floats, Info, LogDensity
 
 
 class ChainsState(NamedTuple):
-    """Particles with their densities, burn-in and step size."""
+    """State of chains: particles with their densities, burn-in and step size."""
 
     ensemble: Ensemble
     burn_in: BurnInState
@@ -23,12 +23,12 @@ class ChainsState(NamedTuple):
 
     @property
     def particles(self) -> Floats:
-        """(n, d)."""
+        """Particles (n, d)."""
         return self.ensemble.particles
 
 
 class Proposal(NamedTuple):
-    """Where chains may go, and how to find the log-ratios of the way there, see `vip.algorithms.step_sizes`.
+    """Particles that chains may go to, and a function for the log-ratios of these steps, see `vip.algorithms.step_sizes`.
 
     There is one log-ratio for each particle (n,), or one (1,) for all together.
     """
@@ -38,13 +38,13 @@ class Proposal(NamedTuple):
 
 
 class Chains:
-    """Base: chains that learn one metric and one step size together during burn-in.
+    """Base of chains that learn one metric and one step size together during burn-in.
 
     Parameters
     ----------
     n_particles : int
     step_size : StepSize
-        In the coordinates of the metric.
+        Step size in the coordinates of the metric.
     burn_in : BurnIn
     project : callable
         Applied to the particles after every step: hard bounds. Only for chains that are not adjusted.
@@ -68,24 +68,24 @@ class Chains:
         return ChainsState(Ensemble.unknown(theta0), self.burn_in.init(theta0), self.step_size.init())
 
     def step(self, state: ChainsState, log_density: LogDensity, rng: np.random.Generator) -> tuple[ChainsState, Info]:
-        """A proposal for each chain, accepted or rejected; eq. 17 of Zhang & Curtis (2024) during the warm-up."""
+        """Propose a step for each chain and accept or reject it; in the warm-up, step by eq. 17 of Zhang & Curtis (2024)."""
         before = self.burn_in.ensemble(state.burn_in, state.ensemble, log_density)
         state = state._replace(ensemble=before)
         more: dict[str, float] = {}
         if self.burn_in.is_warming(state.burn_in):
             burn_in, particles = self.burn_in.warmed(state.burn_in, before, rng)
-            told = self._evaluated(particles, log_density, self.burn_in.warm_up_size)
-            moved = state._replace(ensemble=told, burn_in=burn_in)
+            found = self._evaluated(particles, log_density, self.burn_in.warm_up_size)
+            moved = state._replace(ensemble=found, burn_in=burn_in)
         else:
-            moved, told, more = self._chain_step(state, log_density, rng)
+            moved, found, more = self._chain_step(state, log_density, rng)
         moved = moved._replace(burn_in=moved.burn_in._replace(iteration=state.burn_in.iteration + 1))
         change = np.sqrt(np.mean((moved.particles - before.particles) ** 2))
-        return moved, Info(told.mean_value, float(change), more)
+        return moved, Info(found.mean_value, float(change), more)
 
     def _chain_step(
         self, state: ChainsState, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[ChainsState, Ensemble, dict[str, float]]:
-        """The state after a step, what was proposed, and what the step tells."""
+        """The state after a step, the particles that were proposed, and the numbers that the step reports."""
         before, step = state.ensemble, state.step
         adapting = self.burn_in.is_adapting(state.burn_in)
         burn_in = self._adapted(state.burn_in, before)
@@ -102,7 +102,7 @@ class Chains:
         return ChainsState(kept, burn_in, step), after, {"step_size": size, "acceptance": acceptance}
 
     def resample(self, state: ChainsState, failed: Sequence[int], rng: np.random.Generator) -> ChainsState:
-        """The state with the failed particles near others, whose densities they take until they are evaluated."""
+        """The state with each failed particle moved near another one, whose density it takes until it is evaluated."""
         particles, origin = take_places(state.particles, failed, rng)
         return state._replace(ensemble=state.ensemble.at(self.project(particles), origin))
 
@@ -111,7 +111,7 @@ class Chains:
         return state.particles
 
     def _adapted(self, burn_in: BurnInState, ensemble: Ensemble) -> BurnInState:
-        """With what the particles say of what burn-in learns."""
+        """Burn-in after it has learnt from the particles."""
         return self.burn_in.adapted(burn_in, ensemble)
 
     def _proposed(
@@ -125,7 +125,7 @@ class Chains:
 
 
 def _where(accepted: NDArray[np.bool_], new: Ensemble, old: Ensemble) -> Ensemble:
-    """The new particles where they are accepted."""
+    """The new particles where they are accepted, the old ones elsewhere."""
     return Ensemble(
         np.where(accepted[:, None], new.particles, old.particles),
         np.where(accepted, new.value, old.value),

@@ -1,7 +1,7 @@
-"""Families of distributions that variational inference fits: Gaussians with more or less of a covariance.
+"""Families of distributions that variational inference fits: Gaussians with covariances from diagonal to full.
 
-A distribution is a vector of parameters (p,). A family makes samples of it from white noise, knows their density, and carries
-a gradient by the samples back to the parameters, so that one algorithm serves them all.
+A distribution is a vector of parameters (p,). A family turns white noise into samples, knows their density, and carries a
+gradient by the samples back to the parameters, so that one algorithm serves them all.
 """
 
 from __future__ import annotations
@@ -20,40 +20,41 @@ from vip.protocols import Floats
 
 
 class Family(Protocol):
-    """Distributions of d entries with p parameters."""
+    """A family of distributions of d entries with p parameters."""
 
     def init(self, theta0: Floats) -> Floats:
         """Parameters (p,) that suit particles (n, d)."""
 
     def pace(self, d: int) -> Floats | float:
-        """By what the step of each parameter is multiplied: many of them may act on one entry."""
+        """Factor by which the step of each parameter is multiplied, since many parameters may act on one entry."""
 
     def n_noise(self, d: int) -> int:
-        """White noise that a sample takes."""
+        """Number of white-noise values that a sample takes."""
 
     def sample(self, parameters: Floats, noise: Floats) -> Floats:
-        """Samples (s, d) made of noise (s, n_noise)."""
+        """Samples (s, d) made from noise (s, n_noise)."""
 
     def noise(self, parameters: Floats, theta: Floats) -> Floats:
         """Noise that makes these samples, as far as `density` needs it."""
 
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
-        """Log-density (s,) of samples made of that noise, and its gradient (s, d) by them."""
+        """Log-density (s,) of samples made from that noise, and its gradient (s, d) by the samples."""
 
     def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
-        """Gradient (p,) by the parameters, of a mean over samples, from that by the samples (s, d)."""
+        """Gradient (p,) of a mean over samples by the parameters, from the gradient (s, d) by the samples."""
 
 
 class Triangular:
-    """Gaussian with covariance L L^T; L has logarithms on its diagonal, and entries below it where a pattern says so.
+    """Gaussian with covariance L L^T; L is lower triangular, and a pattern says which of its entries may differ from zero.
 
-    Without any it is mean-field; with all it is full-rank; with those between neighbours it is the physically structured
-    family of Zhao & Curtis (2024), of O(d) parameters.
+    The parameters are the mean, the logarithms of the diagonal of L, and the entries below it. Without any of these the family
+    is mean-field; with all, full-rank; with those between neighbours, the physically structured family of Zhao & Curtis (2024),
+    of O(d) parameters.
 
     Parameters
     ----------
     rows, columns : (m,) int
-        Entries of L below its diagonal.
+        Positions of the entries of L below its diagonal.
     """
 
     def __init__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> None:
@@ -61,46 +62,46 @@ class Triangular:
 
     @classmethod
     def between(cls, neighbours: Any) -> Triangular:
-        """Of entries that are neighbours, (d, d) sparse."""
+        """The family whose L couples entries that are neighbours, (d, d) sparse."""
         below = sp.coo_array(sp.tril(neighbours, -1))
         return cls(below.row.astype(np.intp), below.col.astype(np.intp))
 
     @classmethod
     def mean_field(cls) -> Triangular:
-        """A diagonal covariance."""
+        """The family with diagonal covariances."""
         return cls(np.zeros(0, np.intp), np.zeros(0, np.intp))
 
     @classmethod
     def full_rank(cls, d: int) -> Triangular:
-        """Any covariance of d entries."""
+        """The family with all covariances of d entries."""
         return cls(*np.tril_indices(d, -1))
 
     def init(self, theta0: Floats) -> Floats:
-        """Independent, with the particles' means and spreads."""
+        """Parameters (p,) of independent entries with the means and standard deviations of particles (n, d)."""
         spread = np.sqrt(np.maximum(theta0.var(axis=0), SMALLEST))
         return np.concatenate([theta0.mean(axis=0), np.log(spread), np.zeros(len(self.rows))])
 
     def pace(self, d: int) -> Floats:
-        """Optimizers normalise each parameter; as many as a row of L has move one entry, together as far as the mean does."""
+        """Factors (p,) that let all entries of a row of L together, which optimizers move alike, act as much as the mean."""
         in_row = np.bincount(self.rows, minlength=d)
         return np.concatenate([np.ones(2 * d), 1 / np.sqrt(in_row[self.rows] + 1.0)])
 
     def n_noise(self, d: int) -> int:
-        """One number an entry."""
+        """Number of white-noise values that a sample takes: one for each entry."""
         return d
 
     def sample(self, parameters: Floats, noise: Floats) -> Floats:
-        """Mean + L noise."""
+        """Samples (s, d): mean + L noise."""
         mean, log_diagonal, below = self._split(parameters)
         theta: Floats = mean + noise * np.exp(log_diagonal)
         return theta + (self._below(below, len(mean)) @ noise.T).T if len(below) else theta
 
     def noise(self, parameters: Floats, theta: Floats) -> Floats:
-        """``L^-1 (theta - mean)``."""
+        """Noise (s, d) that makes these samples: ``L^-1 (theta - mean)``."""
         return self._solved(parameters, theta - parameters[: theta.shape[1]], "N")
 
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
-        """Its gradient is ``-L^-T noise``."""
+        """Log-density (s,) and its gradient (s, d), ``-L^-T noise``."""
         mean, log_diagonal, _ = self._split(parameters)
         value = -0.5 * (noise**2).sum(axis=1) - log_diagonal.sum() - 0.5 * len(mean) * math.log(2 * math.pi)
         return value, -self._solved(parameters, noise, "T")
@@ -121,7 +122,7 @@ class Triangular:
         return solved
 
     def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
-        """By mean, logarithm of the diagonal, and entries below it (eqs. 10 and 11 of Zhang & Curtis 2024)."""
+        """Gradient (p,) by mean, logarithm of the diagonal, and entries below it (eqs. 10 and 11 of Zhang & Curtis 2024)."""
         mean, log_diagonal, _ = self._split(parameters)
         by_diagonal = np.mean(gradient * noise, axis=0) * np.exp(log_diagonal)
         if self._is_dense(len(mean)):
@@ -152,14 +153,14 @@ class LowRankGaussian:
     Parameters
     ----------
     rank : int
-        Columns of B.
+        Number of columns of B.
     """
 
     def __init__(self, rank: int) -> None:
         self.rank = rank
 
     def init(self, theta0: Floats) -> Floats:
-        """Half of the particles' variance on the diagonal, and in B their leading directions; zero is a saddle."""
+        """Parameters (p,): half of the particles' variance on the diagonal, leading directions in B, as zero is a saddle."""
         n, d = theta0.shape
         centred = (theta0 - theta0.mean(axis=0)) / math.sqrt(n)
         leading = np.zeros((self.rank, d))
@@ -170,25 +171,25 @@ class LowRankGaussian:
         return np.concatenate([theta0.mean(axis=0), np.log(spread), leading.ravel()])
 
     def pace(self, d: int) -> Floats:
-        """As many entries as a row of B has move one entry of theta."""
+        """Factors (p,) that let all entries of a row of B together, which optimizers move alike, act as much as the mean."""
         return np.concatenate([np.ones(2 * d), np.full(self.rank * d, 1 / math.sqrt(self.rank + 1))])
 
     def n_noise(self, d: int) -> int:
-        """One number a column of B, and one an entry."""
+        """Number of white-noise values that a sample takes: one for each column of B, and one for each entry."""
         return self.rank + d
 
     def sample(self, parameters: Floats, noise: Floats) -> Floats:
-        """Mean + B z + s e."""
+        """Samples (s, d): mean + B z + s e, of noise z and e."""
         mean, log_s, B = self._split(parameters)
         theta: Floats = mean + noise[:, : self.rank] @ B + noise[:, self.rank :] * np.exp(log_s)
         return theta
 
     def noise(self, parameters: Floats, theta: Floats) -> Floats:
-        """None: many make the same sample, and the density needs none."""
+        """Empty: many values of noise make the same sample, and the density needs none."""
         return np.zeros((len(theta), 0))
 
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
-        """By Woodbury's identity: solves of the rank's size."""
+        """Log-density (s,) and its gradient (s, d), by Woodbury's identity: with solves of the rank's size."""
         mean, log_s, B = self._split(parameters)
         s = np.exp(log_s)
         scaled = B / s
@@ -200,7 +201,7 @@ class LowRankGaussian:
         return value, -solved / s
 
     def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
-        """By mean, logarithm of s, and B."""
+        """Gradient (p,) by mean, logarithm of s, and B."""
         _, log_s, _ = self._split(parameters)
         by_s = np.mean(gradient * noise[:, self.rank :], axis=0) * np.exp(log_s)
         by_B = noise[:, : self.rank].T @ gradient / len(noise)

@@ -20,9 +20,9 @@ class Flow:
     Parameters
     ----------
     d : int
-        Entries of theta.
+        Number of entries of theta.
     transforms : int
-        Coupling layers.
+        Number of coupling layers.
     hidden : int
         Width of each network's two hidden layers.
     """
@@ -36,7 +36,7 @@ class Flow:
         import zuko
 
         class Whole(torch.nn.Module):  # type: ignore[misc]
-            """The flow in one call: zuko's distributions look at their weights only when they are used."""
+            """The flow as one call, since zuko's distributions look at their weights only when they are used."""
 
             def __init__(self, flow: Any) -> None:
                 super().__init__()
@@ -54,22 +54,22 @@ class Flow:
             return Whole(flow).double()
 
     def init(self, theta0: Floats) -> Floats:
-        """Shift and scale of the particles, and weights drawn once and for all."""
+        """Parameters (p,): shift and scale of the particles, and weights drawn once and for all."""
         weights = [p.detach().numpy().ravel() for p in self._module.parameters()]
         spread = np.sqrt(np.maximum(theta0.var(axis=0), SMALLEST))
         return np.concatenate([theta0.mean(axis=0), spread, *weights])
 
     def pace(self, d: int) -> Floats:
-        """Shift and scale stay: the networks move what has to move."""
+        """Factors (p,) that are 0 for shift and scale, which stay, and 1 for the weights."""
         size = sum(p.numel() for p in self._module.parameters())
         return np.concatenate([np.zeros(2 * d), np.ones(size)])
 
     def n_noise(self, d: int) -> int:
-        """One number an entry."""
+        """Number of white-noise values that a sample takes: one for each entry."""
         return d
 
     def sample(self, parameters: Floats, noise: Floats) -> Floats:
-        """Shift + scale times the flow of noise."""
+        """Samples (s, d): shift + scale times the flow of noise."""
         import torch
 
         shift, scale = parameters[: self.d], parameters[self.d : 2 * self.d]
@@ -78,11 +78,11 @@ class Flow:
         return shift + scale * out
 
     def noise(self, parameters: Floats, theta: Floats) -> Floats:
-        """None: the density needs none."""
+        """Empty: the density needs no noise."""
         return np.zeros((len(theta), 0))
 
     def density(self, parameters: Floats, theta: Floats, noise: Floats) -> tuple[Floats, Floats]:
-        """By the flow's inverse; the gradient is the network's own."""
+        """Log-density (s,) by the flow's inverse, and its gradient (s, d) by differentiating the network."""
         import torch
 
         shift, scale = parameters[: self.d], parameters[self.d : 2 * self.d]
@@ -92,7 +92,7 @@ class Flow:
         return value.detach().numpy() - np.log(scale).sum(), gradient.numpy() / scale
 
     def chain(self, parameters: Floats, gradient: Floats, noise: Floats) -> Floats:
-        """By back-propagation through the samples."""
+        """Gradient (p,) by back-propagation through the samples."""
         import torch
 
         weights = [w.requires_grad_() for w in self._weights(parameters)]

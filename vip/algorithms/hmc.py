@@ -18,16 +18,16 @@ FAR = 1e50
 
 
 class HMC(Chains):
-    """Each chain follows the dynamics of a particle in the potential -log p.
+    """Hamiltonian Monte Carlo: each chain follows the dynamics of a particle in the potential -log p.
 
     Parameters
     ----------
     n_particles : int
     step_size : StepSize
-        Of the leapfrog.
+        Step size of the leapfrog.
     burn_in : BurnIn
     leapfrog_steps : int
-        Most steps of a trajectory; their number is uniform from one on.
+        Largest number of steps of a trajectory; the number is drawn uniformly, from one on.
     """
 
     def __init__(self, n_particles: int, step_size: StepSize, burn_in: BurnIn, leapfrog_steps: int) -> None:
@@ -38,7 +38,7 @@ class HMC(Chains):
     def _proposed(
         self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
     ) -> Proposal:
-        """Where the leapfrog leads from random momenta (Neal 2011, eqs. 2.28-2.30)."""
+        """The place that the leapfrog reaches from random momenta (Neal 2011, eqs. 2.28-2.30)."""
         momentum = rng.standard_normal(start.particles.shape)
         kinetic = 0.5 * (momentum**2).sum(axis=1)
         y, at, lost = burn_in.metric.whiten(start.particles), start, np.zeros(len(start.value), dtype=bool)

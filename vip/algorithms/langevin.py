@@ -10,10 +10,10 @@ from vip.protocols import Floats, LogDensity
 
 
 class SGLD(Chains):
-    """``y' = y + e grad log p + sqrt(2 e) noise``, in the coordinates y of a metric.
+    """SGLD: ``y' = y + e grad log p + sqrt(2 e) noise``, in the coordinates y of a metric.
 
-    Where the gradient is estimated from a few data blocks it brings noise of its own, of variance ``e^2 v``; that much less is
-    added (Ahn, Korattikara & Welling 2012), so that both together have variance 2 e.
+    A gradient that is estimated from a few data blocks brings noise of its own, of variance ``e^2 v``; that much less is added
+    (Ahn, Korattikara & Welling 2012), so that both together have variance 2 e.
     """
 
     rejects = False
@@ -37,6 +37,6 @@ class SGLD(Chains):
 
 
 class MALA(SGLD):
-    """The same step, accepted or rejected, so that its length leaves no error."""
+    """MALA: the step of SGLD, accepted or rejected, so that its length leaves no error."""
 
     rejects = True

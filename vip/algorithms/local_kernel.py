@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vip.protocols import Floats, ModelSpace
 
 NEIGHBOURHOODS = 32
-"""Neighbourhoods worked on at a time: pairwise distances of all of them are many."""
+"""Number of neighbourhoods worked on at a time, since pairwise distances of all of them may not fit into memory."""
 
 
 class LocalRBF:
@@ -26,9 +26,9 @@ class LocalRBF:
     Parameters
     ----------
     neighbours : (d, d) sparse
-        One where the column's entry belongs to the neighbourhood of the row's, which is its own neighbour too.
+        One where the column's entry belongs to the neighbourhood of the row's entry; each entry is its own neighbour too.
     widening : float
-        Of all bandwidths. Kernels some times wider than their neighbourhood keep more of the variance and fewer of the modes.
+        Factor of all bandwidths. Kernels a few times wider than the heuristic keep more of the variance and fewer of the modes.
     """
 
     def __init__(self, neighbours: Any, widening: float = 1.0) -> None:

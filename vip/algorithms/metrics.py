@@ -1,4 +1,4 @@
-"""Metrics: what is known of a density's scales, as a linear map to coordinates in which it is round.
+"""Metrics: the known scales of a density, as a linear map to coordinates in which it is round.
 
 With ``y = A x`` and ``Q = A^T A`` an algorithm that is scalar in y is the one preconditioned by Q in x: a matrix-valued kernel
 ``Q^-1 k(Q^1/2 x, Q^1/2 x')`` (Wang et al. 2019), Langevin noise of covariance Q^-1, a mass matrix Q. So each algorithm is
@@ -17,17 +17,17 @@ from vip.protocols import Floats
 SMALLEST = 1e-12
 """Least variance or square gradient: an entry that never changes must not divide by zero."""
 MEMORY = 100
-"""Iterations over which moments are averaged."""
+"""Number of iterations over which moments are averaged."""
 REFRESH = 10
-"""Iterations between two decompositions of a full or low-rank metric."""
+"""Number of iterations between two decompositions of a full or low-rank metric."""
 PRIOR_ROWS = 0.1
-"""Rows of unit size in each direction that stand for what is not known."""
+"""Number of rows of unit size that are added in each direction, for what is not known."""
 ROWS_PER_RANK = 6
-"""Pairs of particle and gradient that are kept for each direction of a low-rank metric."""
+"""Number of pairs of particle and gradient that are kept for each direction of a low-rank metric."""
 
 
 class Metric(NamedTuple):
-    """The map ``y = (I + V (s - 1) V^T) diag(c) x``: scales c (d,), orthonormal columns V (d, r), stretches s (r,).
+    """A metric, the map ``y = (I + V (s - 1) V^T) diag(c) x``: scales c (d,), orthonormal columns V (d, r), stretches s (r,).
 
     Examples
     --------
@@ -41,15 +41,15 @@ class Metric(NamedTuple):
     stretch: Floats
 
     def whiten(self, x: Floats) -> Floats:
-        """Y (n, d) of x (n, d)."""
+        """Coordinates y (n, d) of x (n, d)."""
         return self._stretched(x * self.scale, self.stretch)
 
     def unwhiten(self, y: Floats) -> Floats:
-        """X (n, d) of y (n, d)."""
+        """The x (n, d) of coordinates y (n, d)."""
         return self._stretched(y, 1 / self.stretch) / self.scale
 
     def pull(self, gradient: Floats) -> Floats:
-        """Gradients by y (n, d) of gradients by x (n, d)."""
+        """Gradients (n, d) by y, from gradients (n, d) by x."""
         return self._stretched(gradient / self.scale, 1 / self.stretch)
 
     def _stretched(self, z: Floats, factors: Floats) -> Floats:
@@ -65,10 +65,10 @@ def diagonal(precision: Floats) -> Metric:
 
 
 class Estimator(Protocol):
-    """How a metric is learnt from particles (n, d) and gradients (n, d). Its estimate is a NamedTuple of arrays."""
+    """A way to learn a metric from particles (n, d) and gradients (n, d). Its estimate is a NamedTuple of arrays."""
 
     is_curvature: bool
-    """Whether it is that of the log-density, wherever the particles are, and not a property of their distribution."""
+    """Whether the metric is the curvature of the log-density, at any particles, and no property of their distribution."""
 
     def init(self, theta0: Floats) -> Any:
         """First estimate, from particles drawn from the prior."""
@@ -94,7 +94,7 @@ class Unit:
     is_curvature = False
 
     def init(self, theta0: Floats) -> DiagonalEstimate:
-        """One everywhere."""
+        """First estimate: one everywhere."""
         one = np.ones(theta0.shape[1])
         return DiagonalEstimate(one, np.zeros_like(one), 0)
 
@@ -103,23 +103,24 @@ class Unit:
         return estimate
 
     def metric(self, estimate: DiagonalEstimate) -> Metric:
-        """Of the running mean."""
+        """The metric of the running mean."""
         return diagonal(estimate.mean)
 
 
 class InverseVariance(Unit):
-    """One over the variance over particles (Zhang & Curtis 2021), averaged over recent iterations, added to the prior's.
+    """Inverse variance over particles (Zhang & Curtis 2021), averaged over recent iterations, plus that of the prior.
 
-    The prior's keeps the scale of what nothing else constrains: without it, particles that spread would take ever longer steps.
+    The prior's part keeps the scale of what nothing else constrains: without it, particles that spread would take ever longer
+    steps.
     """
 
     def init(self, theta0: Floats) -> DiagonalEstimate:
-        """The prior's."""
+        """First estimate: the prior's inverse variance."""
         start = 1 / np.maximum(theta0.var(axis=0), SMALLEST)
         return DiagonalEstimate(start, self._always(start), 0)
 
     def update(self, estimate: DiagonalEstimate, particles: Floats, gradient: Floats) -> DiagonalEstimate:
-        """With the precision seen in this iteration."""
+        """The estimate with the inverse variance of this iteration."""
         weight = max(1 / (estimate.updates + 1), 1 / MEMORY)
         seen = estimate.always + self._seen(particles, gradient)
         return estimate._replace(mean=(1 - weight) * estimate.mean + weight * seen, updates=estimate.updates + 1)
@@ -133,7 +134,7 @@ class InverseVariance(Unit):
 
 
 class MeanSquareGradient(InverseVariance):
-    """The mean square of the gradient over particles, added to the prior's inverse variance as above.
+    """Mean square of the gradient over particles, plus the prior's inverse variance.
 
     Over samples of the posterior its expectation is the diagonal of the mean curvature (Fisher's identity), so that a
     unit step suits both what the data constrain and what they do not.
@@ -145,7 +146,7 @@ class MeanSquareGradient(InverseVariance):
 
 
 class RootMeanSquareGradient(InverseVariance):
-    """The root of the mean square gradient: RMSProp's, for SGLD (Li et al. 2016, eq. 4)."""
+    """Root of the mean square gradient, as in RMSProp, for SGLD (Li et al. 2016, eq. 4)."""
 
     def _always(self, start: Floats) -> Floats:
         return np.zeros_like(start)
@@ -156,7 +157,7 @@ class RootMeanSquareGradient(InverseVariance):
 
 
 class CovarianceEstimate(NamedTuple):
-    """Running mean (d,) and covariance (d, d) of the particles, iterations so far, and the metric last made of them."""
+    """Running mean (d,) and covariance (d, d) of the particles, number of iterations, and the metric last made from them."""
 
     mean: Floats
     covariance: Floats
@@ -165,19 +166,19 @@ class CovarianceEstimate(NamedTuple):
 
 
 class Covariance:
-    """The inverse of the particles' covariance, for d up to some hundred (Haario et al. 2001)."""
+    """Inverse of the particles' covariance, for d up to some hundred (Haario et al. 2001)."""
 
     is_curvature = False
 
     def init(self, theta0: Floats) -> CovarianceEstimate:
-        """The prior's variances."""
+        """First estimate: the prior's variances."""
         mean, variance = theta0.mean(axis=0), np.maximum(theta0.var(axis=0), SMALLEST)
         d = len(mean)
         metric = Metric(1 / np.sqrt(variance), np.eye(d), np.ones(d))
         return CovarianceEstimate(mean, np.diag(variance), 0, metric)
 
     def update(self, estimate: CovarianceEstimate, particles: Floats, gradient: Floats) -> CovarianceEstimate:
-        """With this iteration's particles; the start counts as one of d iterations' worth, which keeps it invertible."""
+        """The estimate with this iteration's particles; the prior counts as much as d particles, which keeps it invertible."""
         count = estimate.updates + 1
         weight = max(1 / count, 1 / MEMORY)
         mean = (1 - weight) * estimate.mean + weight * particles.mean(axis=0)
@@ -188,7 +189,7 @@ class Covariance:
         return CovarianceEstimate(mean, covariance, count, metric)
 
     def metric(self, estimate: CovarianceEstimate) -> Metric:
-        """The one last made."""
+        """The metric last made."""
         return estimate.metric
 
     def _decomposed(self, covariance: Floats) -> Metric:
@@ -198,7 +199,7 @@ class Covariance:
 
 
 class PairsEstimate(NamedTuple):
-    """Recent particles and their gradients (rows, d), how many of the rows are filled, iterations so far, and the metric."""
+    """Recent particles and their gradients (rows, d), number of filled rows, number of iterations, and the metric."""
 
     particles: Floats
     gradient: Floats
@@ -208,17 +209,17 @@ class PairsEstimate(NamedTuple):
 
 
 class LowRank:
-    """The prior's variances and low rank, from pairs of particle and gradient: the curvature between their differences.
+    """The prior's variances plus low rank, from pairs of particle and gradient, whose differences show the curvature.
 
-    Where the data say little, the posterior is the prior (Spantini et al. 2015). In coordinates scaled by it Q solves
-    ``Q Cov(x) Q = Cov(g)`` in the span of the leading directions of both (Seyboldt, Carlson &
-    Carpenter 2024). For a Gaussian ``g = -H (x - mean)``, so that Q is H there, exactly and from any particles, as with
-    the secants of a quasi-Newton method.
+    Where the data say little, the posterior is the prior (Spantini et al. 2015). In coordinates scaled by the prior, Q solves
+    ``Q Cov(x) Q = Cov(g)`` in the span of the leading directions of both (Seyboldt, Carlson & Carpenter 2024). For a Gaussian
+    ``g = -H (x - mean)``, so that Q is H in that span, exactly and from any particles, as with the secants of a quasi-Newton
+    method.
 
     Parameters
     ----------
     rank : int
-        Directions beside the diagonal; memory is ``13 rank d`` numbers.
+        Number of directions besides the diagonal; memory is ``13 rank d`` numbers.
     """
 
     is_curvature = True
@@ -227,7 +228,7 @@ class LowRank:
         self.rank = rank
 
     def init(self, theta0: Floats) -> PairsEstimate:
-        """The prior's variances."""
+        """First estimate: the prior's variances, and no pairs."""
         d = theta0.shape[1]
         rank = min(self.rank, d)
         empty = np.zeros((ROWS_PER_RANK * self.rank, d))
@@ -235,7 +236,7 @@ class LowRank:
         return PairsEstimate(empty, empty, 0, 0, Metric(scale, np.eye(d, rank), np.ones(rank)))
 
     def update(self, estimate: PairsEstimate, particles: Floats, gradient: Floats) -> PairsEstimate:
-        """With this iteration's pairs, while there is room; then with every few iterations', as neighbours are alike."""
+        """The estimate with this iteration's pairs, while there is room; then every few iterations, as neighbours are alike."""
         rows, count = len(estimate.particles), estimate.updates + 1
         refresh = max(REFRESH, rows // len(particles) // 2)  # a decomposition costs as much as many small steps
         if estimate.filled == rows and count % refresh != 1:
@@ -248,7 +249,7 @@ class LowRank:
         return PairsEstimate(x, g, filled, count, metric)
 
     def metric(self, estimate: PairsEstimate) -> Metric:
-        """The one last made."""
+        """The metric last made."""
         return estimate.metric
 
     def _fitted(self, x: Floats, g: Floats, scale: Floats) -> Metric:
@@ -271,7 +272,7 @@ def _leading(rows: Floats, rank: int) -> Floats:
 
 
 def _shrunk(rows: Floats) -> Floats:
-    """Second moments of rows (m, k), and a little of the identity: what is not known is not scaled."""
+    """Second moments of rows (m, k), plus a little of the identity, so that unknown directions are not scaled."""
     moments: Floats = (rows.T @ rows + PRIOR_ROWS * np.eye(rows.shape[1])) / (len(rows) + PRIOR_ROWS)
     return moments
 

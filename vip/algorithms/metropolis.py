@@ -14,12 +14,12 @@ from vip.protocols import LogDensity
 
 
 class Metropolis(Chains):
-    """Chains that need no gradient, for a few parameters; gradients serve the warm-up alone."""
+    """Random walks, which need no gradient, for a few parameters; gradients serve the warm-up alone."""
 
     def _proposed(
         self, start: Ensemble, burn_in: BurnInState, size: float, log_density: LogDensity, rng: np.random.Generator
     ) -> Proposal:
-        """A Gaussian step, symmetric."""
+        """A symmetric Gaussian step."""
         y = burn_in.metric.whiten(start.particles) + size * rng.standard_normal(start.particles.shape)
         end = self._evaluated(burn_in.metric.unwhiten(y), log_density, size)
         return Proposal(end, lambda: end.gained(start))

@@ -1,4 +1,4 @@
-"""How a direction of ascent becomes a step: SGD, ADAGRAD, ADADELTA and ADAM, with a decaying step size.
+"""Optimizers, which turn a direction of ascent into a step: SGD, ADAGRAD, ADADELTA and ADAM, with a decaying step size.
 
 Each is a pair of pure functions over a NamedTuple of arrays, so that it lives in an algorithm's state and its checkpoint.
 """
@@ -31,7 +31,7 @@ class Schedule(NamedTuple):
 
 
 class OptimizerState(NamedTuple):
-    """Iterations so far and two running moments; their meaning is the optimizer's."""
+    """Number of iterations so far and two running moments, whose meaning depends on the optimizer."""
 
     iteration: int
     first: Floats
@@ -39,7 +39,7 @@ class OptimizerState(NamedTuple):
 
 
 class Optimizer:
-    """Base: a schedule, and moments that start at zero."""
+    """Base of optimizers: a schedule, and moments that start at zero."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -58,7 +58,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Plain ascent."""
+    """SGD: plain ascent."""
 
     def init(self, x: Floats) -> OptimizerState:
         """State before the first step; there are no moments."""
@@ -69,7 +69,7 @@ class SGD(Optimizer):
 
 
 class AdaGrad(Optimizer):
-    """Duchi et al. (2011): divided by the root of the sum of squares."""
+    """ADAGRAD (Duchi et al. 2011): the direction divided by the root of the sum of its squares."""
 
     def _moments(self, state: OptimizerState, direction: Floats) -> tuple[Floats, Floats, Floats]:
         second = state.second + direction**2
@@ -77,7 +77,7 @@ class AdaGrad(Optimizer):
 
 
 class AdaDelta(Optimizer):
-    """Zeiler (2012): ratio of running root mean squares of increments and directions; the step size multiplies it."""
+    """ADADELTA (Zeiler 2012): the step is scaled by the ratio of running root mean squares of increments and directions."""
 
     def __init__(self, schedule: Schedule, memory: float = 0.95, epsilon: float = 1e-6) -> None:
         super().__init__(schedule)
@@ -91,7 +91,7 @@ class AdaDelta(Optimizer):
 
 
 class Adam(Optimizer):
-    """Kingma & Ba (2014), with bias correction."""
+    """ADAM (Kingma & Ba 2014), with bias correction."""
 
     def __init__(self, schedule: Schedule, beta1: float = 0.9, beta2: float = 0.999) -> None:
         super().__init__(schedule)

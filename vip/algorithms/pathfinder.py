@@ -16,25 +16,25 @@ from vip.algorithms.metrics import SMALLEST, Metric
 from vip.protocols import Floats, Info, LogDensity
 
 HISTORY = 6
-"""Pairs of differences that an inverse Hessian is made of (the paper's J)."""
+"""Number of pairs of differences that an inverse Hessian is made from (the paper's J)."""
 DRAWS = 5
-"""Draws of an ELBO (the paper's K)."""
+"""Number of draws for an ELBO (the paper's K)."""
 SUFFICIENT = 1e-4
-"""Share of the slope's promise that a step must keep (Armijo)."""
+"""Least rise of a step, over the rise that the slope predicts (Armijo)."""
 STRAIGHT = 1e-8
-"""Least cosine between differences of positions and gradients: less says nothing of the curvature."""
+"""Least cosine between differences of positions and gradients: below it they show no curvature."""
 SHORTEST = 2.0**-30
-"""Of a step; then the path ends."""
+"""Shortest step: below it the path ends."""
 FLAT = 1e-8
 """Rise of the log-density, over its size, below which a path ends."""
 
 
 class PathfinderState(NamedTuple):
-    """Paths (n): where they are, what they know of the Hessian, the step they try next, and the best Gaussian of each.
+    """State of n paths: their positions and knowledge of the Hessian, the steps they try next, and the best Gaussian of each.
 
     `differences` and `changes` (n, J, d) are of positions and gradients, newest last, `pairs` (n,) how many there are. The best
     Gaussian has a mean (n, d), and `scale` (n, d), `basis` (n, d, 2 J) and `stretch` (n, 2 J) of the `Metric` that whitens it.
-    `is_new` says of which paths the current Gaussian has not been judged yet, `is_done` which have ended.
+    `is_new` marks the paths whose current Gaussian has not been judged yet, `is_done` those that have ended.
     """
 
     particles: Floats
@@ -63,7 +63,7 @@ class Pathfinder:
     Parameters
     ----------
     n_particles : int
-        Paths.
+        Number of paths.
     """
 
     is_chain = False
@@ -126,7 +126,7 @@ class Pathfinder:
 
 
 def _mean(value: Floats) -> float:
-    """Of the log-densities that are known."""
+    """Mean of the log-densities (n,) that are finite; -inf if none is."""
     known = value[np.isfinite(value)]
     return float(known.mean()) if len(known) else -np.inf
 
@@ -139,7 +139,7 @@ def local_gaussian(state: PathfinderState, i: int) -> tuple[Floats, Metric]:
 
 
 def log_normal(noise: Floats, metric: Metric) -> Floats:
-    """Log-density (k,) of draws that a metric makes of noise (k, d)."""
+    """Log-density (k,) of draws that a metric makes from noise (k, d)."""
     log_determinant = np.log(metric.scale).sum() + np.log(metric.stretch).sum()
     value: Floats = -0.5 * (noise**2).sum(axis=1) + log_determinant - 0.5 * noise.shape[1] * np.log(2 * np.pi)
     return value
@@ -195,7 +195,7 @@ def _climb(state: PathfinderState, i: int, trial: Floats, value: float, gradient
 
 
 def _learn(state: PathfinderState, i: int, s: Floats, y: Floats) -> None:
-    """A pair of differences of position and (negative) gradient, if the curvature along it is positive.
+    """Keep a pair of differences of position and (negative) gradient, if the curvature along it is positive.
 
     The diagonal follows Gilbert & Lemarechal (1989), eq. 4.9, as in the paper's algorithm 3.
     """

@@ -19,11 +19,14 @@ from vip.algorithms.stein_kernels import RBF
 from vip.protocols import Floats, Info, LogDensity
 
 INFORMED = 0.01
-"""Least eigenvalue of a direction in which particles move: there the data lower the prior's variance by a hundredth."""
+"""Least eigenvalue of a direction in which particles move: the data lower the prior's variance there by a hundredth."""
 
 
 class ProjectedSVGDState(NamedTuple):
-    """Particles (n, d), the prior's scales (d,), recent gradients (rows, d) and how many, the basis (d, r), the optimizer."""
+    """State of projected SVGD: particles (n, d), the prior's scales (d,), gradients (rows, d), basis (d, r) and optimizer.
+
+    The gradients are recent ones, of which `filled` rows are known; the basis is that of the subspace.
+    """
 
     particles: Floats
     scale: Floats
@@ -41,9 +44,9 @@ class ProjectedSVGD:
     n_particles : int
     optimizer : Optimizer
     log_prior : callable
-        Values (n,) and gradients (n, d) of what is not the likelihood, in the particles' coordinates.
+        Log-density (n,) of the prior and its gradients (n, d), in the particles' coordinates.
     rank : int
-        Most directions of the subspace.
+        Largest number of directions of the subspace.
     project : callable
         Applied to the particles after every step: hard bounds.
     """
@@ -72,7 +75,7 @@ class ProjectedSVGD:
     def step(
         self, state: ProjectedSVGDState, log_density: LogDensity, rng: np.random.Generator
     ) -> tuple[ProjectedSVGDState, Info]:
-        """Algorithm 1: eq. 17 for the coefficients of the subspace."""
+        """Step of algorithm 1: eq. 17 for the coefficients in the subspace."""
         x = state.particles
         found = log_density(x)
         value, gradient = found.value, found.gradient
@@ -87,7 +90,7 @@ class ProjectedSVGD:
         return state._replace(particles=moved, optimizer=optimizer), Info(float(value.mean()), change)
 
     def _with_subspace(self, state: ProjectedSVGDState, informed: Floats) -> ProjectedSVGDState:
-        """With this iteration's gradients among the recent ones, and every few iterations a new basis."""
+        """The state with this iteration's gradients among the recent ones, and every few iterations a new basis."""
         rows = len(state.gradients)
         gradients = np.concatenate([informed, state.gradients])[:rows]
         filled = min(state.filled + len(informed), rows)
@@ -100,7 +103,7 @@ class ProjectedSVGD:
         return state._replace(gradients=gradients, filled=filled, basis=basis)
 
     def resample(self, state: ProjectedSVGDState, failed: Sequence[int], rng: np.random.Generator) -> ProjectedSVGDState:
-        """The state with the failed particles near others."""
+        """The state with each failed particle moved near another one."""
         return state._replace(particles=self.project(take_places(state.particles, failed, rng)[0]))
 
     def draw(self, state: ProjectedSVGDState, n: int, rng: np.random.Generator) -> Floats:

@@ -1,4 +1,4 @@
-"""A particle whose physics failed takes the place of another."""
+"""Moving particles whose forward failed to the places of others."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from vip.protocols import Floats
 
 JITTER = 0.1
-"""In standard deviations of the particles: two at one place would stay together for ever."""
+"""Distance from the other particle, in standard deviations: two particles at one place would stay together for ever."""
 
 
 def take_places(particles: Floats, failed: Sequence[int], rng: np.random.Generator) -> tuple[Floats, NDArray[np.intp]]:
-    """Particles (n, d) in which each of the failed ones is near another, chosen at random; and whose place each has (n,).
+    """Particles (n, d) with each failed one moved near another, chosen at random; and the index (n,) of whose place each has.
 
     Examples
     --------

@@ -22,11 +22,11 @@ from vip.errors import AlgorithmError
 from vip.protocols import Floats, LogDensity
 
 JITTER = 1e-8
-"""Added to the unit diagonal of K before its Cholesky factor: particles that nearly coincide make it singular to rounding."""
+"""Number added to the unit diagonal of K before its Cholesky factor: particles that nearly coincide would make K singular."""
 
 
 class Step(NamedTuple):
-    """A Gaussian one from given particles: mean (n, d) and the factor (n, n) of its covariance between particles."""
+    """A Gaussian step from given particles: its mean (n, d) and the factor (n, n) of its covariance between particles."""
 
     mean: Floats
     factor: Floats
@@ -34,8 +34,8 @@ class Step(NamedTuple):
     def noise(self, variance: Floats, rng: np.random.Generator) -> Floats:
         """Noise (n, d) of eq. 25, or less of it where the gradients have a variance (d,) of their own.
 
-        A gradient's noise of variance v moves the particles by ``epsilon/n K`` times it: of the covariance ``2 epsilon/n K``
-        that a step must have, ``v (epsilon/n K)^2`` is there already. Both have the eigenvectors of K.
+        Noise of variance v in the gradients moves the particles by ``epsilon/n K`` times that noise. So of the covariance
+        ``2 epsilon/n K`` that a step must have, ``v (epsilon/n K)^2`` is there already. Both have the eigenvectors of K.
         """
         standard = rng.standard_normal(self.mean.shape)
         if not variance.any():
@@ -46,22 +46,22 @@ class Step(NamedTuple):
         return noise
 
     def log_density(self, y: Floats) -> float:
-        """Of new particles (n, d): eq. 25's covariance is the same for each of the d coordinates."""
+        """Log-density of new particles (n, d), up to a constant; the covariance of eq. 25 is the same for all d coordinates."""
         standard = scipy.linalg.solve_triangular(self.factor, y - self.mean, lower=True)
         return float(-0.5 * np.sum(standard**2) - y.shape[1] * np.log(np.diag(self.factor)).sum())
 
 
 class SSVGD(Chains):
-    """Chains that repel each other; after burn-in every state of every particle is a sample.
+    """Stochastic SVGD: chains that repel each other; after burn-in every state of every particle is a sample.
 
     Parameters
     ----------
     n_particles : int
     step_size : StepSize
-        Of epsilon in eq. 22. A particle far from all others moves by ``epsilon / n`` times its gradient.
+        Step size epsilon of eq. 22. A particle far from all others moves by ``epsilon / n`` times its gradient.
     kernel : RBF
-        Without a bandwidth of its own, the median heuristic during burn-in. Afterwards it stays, since the divergence term of
-        eq. 22 is that of a kernel with constant parameters.
+        Kernel. If it has no bandwidth, the median heuristic gives one during burn-in. Afterwards the bandwidth stays, since the
+        divergence term of eq. 22 is that of a kernel with constant parameters.
     burn_in : BurnIn
     adjusted : bool
         Whether the step of all particles together is accepted or rejected (Metropolis-Hastings), which removes the error of

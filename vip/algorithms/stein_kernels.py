@@ -14,7 +14,7 @@ from scipy.linalg.blas import dsyrk
 from vip.protocols import Floats
 
 COLUMNS = 2048
-"""Columns of the particles worked on at a time, so that temporary arrays stay small."""
+"""Number of columns of the particles worked on at a time, so that temporary arrays stay small."""
 
 
 class RBF:
@@ -23,11 +23,11 @@ class RBF:
     Parameters
     ----------
     bandwidth : float, optional
-        h. Without it the median heuristic of Liu & Wang (2016):
+        Bandwidth h. Without it, the median heuristic of Liu & Wang (2016):
         ``h^2 = median^2 / (2 log n)`` over the distances between different particles, so that a particle's kernel
         values to the others sum to about one.
     widening : float
-        Of the median heuristic's bandwidth.
+        Factor of the median heuristic's bandwidth.
 
     Examples
     --------
@@ -75,9 +75,9 @@ class GroupRBF:
     Parameters
     ----------
     groups : (d,) int
-        The group of each entry, by any labels.
+        Group of each entry, as any labels.
     widening : float
-        Of all bandwidths.
+        Factor of all bandwidths.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class GroupRBF:
         self.groups, self.widening = np.unique(groups, return_inverse=True)[1], widening
 
     def direction(self, particles: Floats, gradient: Floats) -> Floats:
-        """As `RBF.direction` of each group alone."""
+        """The direction (n, d) of eq. 17, as of `RBF.direction` for each group alone."""
         from vip.kernels_c.stein_groups import direction  # native code is loaded by runs that need it
 
         return np.asarray(direction(particles, gradient, self.groups, self.widening))
@@ -112,7 +112,7 @@ def squared_distances(particles: Floats) -> Floats:
 
 
 def median_bandwidth(squared: Floats) -> float:
-    """Bandwidth of the median heuristic from squared distances (n, n), the zero diagonal left out."""
+    """Bandwidth of the median heuristic from squared distances (n, n), without the zero diagonal."""
     n = len(squared)
     if n < 2:
         return 1.0
@@ -121,7 +121,7 @@ def median_bandwidth(squared: Floats) -> float:
 
 
 def drift(particles: Floats, gradient: Floats, K: Floats, bandwidth: float) -> Floats:
-    """Drift plus divergence of the kernel matrix, eq. 22 without its step and noise, for a kernel matrix K (n, n) at hand.
+    """Drift (n, d) of eq. 22 with the divergence of the kernel matrix, without step and noise, from a kernel matrix K (n, n).
 
     ``sum_j k_ij (g_j - x_j / h^2) + x_i sum_j k_ij / h^2`` needs one matrix product. Columns are independent and taken in
     blocks, so that beyond the result (n, d) only a block is held.

@@ -1,4 +1,4 @@
-"""How long a step is: a schedule, or what is learnt during burn-in from the acceptance or from the energy error.
+"""Step sizes: from a schedule, or learnt during burn-in from the acceptance rate or from the energy error.
 
 A step's log-ratio is ``log p(x') q(x | x') - log p(x) q(x' | x)``: zero if the step left the target exactly as it is.
 """
@@ -14,11 +14,11 @@ from vip.algorithms.optimizers import Schedule
 from vip.protocols import Floats
 
 MEMORY = 50
-"""Iterations over which the energy error is averaged."""
+"""Number of iterations over which the energy error is averaged."""
 
 
 class StepState(NamedTuple):
-    """Logarithms of the step to try and of the one to keep after burn-in, a running statistic, and how often it was updated."""
+    """Logarithms of the step to try and of the one to keep after burn-in, a running statistic, and its number of updates."""
 
     log_step: float
     log_kept: float
@@ -30,20 +30,20 @@ class StepSize(Protocol):
     """A rule for the step size. Its state changes during burn-in only."""
 
     learns: bool
-    """Whether it wants to be told of steps."""
+    """Whether the rule learns from steps."""
 
     def init(self) -> StepState:
-        """Before the first step."""
+        """State before the first step."""
 
     def size(self, state: StepState, iteration: int, adapting: bool) -> float:
-        """The step to take."""
+        """Step size to take at an iteration."""
 
     def update(self, state: StepState, log_ratio: Floats, entries: int) -> StepState:
-        """After steps with log-ratios (m,) of `entries` numbers each."""
+        """State after steps with log-ratios (m,), each of a step of `entries` numbers."""
 
 
 class Scheduled:
-    """Given beforehand."""
+    """A step size that is given beforehand."""
 
     learns = False
 
@@ -51,11 +51,11 @@ class Scheduled:
         self.schedule = schedule
 
     def init(self) -> StepState:
-        """There is nothing to learn."""
+        """State of a rule that has nothing to learn."""
         return StepState(0.0, 0.0, 0.0, 0)
 
     def size(self, state: StepState, iteration: int, adapting: bool) -> float:
-        """Of the schedule."""
+        """Step size that the schedule gives."""
         return self.schedule(iteration)
 
     def update(self, state: StepState, log_ratio: Floats, entries: int) -> StepState:
@@ -64,14 +64,14 @@ class Scheduled:
 
 
 class TargetAcceptance:
-    """Dual averaging to an acceptance rate (Hoffman & Gelman 2014, eqs. 6 and section 3.2.1).
+    """Dual averaging to an acceptance rate (Hoffman & Gelman 2014, eq. 6 and section 3.2.1).
 
     Parameters
     ----------
     first : float
         The first step to try.
     target : float
-        0.234 for random walks (Roberts et al. 1997), 0.574 for MALA (Roberts & Rosenthal 1998), 0.8 for HMC.
+        Acceptance rate: 0.234 for random walks (Roberts et al. 1997), 0.574 for MALA (Roberts & Rosenthal 1998), 0.8 for HMC.
     """
 
     learns = True
@@ -81,15 +81,15 @@ class TargetAcceptance:
         self.first, self.target = first, target
 
     def init(self) -> StepState:
-        """At the first step."""
+        """State before the first step, of size `first`."""
         return StepState(math.log(self.first), math.log(self.first), 0.0, 0)
 
     def size(self, state: StepState, iteration: int, adapting: bool) -> float:
-        """The step to try, later the averaged one."""
+        """Step size: the one to try during burn-in, the averaged one later."""
         return math.exp(state.log_step if adapting else state.log_kept)
 
     def update(self, state: StepState, log_ratio: Floats, entries: int) -> StepState:
-        """Eq. 6: longer while too much is accepted."""
+        """State after steps, by eq. 6: a longer step where too many were accepted."""
         count = state.updates + 1
         missing = self.target - float(np.exp(np.minimum(log_ratio, 0)).mean())
         statistic = state.statistic + (missing - state.statistic) / (count + self.DELAY)
@@ -99,7 +99,7 @@ class TargetAcceptance:
 
 
 class TargetError:
-    """The largest step whose discretisation inflates variances by no more than asked for, without any rejection.
+    """The largest step whose discretisation, without any rejection, inflates variances by no more than `inflation`.
 
     A Langevin step of length e on a Gaussian of unit variance leaves a variance of ``1 / (1 - e / 2)``, and its log-ratio has
     the mean square ``e^3 / 2`` an entry. So the mean square over e^3 is a property of the target, which is averaged (its
@@ -111,7 +111,7 @@ class TargetError:
     first : float
         The first step to try.
     inflation : float
-        Of variances, relative.
+        Relative inflation of variances.
     """
 
     learns = True
@@ -122,15 +122,15 @@ class TargetError:
         self.first, self.inflation = first, inflation
 
     def init(self) -> StepState:
-        """At the first step."""
+        """State before the first step, of size `first`."""
         return StepState(math.log(self.first), math.log(self.first), 0.0, 0)
 
     def size(self, state: StepState, iteration: int, adapting: bool) -> float:
-        """The step that the errors so far allow."""
+        """Step size that the errors so far allow."""
         return math.exp(state.log_step if adapting else state.log_kept)
 
     def update(self, state: StepState, log_ratio: Floats, entries: int) -> StepState:
-        """With the error of one more step; the next is at most twice or half as long."""
+        """State with the error of one more step; the next step is at most twice, and at least half, as long."""
         updates = state.updates + 1
         square = np.clip(log_ratio**2, np.finfo(float).tiny, np.finfo(float).max)
         error = float(np.log(square).mean()) - self.LOG_CHI2 - math.log(entries) - 3 * state.log_step

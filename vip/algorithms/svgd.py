@@ -1,7 +1,7 @@
 """Stein variational gradient descent (Liu & Wang 2016), eqs. 13-17 of Zhang & Curtis (2024), and its cures in high dimension.
 
-Plain SVGD loses variance when parameters are more than particles (Ba et al. 2022). A metric of curvature (Wang et al. 2019),
-local kernels and annealing (D'Angelo & Fortuin 2021) each restore some of it.
+Plain SVGD loses variance where there are more parameters than particles (Ba et al. 2022). A metric of curvature (Wang et al.
+2019), local kernels and annealing (D'Angelo & Fortuin 2021) each restore some of it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from vip.protocols import Floats, Info, LogDensity
 
 
 class Kernel(Protocol):
-    """How particles move each other."""
+    """A kernel, by which particles move each other."""
 
     def direction(self, particles: Floats, gradient: Floats) -> Floats:
-        """Eq. 17 for particles and gradients (n, d)."""
+        """The direction (n, d) of eq. 17 for particles and gradients (n, d)."""
 
 
 class Annealing(NamedTuple):
-    """Cycles in which the pull of the density grows from nothing, so that particles first spread (eq. 8 of D'Angelo & Fortuin).
+    """Cycles in which the pull of the density grows from zero, so that particles first spread (eq. 8 of D'Angelo & Fortuin).
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Annealing(NamedTuple):
     power: float = 2.0
 
     def __call__(self, iteration: int) -> float:
-        """What multiplies the gradient."""
+        """Factor of the gradient at an iteration."""
         if iteration >= self.iterations:
             return 1.0
         period = self.iterations / self.cycles
@@ -46,7 +46,7 @@ class Annealing(NamedTuple):
 
 
 class SVGDState(NamedTuple):
-    """Particles (n, d), the optimizer's moments, and what the metric is learnt from."""
+    """State of SVGD: particles (n, d), the optimizer's moments, and the estimate of the metric."""
 
     particles: Floats
     optimizer: OptimizerState
@@ -54,7 +54,7 @@ class SVGDState(NamedTuple):
 
 
 class SVGD:
-    """Particles move together up the log-density and apart from each other until they represent the posterior.
+    """SVGD: particles climb the log-density and repel each other until they represent the posterior.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class SVGD:
     optimizer : Optimizer
     kernel : Kernel
     estimator : Estimator
-        Of the metric of a matrix-valued kernel.
+        Learns the metric of a matrix-valued kernel.
     annealing : Annealing
     project : callable
         Applied to the particles after every step: hard bounds.
@@ -89,7 +89,7 @@ class SVGD:
         return SVGDState(theta0, self.optimizer.init(theta0), self.estimator.init(theta0))
 
     def step(self, state: SVGDState, log_density: LogDensity, rng: np.random.Generator) -> tuple[SVGDState, Info]:
-        """Eq. 17, its direction handed to the optimizer, in the coordinates of the metric."""
+        """A step of the optimizer along the direction of eq. 17, in the coordinates of the metric."""
         x = state.particles
         found = log_density(x)
         value, gradient = found.value, found.gradient

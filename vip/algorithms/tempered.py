@@ -1,11 +1,11 @@
-"""Tempered sequential Monte Carlo: particles spread as the posterior is, all its modes with their weights, and the evidence.
+"""Tempered sequential Monte Carlo: particles from all modes of the posterior, in proportion to their mass, and the evidence.
 
-From draws of the prior to the posterior in steps of the likelihood's power, each as long as leaves a share of the particles
-effective (Del Moral, Doucet & Jasra 2006; Jasra et al. 2011). In between, particles are resampled and moved by Metropolis steps
-along the difference of two others (ter Braak 2006), which fit the scale and the modes of what they are to sample.
+Particles go from draws of the prior to the posterior while the likelihood's power rises, at each step by as much as leaves a
+share of the particles effective (Del Moral, Doucet & Jasra 2006; Jasra et al. 2011). After each step, particles are resampled
+and moved by Metropolis steps along the difference of two others (ter Braak 2006), which fit scale and modes of the density.
 
 The functions here take many independent problems side by side, each with a power of its own: n particles, m problems, k
-parameters of each. `Tempered`, the algorithm, is the case of one.
+parameters of each problem. `Tempered`, the algorithm, is the case of one problem.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from vip.protocols import Floats, Info, LogDensity
 
 Ints = NDArray[np.intp]
 Density = Callable[[Floats], Floats]
-"""Of places (n, m, k): values (n, m)."""
+"""Function of places (n, m, k) that returns log-densities (n, m)."""
 
 EFFECTIVE = 0.5
 """Share of the particles that a step of the power must leave."""
 MOVES, LAST_MOVES = 5, 10
-"""Metropolis steps after each step of the power, and after the last: enough for the start of problems of a few unknowns."""
+"""Numbers of Metropolis steps after each step of the power, and after the last: enough to start problems of few unknowns."""
 JUMPS = 0.1
-"""Share of the moves that go by a whole difference: from mode to mode."""
+"""Share of the moves that go by a whole difference, from mode to mode."""
 SHORTEST = 0.05
-"""Of the other moves, over those that suit a Gaussian: bent posteriors need shorter ones."""
+"""Shortest of the other moves, over the length that suits a Gaussian: bent posteriors need shorter ones."""
 JITTER = 1e-3
-"""Noise of a move, in standard deviations: differences of few particles reach few places."""
+"""Noise of a move, in standard deviations, since differences of few particles reach few places."""
 BISECTIONS = 30
 
 
@@ -42,21 +42,21 @@ class Population(NamedTuple):
     """Particles of several problems."""
 
     places: Floats
-    """(n, m, k)"""
+    """Places (n, m, k) of the particles."""
     log_likelihood: Floats
-    """(n, m)"""
+    """Log-likelihoods (n, m)."""
     log_prior: Floats
-    """(n, m)"""
+    """Log-densities (n, m) of the prior."""
 
 
 class Moved(NamedTuple):
-    """What came of a Metropolis step."""
+    """Outcome of a Metropolis step."""
 
     population: Population
     proposed: Floats
-    """(n, m) log-likelihoods of the places that were proposed, plus log-priors."""
+    """Log-likelihoods plus log-priors (n, m) of the places that were proposed."""
     accepted: NDArray[np.bool_]
-    """(n, m)"""
+    """Whether each proposal (n, m) was accepted."""
 
 
 def spread(
@@ -67,11 +67,11 @@ def spread(
     Parameters
     ----------
     log_likelihood : callable
-        Of places (n, m', k) of the problems (m',): (n, m'), finite.
+        Returns log-likelihoods (n, m'), all finite, of places (n, m', k) of the problems (m',).
     lower, upper : (m, k) float
         Bounds of the uniform priors.
     n : int
-        Particles; some tens or more.
+        Number of particles; some tens or more.
     rng : Generator
     """
     x = rng.uniform(lower, upper, (n, *lower.shape))
@@ -102,7 +102,7 @@ def spread(
 
 
 def longest_step(log_likelihood: Floats, longest: Floats, effective: float = EFFECTIVE) -> Floats:
-    """The step (m,) of the power that leaves a share `effective` of particles (n, m), or the longest (m,)."""
+    """The step (m,) of the power that leaves a share `effective` of the particles effective, at most `longest` (m,)."""
     value = log_likelihood - log_likelihood.max(axis=0)
 
     def share(step: Floats) -> Floats:
@@ -120,7 +120,7 @@ def longest_step(log_likelihood: Floats, longest: Floats, effective: float = EFF
 
 
 def resampled(log_weight: Floats, rng: np.random.Generator) -> Ints:
-    """Systematic resampling by weights (n, m): which particle (n, m) takes each place."""
+    """Index (n, m) of the particle that takes each place, by systematic resampling with weights (n, m)."""
     n, m = log_weight.shape
     weight = np.exp(log_weight - log_weight.max(axis=0))
     ends = np.cumsum(weight, axis=0) / weight.sum(axis=0)
@@ -130,7 +130,7 @@ def resampled(log_weight: Floats, rng: np.random.Generator) -> Ints:
 
 
 def moved(here: Population, power: Floats, log_likelihood: Density, log_prior: Density, rng: np.random.Generator) -> Moved:
-    """A Metropolis step of every particle, at the powers (m,); where the prior is zero the likelihood is not asked for."""
+    """A Metropolis step of every particle at the powers (m,); the likelihood is not evaluated where the prior is zero."""
     x = here.places
     n, m, k = x.shape
     first, second = ((np.arange(n)[:, None] + rng.integers(1, n, (n, m))) % n for _ in range(2))
@@ -154,7 +154,7 @@ def moved(here: Population, power: Floats, log_likelihood: Density, log_prior: D
 
 
 class TemperedState(NamedTuple):
-    """Particles (n, d) with their log-likelihoods and log-priors (n,), unknown before the first step.
+    """State of tempering: particles (n, d) with their log-likelihoods and log-priors (n,), unknown before the first step.
 
     `power` is that of the likelihood, `log_evidence` the logarithm of its normaliser so far; `ancestors` (n,) says from which
     draw of the prior each particle comes.
@@ -169,18 +169,18 @@ class TemperedState(NamedTuple):
 
 
 class Tempered:
-    """Particles from the prior to the posterior, with the evidence on the way; they need no gradient.
+    """Tempering: particles go from the prior to the posterior and give the evidence on the way; they need no gradient.
 
     Parameters
     ----------
     n_particles : int
-        Some hundreds or more.
+        Number of particles; some hundreds or more.
     log_prior : callable
-        Of theta: what of the log-density is not of the likelihood.
+        Log-density of theta without the likelihood.
     effective : float
         Share of the particles that a step of the power leaves.
     moves, last_moves : int
-        Metropolis steps after each step of the power, and after the last.
+        Number of Metropolis steps after each step of the power, and after the last.
     """
 
     is_chain = False
@@ -199,12 +199,12 @@ class Tempered:
         self.n_evaluated = n_particles * moves
 
     def init(self, theta0: Floats) -> TemperedState:
-        """First state from draws (n_particles, d) of the prior: from others, the evidence would be wrong."""
+        """First state from draws (n_particles, d) of the prior: with other particles, the evidence would be wrong."""
         unknown = np.full(len(theta0), np.nan)
         return TemperedState(theta0, unknown, unknown.copy(), 0.0, 0.0, np.arange(len(theta0)))
 
     def step(self, state: TemperedState, log_density: LogDensity, rng: np.random.Generator) -> tuple[TemperedState, Info]:
-        """The power rises as far as it may; particles are resampled, and moved. Once it is one, they are moved only."""
+        """Raise the power as far as it may rise, resample the particles and move them; once it is one, only move them."""
 
         def prior(places: Floats) -> Floats:
             value, _ = self.log_prior(places[:, 0])
@@ -230,7 +230,7 @@ class Tempered:
         return after, Info(mean, change, more)
 
     def _raised(self, state: TemperedState, rng: np.random.Generator) -> TemperedState:
-        """At the next power, resampled; the evidence grows by the mean of the weights."""
+        """The state at the next power, resampled; the evidence grows by the mean of the weights."""
         value = state.log_likelihood[:, None]
         step = float(longest_step(value, np.array([1 - state.power]), self.effective)[0])
         log_weight = step * value
@@ -257,14 +257,14 @@ class Tempered:
         return state.power >= 1
 
     def weights(self, state: TemperedState) -> Floats:
-        """Log-weights (n,) of the draws: all the same, as they were resampled last."""
+        """Log-weights (n,) of the draws: all the same, since resampling made them so."""
         return np.zeros(len(state.particles))
 
     def log_evidence(self, state: TemperedState) -> tuple[float, float]:
         """Logarithm of the evidence, and its standard error; nan before the power is one.
 
-        The error is that of Lee & Whiteley (2018), by how many particles share an ancestor, for systematic resampling: it grows
-        where moves are too few for particles to forget where they were.
+        The error is that of Lee & Whiteley (2018) for systematic resampling, from how many particles share an ancestor: it
+        grows where moves are too few for particles to forget where they were.
         """
         if not self.has_converged(state):
             return math.nan, math.nan
@@ -278,12 +278,12 @@ def _population(state: TemperedState) -> Population:
 
 
 def _evaluated(state: TemperedState, likelihood: Density, prior: Density) -> TemperedState:
-    """With the densities of the particles.
+    """The state with the densities of its particles.
 
     Raises
     ------
     AlgorithmError
-        If none can be evaluated.
+        If no particle can be evaluated.
     """
     value, log_prior = (density(state.particles[:, None])[:, 0] for density in (likelihood, prior))
     if not np.isfinite(value).any():

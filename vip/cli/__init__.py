@@ -1,1 +1,1 @@
-"""The command line: one command a file. Each parses, calls one library function and stops."""
+"""The command line, one command a file: each parses its arguments, calls one library function and stops."""

@@ -15,8 +15,8 @@ from vip.cli.signals import stop_on_signal
 
 def calibrate(
     config: ConfigFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder, in which a later call goes on.")],
-    replicates: Annotated[int, typer.Option(min=10, help="Runs on simulated data.")] = 100,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the ranks; a later call goes on in it.")],
+    replicates: Annotated[int, typer.Option(min=10, help="Number of runs on simulated data.")] = 100,
     dispatch: Dispatch = None,
     workers: Workers = None,
     insecure: Insecure = False,

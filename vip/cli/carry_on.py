@@ -1,4 +1,4 @@
-"""How a command carries a run to its end: its engine, its messages, its progress and the signals that stop it.
+"""Carry a run to its end from a command: with an engine, messages, progress and the signals that stop it.
 
 `vip run` and `vip resume` are these functions, and a command that a plugin brings may be made of them too.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 import vip
-from vip.cli.messages import told
+from vip.cli.messages import messages_shown
 from vip.cli.signals import StopRequest, stop_on_signal
 from vip.config import DispatchSettings
 from vip.diagnose.verdict import verdict, without_evaluations
@@ -22,7 +22,7 @@ from vip.runs.inversion import load_run
 from vip.runs.submission import resumed_dispatch, with_options
 
 N_CHECKED = 50
-"""Entries of the model that are looked at: a report takes more time."""
+"""Number of entries of the model that are checked: fewer than in a report, which takes more time."""
 
 Go = Callable[[Callable[[Record], None], DispatchSettings], vip.Result]
 """Runs or resumes with an engine, and reports its progress to a function."""
@@ -44,13 +44,13 @@ def begin(
     output, overwrite
         As for `vip.run`.
     dispatch, workers, insecure : optional
-        Who evaluates the particles, as the options `--dispatch`, `--workers` and `--insecure` say it; without them as the
+        Who evaluates the particles, as the options `--dispatch`, `--workers` and `--insecure` say; without them, as the
         configuration says.
 
     Returns
     -------
     Result
-        What the run found, which is finished.
+        Result of the finished run.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def begin(
         As `vip.run` does.
     """
     settings = with_options(problem.dispatch, kind=dispatch, workers=workers, insecure=insecure or None)
-    with stop_on_signal() as stop, told():
+    with stop_on_signal() as stop, messages_shown():
         return _carried(lambda tell, engine: vip.run(problem, output, overwrite, tell, stop, engine), problem, settings, stop)
 
 
@@ -88,7 +88,7 @@ def go_on(
     Returns
     -------
     Result
-        What the run found, which is finished.
+        Result of the finished run.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def go_on(
     VIPError
         As `vip.resume` does.
     """
-    with stop_on_signal() as stop, told():
+    with stop_on_signal() as stop, messages_shown():
         store = vip.Store(run_dir)
         problem = load_run(store)
         check(problem)

@@ -1,4 +1,4 @@
-"""What a run has to say besides its progress: warnings, and where its workers and dashboard are."""
+"""Messages of a run besides its progress: warnings, and where its workers and dashboard are."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TELL = ("vip.dispatch.clusters", "vip.dispatch.mpi", "vip.progress")
-"""Whose plain messages are for the user too; all others are for the log file of the run."""
+FOR_THE_USER = ("vip.dispatch.clusters", "vip.dispatch.mpi", "vip.progress")
+"""Loggers whose plain messages are for the user too; those of all others are for the log file of the run."""
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Show messages on standard error."""
+def messages_shown() -> Iterator[None]:
+    """Show messages of this package on standard error while the context is open."""
     handler = _Shown()
     handler.setFormatter(logging.Formatter("vip: %(message)s"))
     handler.addFilter(_is_for_the_user)
@@ -27,13 +27,13 @@ def told() -> Iterator[None]:
 
 
 class _Shown(logging.Handler):
-    """Looks standard error up for each message: a progress bar puts itself in its place, and keeps below what is said."""
+    """A handler that looks up standard error for each message: a progress bar takes its place, and stays below messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print it."""
+        """Print the message."""
         print(self.format(record), file=sys.stderr, flush=True)
 
 
 def _is_for_the_user(record: logging.LogRecord) -> bool:
-    """The error that ends a run is logged by "vip" itself, and told by the command."""
-    return record.name != "vip" and (record.levelno >= logging.WARNING or record.name in TELL)
+    """Whether to show a message. The error that ends a run is not shown: "vip" itself logs it, and the command prints it."""
+    return record.name != "vip" and (record.levelno >= logging.WARNING or record.name in FOR_THE_USER)

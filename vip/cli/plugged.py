@@ -42,7 +42,7 @@ def add_commands(app: typer.Typer, taken: Collection[str]) -> None:
 
 
 def commands(taken: Collection[str]) -> Iterator[EntryPoint]:
-    """Entry points of all commands, but for those whose names are taken by `vip` or by another: these are named on stderr."""
+    """Entry points of all commands, except those whose names `vip` or another plugin has taken: these are named on stderr."""
     owners = dict.fromkeys(taken, "vip itself")
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: (_distribution(entry) != OWN, entry.name, entry.value)):
         if entry.name in owners:
@@ -62,7 +62,7 @@ def load(entry: EntryPoint) -> Command:
     Raises
     ------
     ConfigError
-        If it cannot be imported, or is no command.
+        If it cannot be imported, or is not a command.
     """
     try:
         found = entry.load()
@@ -85,7 +85,7 @@ class _Elsewhere(TyperCommand):
     """A command that leaves its arguments, and `--help` too, to another."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Keep them as they are."""
+        """Keep the arguments as they are."""
         ctx.args = args
         return args
 

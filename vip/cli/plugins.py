@@ -14,7 +14,7 @@ from vip.runs import new_plugin
 
 
 class Action(StrEnum):
-    """What to do."""
+    """What `vip plugins` is to do."""
 
     LIST = "list"
     NEW = "new"
@@ -22,7 +22,7 @@ class Action(StrEnum):
 
 def plugins(
     action: Annotated[Action, typer.Argument(help="List those that are installed, or write a new one.")] = Action.LIST,
-    name: Annotated[str | None, typer.Argument(help="Of the new plugin, and of the folder it is written to.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of the new plugin and of its folder.")] = None,
 ) -> None:
     """List the forward plugins that are installed, or write a package to start a new one from: `vip plugins new NAME`."""
     if action == Action.NEW:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import vip
 from vip.cli.carry_on import begin, tell_outcome
-from vip.cli.messages import told
+from vip.cli.messages import messages_shown
 from vip.cli.options import ConfigFile, Dispatch, Insecure, Output, Overwrite, Workers
 
 
@@ -17,6 +17,6 @@ def run(
     insecure: Insecure = False,
 ) -> None:
     """Run an inversion; Ctrl-C saves it, `vip resume` goes on."""
-    with told():
+    with messages_shown():
         problem = vip.load_problem(config)
     tell_outcome(begin(problem, output, overwrite, dispatch, workers, insecure))

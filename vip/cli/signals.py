@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 CONTINUE = 75
-"""Tells the job's script that the run is saved and not complete (EX_TEMPFAIL)."""
+"""Exit code that lets the job's script know that the run is saved and not complete (EX_TEMPFAIL)."""
 
 
 class StopRequest:
-    """Whether a signal came, and which."""
+    """A request to stop: whether a signal came, and which."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -23,12 +23,12 @@ class StopRequest:
 
     @property
     def at_once(self) -> bool:
-        """Whether there is no time to finish an iteration: who sends SIGTERM sends SIGKILL next."""
+        """Whether there is no time to finish an iteration: SIGKILL follows SIGTERM."""
         return self.signal == signal.SIGTERM
 
     @property
     def exit_code(self) -> int:
-        """128 plus the signal, as shells do; 0 without one; `CONTINUE` after the warning before a job's walltime."""
+        """Exit code: 128 plus the signal, as in a shell; 0 without one; `CONTINUE` after the warning before the walltime."""
         if self.signal == signal.SIGUSR1:
             return CONTINUE
         return 128 + self.signal if self.signal else 0

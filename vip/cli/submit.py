@@ -23,7 +23,7 @@ def submit(
     workers: Workers = None,
     cores: Annotated[int | None, typer.Option(help="Cores of each worker or rank.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory of each worker or rank, as 8GB.")] = None,
-    walltime: Annotated[str | None, typer.Option(help="Of each job, as 12:00:00; the run goes on in further ones.")] = None,
+    walltime: Annotated[str | None, typer.Option(help="Time of each job, as 12:00:00; more jobs follow.")] = None,
     queue: Annotated[str | None, typer.Option("--queue", "--partition", help="Queue, or partition.")] = None,
     account: Annotated[str | None, typer.Option(help="Account to charge.")] = None,
     project: Annotated[str | None, typer.Option(help="Project, of Grid Engine.")] = None,

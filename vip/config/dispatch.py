@@ -1,4 +1,4 @@
-"""What a configuration may say of who evaluates the particles."""
+"""Settings of the table ``[dispatch]``: who evaluates the particles."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ENGINES = ("auto", "serial", "local", "slurm", "sge", "mpi")
 
 
 class DispatchSettings(Settings):
-    """Who evaluates the particles.
+    """Settings that say who evaluates the particles.
 
     `kind` is one of `ENGINES` or the address of a Dask scheduler, ``tls://host:port``; "auto" decides by the weight of the
-    forward. `threads` are those of each worker, 0 for as many as it may use. `timeout` is in seconds a particle. The keys from
-    `cores` on describe the jobs of a scheduler; what is left out is the site's default, see `vip.jobs.site`.
+    forward. `threads` is the number of threads of each worker, 0 for as many as it may use. `timeout` is in seconds a particle.
+    The keys from `cores` on describe the jobs of a scheduler; one that is left out has the site's default, see `vip.jobs.site`.
     """
 
     kind: str = "auto"

@@ -21,20 +21,20 @@ def explain(error: ValidationError, model: type[BaseModel], file: Path | None = 
 
 
 def _without_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Of a value that may be a number or a word, pydantic tells what is wrong with it as either: one is enough."""
+    """One error for a value that may be a number or a word, where pydantic reports what is wrong with it as either."""
     merged: dict[tuple[int | str, ...], ErrorDetails] = {}
     for detail in details:
         *place, branch = detail["loc"] or ("",)
         is_branch = str(branch).startswith(("literal[", "constrained-", "function-"))
         key = tuple(place) if is_branch else detail["loc"]
-        told = merged.setdefault(key, {**detail, "loc": key})
-        if told["msg"] != detail["msg"]:
-            told["msg"] += f"; or {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        known = merged.setdefault(key, {**detail, "loc": key})
+        if known["msg"] != detail["msg"]:
+            known["msg"] += f"; or {detail['msg'][0].lower()}{detail['msg'][1:]}"
     return list(merged.values())
 
 
 def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path | None, prefix: str) -> Iterator[ConfigError]:
-    """The faults of one detail: several where a table in it was checked by a class of its own."""
+    """The faults that one detail reports: several where a table in it was checked by a class of its own."""
     location = [str(part) for part in detail["loc"]]
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
@@ -57,7 +57,7 @@ def _explain_one(detail: ErrorDetails, model: type[BaseModel], file: Path | None
 
 
 def _without_tags(location: list[str], model: type[BaseModel]) -> list[str]:
-    """Pydantic puts the tag of a union ("uniform") into the location; a user never wrote it as a key."""
+    """A location without the tags of unions, such as "uniform": pydantic adds them, and the user never wrote them as keys."""
     field = model.model_fields.get("prior")
     of_prior = location[:1] == ["prior"] and field is not None and field.annotation == dict[str, PriorSettings]
     return location[:2] + location[3:] if of_prior else location
@@ -88,12 +88,12 @@ def _owner(location: list[str], model: type[BaseModel]) -> type[BaseModel] | Non
 
 
 def prepend(error: ConfigError, key: str, file: Path) -> ConfigError:
-    """The same error with the file it came from, and its key inside a table, where it does not say so itself."""
+    """The same error with the file it came from, and the table that its key is in, where the error does not name them yet."""
     if error.file:
         return error
     return ConfigError(".".join(part for part in (key, error.key) if part), error.value, error.remedy, file)
 
 
 def table(settings: BaseModel) -> dict[str, Any]:
-    """The extra keys of settings that leave them to a plugin."""
+    """Extra keys of settings, which belong to a plugin."""
     return dict(settings.model_extra or {})

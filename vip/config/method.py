@@ -1,4 +1,4 @@
-"""What a configuration may say of the method: settings of a class that its name leads to."""
+"""Settings of the table ``[algorithm]``: those of the class that the method's name leads to."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ def _read(value: Any, info: ValidationInfo) -> Any:
 
 
 MethodSettings = Annotated[Method, BeforeValidator(_read)]
-"""A method, or the table that says it."""
+"""A method, or the table that describes it."""

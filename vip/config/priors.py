@@ -1,4 +1,4 @@
-"""What a configuration may say of the prior of a variable, one class for each kind."""
+"""Settings of the prior of a variable, one class for each kind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class UniformSettings(Settings):
 class GaussianSettings(Settings):
     """Gaussian prior with one standard deviation, or a covariance matrix from a .npy or text file.
 
-    With `whiten`, algorithms move in coordinates in which the prior is white noise: the better ones where it is correlated.
+    With `whiten`, algorithms move in coordinates in which the prior is white noise, which suits a correlated prior better.
     """
 
     kind: Literal["gaussian"]

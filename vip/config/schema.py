@@ -1,4 +1,4 @@
-"""All that a configuration file may say."""
+"""Settings of a whole configuration file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vip.settings import Positive, Settings
 
 
 class RunSettings(Settings):
-    """Where and how often a run is saved. A relative `output` is beside the configuration file.
+    """Settings that say where and how often a run is saved. A relative `output` is beside the configuration file.
 
     `on_failure` says what becomes of a particle whose forward fails: the run stops, the particle is held where only the others
     move it, or it takes the place of another, see `vip.protocols.Resamples`. Algorithms that accept or reject steps reject it,
-    whatever is said here; how many failed is in the report.
+    whatever this key says; the report has the number of failures.
     """
 
     output: Path | None = None
@@ -29,18 +29,18 @@ class RunSettings(Settings):
 
 
 class ForwardSettings(Settings):
-    """The plugin; other keys are its own and are checked by it."""
+    """The forward plugin; it checks all other keys, which are its own."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     plugin: str
 
 
 SCHEMA = 1
-"""Meaning of the keys of a configuration; another number is another meaning."""
+"""Version of the meaning of a configuration's keys."""
 
 
 class Plan(Settings):
-    """What is to be done with a problem: by which method, by whom, and how it is saved."""
+    """Plan for a problem: which method runs, who evaluates the particles, and how the run is saved."""
 
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     algorithm: MethodSettings
@@ -70,5 +70,5 @@ class Config(Plan):
         return number
 
     def without_method(self) -> Config:
-        """The same for processes that evaluate: the class of a user's method may not be found there, and need not be."""
+        """The same configuration for processes that evaluate, which need no method and may not find the class of a user's."""
         return self.model_copy(update={"algorithm": Method()})

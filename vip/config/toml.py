@@ -1,4 +1,4 @@
-"""From a TOML file to frozen settings: the only place that reads configuration."""
+"""Reading a TOML file into frozen settings: the only place that reads configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_config(path: Path, base_dir: Path | None = None) -> Config:
     Raises
     ------
     ConfigError
-        If it cannot be read or holds a fault; several faults are several lines.
+        If it cannot be read or holds a fault; the message has a line for each fault.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -2,8 +2,8 @@
 
 A truth is drawn from the prior, data are simulated from it, and the algorithm is run on them, many times. Truth and posterior
 samples then come from one distribution, so that the rank of the truth among independent samples is uniform (Talts, Betancourt,
-Simpson, Vehtari & Gelman 2018, theorem 1); of the log-likelihood too, which sees what parameters alone may not (Modrak, Moon,
-Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari 2023).
+Simpson, Vehtari & Gelman 2018, theorem 1). So is the rank of the log-likelihood, which finds faults that parameters alone may
+not show (Modrak, Moon, Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari 2023).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from vip.runs.result import Result
 from vip.runs.store import checksum
 
 RANKS = 64
-"""Ranks that a truth can have, at most: one more than the samples it is compared with, and a power of two."""
+"""Largest number of ranks that a truth can have: one more than the samples it is compared with, and a power of two."""
 FEW_PARAMETERS = 10
-"""Up to which each is looked at; of more, the mean and some entries of each variable."""
+"""Number of parameters up to which each is ranked; with more, the mean and some entries of each variable are."""
 N_ENTRIES = 3
-"""Of a large variable."""
+"""Number of entries that are ranked in a large variable."""
 EXPECTED = 5
-"""Truths that a bin of the histogram should have at least, for the chi-square test."""
+"""Least number of truths that a bin of the histogram should expect, for the chi-square test."""
 MAX_BINS = 16
 SIGNIFICANCE = 0.01
-"""Of the test of all quantities together."""
+"""Significance level of the test of all quantities together."""
 LOG_LIKELIHOOD = "log-likelihood"
 
 Ranks = dict[str, int]
@@ -51,30 +51,30 @@ class Calibration(NamedTuple):
 
     @property
     def n_bins(self) -> int:
-        """Of equal size, a power of two, so that each can expect some truths."""
+        """Number of bins of equal size, a power of two, such that each can expect some truths."""
         replicates = len(next(iter(self.ranks.values())))
         return min(_power_of_two(max(2, replicates // EXPECTED)), MAX_BINS, self.n_ranks)
 
     def counts(self, name: str) -> NDArray[np.int64]:
-        """Truths (bins,) of a quantity."""
+        """Number of truths (bins,) of a quantity in each bin."""
         return np.bincount(self.ranks[name] * self.n_bins // self.n_ranks, minlength=self.n_bins)
 
     def p_value(self, name: str) -> float:
-        """Of the chi-square test that a quantity's ranks are uniform."""
+        """P-value of the chi-square test that a quantity's ranks are uniform."""
         return float(chisquare(self.counts(name)).pvalue)
 
     def below(self, name: str) -> Floats:
-        """Share (replicates,) of the samples below the truth."""
+        """Share (replicates,) of a quantity's samples that are below the truth."""
         return (self.ranks[name] + 0.5) / self.n_ranks
 
     @property
     def parameters(self) -> list[str]:
-        """Quantities of the model, which intervals are for."""
+        """Names of the quantities that belong to the model, for which there are intervals."""
         return [name for name in self.ranks if name != LOG_LIKELIHOOD]
 
     @property
     def faults(self) -> dict[str, str]:
-        """What is wrong with each quantity whose ranks are not uniform, in words; by Bonferroni's bound for all together."""
+        """What is wrong, in words, with each quantity whose ranks are not uniform, by Bonferroni's bound for all together."""
         bad = [name for name in self.ranks if self.p_value(name) < SIGNIFICANCE / len(self.ranks)]
         return {name: _fault(self.below(name)) for name in bad}
 
@@ -95,7 +95,7 @@ def calibrate(
     stop: Callable[[], bool] = lambda: False,
     dispatch: DispatchSettings | None = None,
 ) -> Calibration | None:
-    """Run the configured algorithm on data simulated from so many models of the prior.
+    """Run the configured algorithm on data simulated from `replicates` models of the prior.
 
     Noise is Gaussian with the forward's sigma. Replicates that `output` has are not made again.
 
@@ -104,13 +104,13 @@ def calibrate(
     problem : Problem
     replicates : int
     output : path
-        Folder; a line for each replicate goes to its ``ranks.jsonl``.
+        Folder whose ``ranks.jsonl`` gets a line for each replicate.
     tell : callable
         Called with the number of each replicate that is done.
     stop : callable
-        Asked before each iteration; what is done is kept.
+        Called before each iteration; the runs end where it returns true, and finished replicates are kept.
     dispatch : DispatchSettings, optional
-        Who simulates and evaluates; this process without it. The ranks are the same.
+        Who simulates and evaluates; this process without it. The ranks do not depend on it.
 
     Returns
     -------
@@ -120,9 +120,9 @@ def calibrate(
     Raises
     ------
     ConfigError
-        If the forward cannot predict data or take others in the place of its own.
+        If the forward cannot predict data, or cannot take other data in place of its own.
     StoreError
-        If `output` holds those of another configuration, or other data.
+        If `output` holds ranks of another configuration or of other data.
     """
     settings = dispatch or DispatchSettings(kind="serial")
     engines.serve_as_rank(problem, settings)
@@ -143,9 +143,9 @@ def calibrate(
 
 
 def replicate_ranks(problem: Problem, replicate: int, stop: Callable[[], bool], dispatcher: Dispatcher) -> Ranks | None:
-    """Ranks of one truth's quantities, and how many "ranks" there can be; None if it was stopped.
+    """Ranks of one truth's quantities, and as "ranks" the number of ranks that are possible; None if it was stopped.
 
-    All random numbers are those of (seed, replicate).
+    All random numbers follow from (seed, replicate).
     """
     rng = stream(problem.config.seed, replicate, Purpose.REPLICATE)
     truth = problem.sample_prior(1, rng)
@@ -195,7 +195,7 @@ class Observing:
     Parameters
     ----------
     dispatcher : Dispatcher
-        Entering and leaving it is the caller's.
+        The caller enters and leaves it.
     observed : (n_data,) float
     """
 
@@ -236,7 +236,7 @@ def _quantities(problem: Problem, models: Floats, dispatcher: Dispatcher) -> dic
 
 
 def _begun(problem: Problem, output: Path) -> list[Ranks]:
-    """Ranks of the replicates that there are already, of the same configuration and data."""
+    """Ranks of the replicates that are there already, for the same configuration and data."""
     made_from = {str(path.resolve()): checksum(path) for path in [*([problem.path] if problem.path else []), *problem.inputs]}
     output.mkdir(parents=True, exist_ok=True)
     made, ranks = output / "calibration.json", output / "ranks.jsonl"
@@ -252,12 +252,12 @@ def _begun(problem: Problem, output: Path) -> list[Ranks]:
 
 
 def _power_of_two(most: int) -> int:
-    """The largest that is not larger."""
+    """The largest power of two that is not larger than `most`."""
     return 1 << most.bit_length() - 1
 
 
 def _fault(below: Floats) -> str:
-    """In what way shares of samples below the truth, uniform if all is well, are not: what is more standard errors off."""
+    """In words, how shares of samples below the truth differ from uniform ones: in mean or spread, whichever is further off."""
     n = len(below)
     off = (below.mean() - 0.5) * np.sqrt(12 * n)
     wide = (below.var() - 1 / 12) * np.sqrt(180 * n)

@@ -20,13 +20,13 @@ from vip.runs.problem import Problem
 __all__ = ["Check", "Cost", "check_problem", "gradient_error"]
 
 SLOW = 0.05
-"""Seconds a particle from which the forward is tested at fewer models, and nothing is timed twice."""
+"""Time of a particle, s, above which the forward is tested at fewer models and nothing is timed twice."""
 CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run will take; times in s, memory in bytes."""
+    """Cost of a run; times in s, memory in bytes."""
 
     ndim: int
     n_evaluated: int
@@ -37,7 +37,7 @@ class Cost:
     memory_per_particle: float | None
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values for a person."""
+        """Names and values for a person to read."""
         total = timedelta(seconds=round(self.iterations * self.seconds_per_iteration))
         memory = self.memory_per_particle
         return [
@@ -57,10 +57,10 @@ class Check:
     ndim: int
     n_data: int | None
     facts: list[tuple[str, str]]
-    """What the forward adds."""
+    """Names and values that the forward adds."""
     verdicts: list[Verdict]
     cost: Cost | None
-    """None where the forward cannot be evaluated."""
+    """Cost of the run; None where the forward cannot be evaluated."""
 
     @property
     def failures(self) -> list[Verdict]:
@@ -68,7 +68,7 @@ class Check:
         return [verdict for verdict in self.verdicts if verdict.outcome == "FAILED"]
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values for a person."""
+        """Names and values for a person to read."""
         data = [] if self.n_data is None else [("data", str(self.n_data))]
         tests = [(verdict.name, str(verdict)) for verdict in self.verdicts]
         return [("model parameters", str(self.ndim)), *data, *self.facts, *tests, *(self.cost.rows() if self.cost else [])]
@@ -95,7 +95,7 @@ def check_problem(problem: Problem) -> Check:
 
 
 def _cost(problem: Problem, memory: int | None, tries: int) -> Cost:
-    """One iteration of the algorithm, timed.
+    """Cost of a run, from one iteration of the algorithm.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def _shortest(action: Callable[[], object], tries: int) -> float:
 
 
 def _memory_used(action: Callable[[], object]) -> int | None:
-    """Memory (bytes) that an action needs at its peak, native code included; None where the system does not tell."""
+    """Memory (bytes) that an action needs at its peak, native code included; None where the system does not report it."""
     if not CLEAR_REFS.is_file():
         return None
     CLEAR_REFS.write_text("5")  # Linux: the peak restarts from what is in use now

@@ -21,7 +21,7 @@ from vip.runs.plugins import data_sets
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """One thing that `vip doctor` looked at: whether it works, what was found, and what to do about it."""
 
     what: str
     works: bool
@@ -165,7 +165,7 @@ def _gpu() -> Finding:
 
 
 def _data() -> list[Finding]:
-    """Where data sets are kept, and whether each that a plugin knows is there."""
+    """Findings on data sets: where they are kept, and whether each that a plugin knows is there."""
     findings = [Finding("data", True, str(data_dir()))]
     for name, data_set in sorted(data_sets().items()):
         there = is_there(name, data_set)

@@ -1,7 +1,7 @@
-"""Tests of a forward with its prior, whichever plugin it is: a verdict for each, with the entry and the values at fault.
+"""Tests of a forward with its prior, for any plugin: a verdict for each test, with the entry and the values at fault.
 
-What they hold a forward to is what dispatchers and algorithms rely on: shapes, double precision, finite values; the same
-values each time, in any batch, in any process; a gradient that is the log-likelihood's.
+They test what dispatchers and algorithms rely on: shapes, double precision, finite values; the same values each time, in any
+batch, in any process; a gradient that is the log-likelihood's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vip.runs.problem import Problem
 
 MODELS, MODELS_IF_SLOW = 5, 3
 POINTS, POINTS_IF_SLOW = 3, 1
-"""At which the gradient is tested."""
+"""Number of points at which the gradient is tested."""
 WORKER_SECONDS = 600.0
 OUTPUTS = ("log-likelihood", "gradient")
 
@@ -38,11 +38,11 @@ Outputs = tuple[Floats, Floats]
 
 
 class Verdict(NamedTuple):
-    """What came of one test."""
+    """Outcome of one test."""
 
     name: str
     outcome: Literal["passed", "FAILED", "note"]
-    """A note is of what a run can do without."""
+    """Whether the test passed; a "note" reports something that a run can do without."""
     detail: str = ""
 
     def __str__(self) -> str:
@@ -50,13 +50,13 @@ class Verdict(NamedTuple):
 
 
 def examine(problem: Problem, is_slow: bool = False) -> list[Verdict]:
-    """All tests, at models drawn from the prior; after a failure of shapes, types or values these alone.
+    """Run all tests at models drawn from the prior; after a failure of shapes, types or values, no further ones.
 
     Parameters
     ----------
     problem : Problem
     is_slow : bool
-        Whether to do with fewer evaluations.
+        Whether to use fewer evaluations.
     """
     forward, rng = problem.forward, stream(problem.config.seed, 0, Purpose.CHECK)
     lanes = forward.batch + 1 if isinstance(forward, Batches) and not is_slow else 1
@@ -81,7 +81,7 @@ def examine(problem: Problem, is_slow: bool = False) -> list[Verdict]:
 
 
 def _judge(name: str, find_fault: Callable[[], str]) -> Verdict:
-    """The verdict of a test that returns what is wrong, or nothing."""
+    """The verdict of a test; the test returns what is wrong, or an empty text."""
     try:
         fault = find_fault()
     except Exception as error:  # a user's forward may raise anything
@@ -94,7 +94,7 @@ def _reason(error: Exception) -> str:
 
 
 def _output(forward: Forward, models: Floats) -> tuple[list[Verdict], Outputs | None]:
-    """Whether the forward gives arrays of the right shape and type, and numbers; and a copy of what it gave, if it does."""
+    """Verdicts on shape, type and finite values of what the forward returns; and a copy of that, if they are passed."""
     try:
         values, gradients = forward(models.copy())
     except Exception as error:  # a user's forward may raise anything
@@ -110,8 +110,8 @@ def _output(forward: Forward, models: Floats) -> tuple[list[Verdict], Outputs | 
 
 def _shapes(forward: Forward, models: Floats, outputs: Outputs) -> str:
     found, expected = tuple(map(np.shape, outputs)), (models.shape[:1], models.shape)
-    told = f"of log-likelihood and gradient are {found[0]} and {found[1]}, expected {expected[0]} and {expected[1]}"
-    return "" if found == expected else told
+    fault = f"of log-likelihood and gradient are {found[0]} and {found[1]}, expected {expected[0]} and {expected[1]}"
+    return "" if found == expected else fault
 
 
 def _types(forward: Forward, models: Floats, outputs: Outputs) -> str:
@@ -130,7 +130,7 @@ def _finite(forward: Forward, models: Floats, outputs: Outputs) -> str:
 
 
 def _arrays(forward: Forward, models: Floats, first: Outputs) -> str:
-    """Whether what a call is given and what it returns stay as they are."""
+    """What is wrong if a call changes its argument, or a later call changes what an earlier one returned."""
     outputs, given = forward(models.copy()), models[::-1].copy()
     kept = outputs[0].copy(), outputs[1].copy()
     forward(given)
@@ -142,12 +142,12 @@ def _arrays(forward: Forward, models: Floats, first: Outputs) -> str:
 
 
 def _determinism(forward: Forward, models: Floats, first: Outputs) -> str:
-    """Whether a second call gives what the first gave."""
+    """What is wrong if a second call does not give what the first gave."""
     return _difference(first, forward(models.copy()), forward.space, "at first", "the second time")
 
 
 def _batch(forward: Forward, models: Floats, first: Outputs) -> str:
-    """Whether a particle's value and gradient are, to the last bit, what they are in another order and alone."""
+    """What is wrong if a particle's value and gradient change, by a bit, in another order or alone."""
     batch = f"in a batch of {len(models)}"
     values, gradients = forward(models[::-1].copy())
     fault = _difference(first, (values[::-1], gradients[::-1]), forward.space, batch, "in another order")
@@ -158,7 +158,7 @@ def _batch(forward: Forward, models: Floats, first: Outputs) -> str:
 
 
 def _thread_number(forward: Any, models: Floats, first: Outputs) -> str:
-    """Whether the forward's own threads give the same when they are fewer or more."""
+    """What is wrong if the forward's result depends on the number of its own threads."""
     before = forward.threads
     forward.threads = 1 if before > 1 else 2
     try:
@@ -196,7 +196,7 @@ def _gradient(problem: Problem, models: Floats, rng: np.random.Generator, is_slo
 
 
 def _differences(forward: Forward) -> Iterator[Verdict]:
-    """What a gradient costs that the code does not give."""
+    """Cost of a gradient by finite differences, which the code itself does not give."""
     if isinstance(forward, ByDifferences):
         yield Verdict("gradient by finite differences", "note", f"{forward.gradient_runs} forward runs a gradient")
 
@@ -235,7 +235,7 @@ def _worker(problem: Problem, models: Floats, first: Outputs) -> Iterator[Verdic
 
 
 def _serve() -> None:
-    """What the other process does: its task comes by standard input, and outputs are left as files."""
+    """Do what the other process does: the task comes by standard input, and outputs are left as files."""
     build, models, folder = pickle.load(sys.stdin.buffer)
     forward = build()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as threads:
@@ -259,7 +259,7 @@ def _load(file: Path) -> Outputs | None:
 def _difference(one: Outputs, other: Outputs, space: ModelSpace, of_one: str, of_other: str, model: int = 0) -> str:
     """The first entry in which two outputs differ, with both values; nothing if they are the same to the last bit.
 
-    `model` is the index of their first model.
+    `model` is the index of the first model in them.
     """
     for name, here, there in zip(OUTPUTS, one, other, strict=True):
         if np.shape(here) != np.shape(there):
@@ -273,7 +273,7 @@ def _difference(one: Outputs, other: Outputs, space: ModelSpace, of_one: str, of
 
 
 def _place(name: str, at: Sequence[int], space: ModelSpace) -> str:
-    """What an entry of an output is of, such as "gradient of model 0, parameter 5 (depth[1, 2])"."""
+    """Name of an entry of an output, such as "gradient of model 0, parameter 5 (depth[1, 2])"."""
     if len(at) == 1:
         return f"{name} of model {at[0]}"
     variable = next(v for v in space.variables if at[1] < space.slices()[v.name].stop)

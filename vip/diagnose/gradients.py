@@ -1,4 +1,4 @@
-"""Whether a gradient is that of its log-density: central differences in some directions, and which entry is at fault."""
+"""Test whether a gradient is that of its log-density, by central differences in some directions; find the entry at fault."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DIRECTIONS = 8
 DIRECTIONS_IF_SLOW = 3
 STEPS = np.logspace(-7, -1, 7)
 STEPS_IF_SLOW = np.logspace(-2.5, 0, 6)
-"""Slow codes have many data and run in single precision: only steps that stand out of its noise."""
+"""Steps for slow codes, which have many data and run in single precision: only those that stand out from its noise."""
 TOLERANCE = 1e-2
 """Relative disagreement of gradient and finite difference at the best step. Codes in single precision, whose misfit is
 noisy, reach about 1e-3; a wrong term is of order one."""
 
 
 Differentiated = Callable[[Floats], tuple[Floats, Floats] | Evaluated]
-"""Of points (n, d): values (n,) first, then gradients (n, d), as a forward or a log-density gives them."""
+"""Function of points (n, d) that returns values (n,), then gradients (n, d), as a forward or a log-density does."""
 
 
 class Entry(NamedTuple):
@@ -43,7 +43,7 @@ def gradient_error(log_density: Differentiated, theta: Floats, rng: np.random.Ge
     rng : Generator
         Draws the directions.
     is_slow : bool
-        Whether to do with fewer evaluations.
+        Whether to use fewer evaluations.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def gradient_error(log_density: Differentiated, theta: Floats, rng: np.random.Ge
 def worst_entry(log_density: Differentiated, theta: Floats, rng: np.random.Generator, is_slow: bool = False) -> Entry:
     """The entry in which gradient and differences disagree most, found by halving: 2 log2 d directions, not d.
 
-    Where many entries are wrong it is one of them.
+    Where many entries are wrong, it is one of them.
 
     Parameters
     ----------
     log_density, theta, rng, is_slow
-        As of `gradient_error`.
+        See `gradient_error`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Statistics that tell whether samples are those of the posterior. What they mean for a run is said in `vip.diagnose.verdict`.
+"""Statistics that show whether samples are those of the posterior; `vip.diagnose.verdict` says what they mean for a run.
 
 Shapes: n samples, d model parameters. Gradients are those of the log-posterior, in the same coordinates as the samples.
 """
@@ -15,15 +15,15 @@ from scipy.special import ndtri
 from vip.protocols import Floats
 
 MIN_DRAWS = 4
-"""Of each chain, for R-hat."""
+"""Least number of draws of each chain, for R-hat."""
 MIN_RATIOS = 25
-"""Log-ratios below which their tail has too few of them for a fit."""
+"""Least number of log-ratios: with fewer, their tail has too few for a fit."""
 MIN_TRACE = 20
-"""Iterations that are needed to see whether they rise."""
+"""Least number of iterations from which one can see whether their values rise."""
 NEGLIGIBLE = 0.1
 """Rise of the mean log-posterior, over its standard deviation across the samples of a Gaussian, sqrt(d / 2)."""
 REPEATS = 1000
-"""Of a bootstrap."""
+"""Number of bootstrap repeats."""
 
 
 class Convergence(NamedTuple):
@@ -43,7 +43,7 @@ class Convergence(NamedTuple):
 
 
 def spread_entries(free: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
-    """At most so many of the free entries (d,), spread over all of them.
+    """At most `most` of the free entries (d,), spread over all of them.
 
     Examples
     --------
@@ -56,9 +56,10 @@ def spread_entries(free: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
 
 
 def convergence(chains: Floats) -> Convergence | None:
-    """Of chains (chain, draw, m); None if they are too few or too short to tell. 50 ms an entry for 20 chains of 1500.
+    """R-hat and effective sample sizes of chains (chain, draw, m); None if the chains are too few or too short.
 
-    They suppose independent chains, and the particles of sSVGD interact: a large R-hat is a warning, a small one no proof.
+    The statistics suppose independent chains, and the particles of sSVGD interact: a large R-hat is a warning, a small one no
+    proof. An entry takes 50 ms for 20 chains of 1500.
     """
     from arviz_stats.base import array_stats
 
@@ -83,7 +84,7 @@ def is_rising(trace: Floats, d: int) -> bool:
 
 
 def pareto_k(log_ratios: Floats) -> float | None:
-    """Shape k of the tail of importance ratios, from ``log p - log q`` of samples of q; None of too few that are finite.
+    """Shape k of the tail of importance ratios, from ``log p - log q`` of samples of q; None if too few of these are finite.
 
     Below 0.5 the ratios have a variance, and q is close to the posterior p; above 0.7 no weights could mend q (Vehtari,
     Simpson, Gelman, Yao & Gabry 2024; as a test of variational inference, Yao, Vehtari, Simpson & Gelman 2018).
@@ -128,11 +129,11 @@ class Discrepancy(NamedTuple):
 
 
 def stein_discrepancy(samples: Floats, gradient: Floats, rng: np.random.Generator, scale: float | None = None) -> Discrepancy:
-    """How far samples (n, d) are from the density whose log has these gradients (n, d), whose constant need not be known.
+    """Distance of samples (n, d) from the density whose logarithm has these gradients (n, d); its constant need not be known.
 
     The U-statistic of Liu, Lee & Jordan (2016, eq. 14) with their bootstrap (eq. 15), for the inverse multiquadric kernel
-    ``(scale^2 + |x - y|^2)^(-1/2)``, which sees samples that drift off (Gorham & Mackey 2017). Without a `scale` it is the
-    median distance. Coordinates should be of one scale.
+    ``(scale^2 + |x - y|^2)^(-1/2)``, which notices samples that drift off (Gorham & Mackey 2017). The default `scale` is the
+    median distance. All coordinates should be of one scale.
     """
     n = len(samples)
     scale = float(np.median(pdist(samples))) if scale is None else scale
@@ -159,7 +160,7 @@ def stein_kernel(samples: Floats, gradient: Floats, scale: float) -> Floats:
 
 
 def contraction(prior: Floats, posterior: Floats) -> Floats:
-    """``1 - var(posterior) / var(prior)`` (...) from samples (n, ...) of both: 0 where the data say nothing, 1 where all.
+    """``1 - var(posterior) / var(prior)`` (...) from samples (n, ...) of both: 0 where data add nothing, 1 where they fix it.
 
     Examples
     --------
@@ -183,10 +184,10 @@ def central_coverage(below: Floats, levels: Floats) -> Floats:
 
 
 def chi2_range(n_data: int) -> tuple[float, float]:
-    """99 % range of chi^2 per datum, of one sample, if model and noise are right.
+    """The 99 % range of one sample's chi^2 per datum, if model and noise are right.
 
-    Truth and data are then as a posterior sample and the data, so that both have the residuals of n_data independent errors;
-    the cube of a normal variable is close to chi^2 (Wilson & Hilferty 1931).
+    A posterior sample and the data then differ as the truth and the data do, by n_data independent errors; the cube of a normal
+    variable is close to chi^2 (Wilson & Hilferty 1931).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the diagnostics say of a run, in plain words: what is wrong, and what to do about it."""
+"""The verdict of the diagnostics on a run, in plain words: what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from vip.protocols import Floats
 from vip.runs.result import Result
 
 N_CHECKED = 200
-"""Entries of the model that are checked for convergence."""
+"""Number of entries of the model that are checked for convergence."""
 MAX_R_HAT = 1.05
 TOLERATED = 0.05
-"""Share of entries that may be beyond a limit: of many, some are by chance."""
+"""Share of entries that may be beyond a limit: among many, some are by chance."""
 MIN_ESS = 400
-"""Below, neither R-hat nor quantiles can be trusted (Vehtari et al. 2021)."""
+"""Effective sample size below which neither R-hat nor quantiles can be trusted (Vehtari et al. 2021)."""
 CHAIN_ESS = 10
 """Effective samples for each chain at which R-hat is 1.05: its square is 1 + chains / ESS (Vats & Knudson 2021)."""
 FURTHEST = 10
-"""Times the samples that there are: no guess goes further."""
+"""Largest factor by which a guess extends the samples that there are."""
 GOOD_K, MAX_K = 0.5, 0.7
 """Limits of the shape k of importance ratios (Vehtari et al. 2024)."""
 LEAST_SPREAD, MOST_SPREAD = 0.7, 2.0
-"""Variance of particles over that of the posterior."""
+"""Limits of the variance of particles over that of the posterior."""
 SURE = 3
 """Standard deviations of chance that a number must be away from its limit."""
 CHI2_MARGIN = 0.1
-"""Of chi^2 per datum: of many data, less is significant and no fault."""
+"""Distance of chi^2 per datum from 1 that is no fault: with many data, less is significant."""
 
 SUFFICIENT = ("Chains", "Approximation", "Spread", "Weights")
-"""Diagnoses, one for each kind of algorithm, without which a run is not judged."""
+"""Names of the diagnoses, one for each kind of algorithm, without which a run is not judged."""
 
 
 class Diagnosis(NamedTuple):
-    """What one diagnostic says."""
+    """Finding of one diagnostic."""
 
     name: str
-    told: str
-    """What was found."""
+    finding: str
+    """What was found, in a phrase."""
     fault: str = ""
-    """In two or three words, if it is bad."""
+    """What is wrong, in two or three words; empty if nothing is."""
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.fault}: {self.told}; {self.remedy}" if self.fault else self.told
+        return f"{self.fault}: {self.finding}; {self.remedy}" if self.fault else self.finding
 
 
 def verdict(diagnoses: Sequence[Diagnosis]) -> str:
-    """The worst of the diagnoses, which come in order of weight; "converged" if none is bad and one would have known."""
+    """The first fault of the diagnoses, which come in order of weight; "converged" if they suffice and find none."""
     faults = [diagnosis for diagnosis in diagnoses if diagnosis.fault]
     if faults:
         return str(faults[0])
@@ -64,7 +64,7 @@ def verdict(diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diagnosis]:
-    """Of a run, all that needs no forward: of chains, of approximations, and whether the iterations were enough."""
+    """Diagnoses of a run that need no forward: of chains, of approximations, and whether the iterations were enough."""
     settings = result.problem.config.algorithm
     if result.status == "finished" and result.is_weighted:
         return [judge_weights(result.effective_size, len(result.flat))]
@@ -88,7 +88,7 @@ def _of_chains(result: Result, settings: ChainMethod, n_checked: int) -> Diagnos
 
 
 def judge_chains(found: Convergence, n_chains: int, settings: ChainMethod, run_dir: Path | None) -> Diagnosis:
-    """R-hat and effective sample sizes of so many chains."""
+    """Diagnosis of `n_chains` chains from R-hat and effective sample sizes."""
     apart, least = float(np.mean(found.r_hat > MAX_R_HAT)), np.minimum(found.bulk_ess, found.tail_ess)
     few = float(np.mean(least < MIN_ESS))
     wanted = max(MIN_ESS, CHAIN_ESS * n_chains)
@@ -96,13 +96,13 @@ def judge_chains(found: Convergence, n_chains: int, settings: ChainMethod, run_d
     if apart > TOLERATED:
         return Diagnosis("Chains", f"R-hat above {MAX_R_HAT} in {apart:.0%} of entries", "not converged", remedy)
     if few > TOLERATED:
-        told = f"fewer than {MIN_ESS} effective samples in {few:.0%} of entries, {np.median(least):,.0f} in the median"
-        return Diagnosis("Chains", told, "too few samples", remedy)
+        finding = f"fewer than {MIN_ESS} effective samples in {few:.0%} of entries, {np.median(least):,.0f} in the median"
+        return Diagnosis("Chains", finding, "too few samples", remedy)
     return Diagnosis("Chains", str(found))
 
 
 def go_on(run_dir: Path | None, iterations: int) -> str:
-    """How a run does more iterations, with its directory or in memory."""
+    """In words, how to give a run more iterations, with its directory or in memory."""
     if run_dir is None:
         return f"run with iterations={iterations}"
     return f"run on with `vip resume {run_dir} --iterations {iterations}`"
@@ -117,7 +117,7 @@ def _iterations(effective: Floats, wanted: int, settings: ChainMethod) -> int:
 
 
 def judge_weights(effective: float, n: int) -> Diagnosis:
-    """Effective size of n weighted samples."""
+    """Diagnosis of n weighted samples from their effective size."""
     text = f"{n:,} weighted samples are worth {effective:,.0f} of equal weight"
     if effective >= MIN_ESS:
         return Diagnosis("Weights", text)
@@ -147,16 +147,16 @@ def _of_ratios(result: Result) -> Diagnosis | None:
 
 
 def judge_ratios(k: float) -> Diagnosis:
-    """Shape k of the tail of importance ratios."""
-    told = f"importance ratios of posterior and approximation have a tail of k = {k:.2g}"
+    """Diagnosis of an approximation from the shape k of the tail of importance ratios."""
+    finding = f"importance ratios of posterior and approximation have a tail of k = {k:.2g}"
     if k < MAX_K:
-        return Diagnosis("Approximation", f"{told}: {'close' if k < GOOD_K else 'fair'}")
+        return Diagnosis("Approximation", f"{finding}: {'close' if k < GOOD_K else 'fair'}")
     remedy = "try a richer covariance or flow, and compare means and deviations with those of chains"
-    return Diagnosis("Approximation", f"{told}, above {MAX_K}", "not the posterior", remedy)
+    return Diagnosis("Approximation", f"{finding}, above {MAX_K}", "not the posterior", remedy)
 
 
 def _of_ascent(result: Result, settings: Pathfinder | VariationalMethod) -> Diagnosis | None:
-    """Whether it ended by itself, before its last iteration; or, if it may not, whether it still rises."""
+    """Whether the ascent ended by itself, before its last iteration; or, if it may not, whether it still rises."""
     checkpoint = result.store.checkpoint()
     if isinstance(settings, VariationalMethod) and settings.halvings == 0:
         return _of_trace(result, "elbo", settings.iterations // 2)
@@ -164,43 +164,45 @@ def _of_ascent(result: Result, settings: Pathfinder | VariationalMethod) -> Diag
         return None
     if checkpoint.iteration < settings.iterations:
         return Diagnosis("ELBO", f"the ascent ended by itself after {checkpoint.iteration:,} iterations")
-    told = f"the ascent took all its {settings.iterations:,} iterations, and gains something yet"
-    return Diagnosis("ELBO", told, "not converged", _more_iterations(result))
+    finding = f"the ascent took all its {settings.iterations:,} iterations, and gains something yet"
+    return Diagnosis("ELBO", finding, "not converged", _more_iterations(result))
 
 
 def judge_spread(spread: float, n: int, result: Result) -> Diagnosis | None:
-    """Variance of SVGD's particles over the posterior's, from the gradients at n of them; None for other algorithms."""
+    """Diagnosis of SVGD from the variance of its particles over the posterior's, by gradients at n of them; else None."""
     settings, d = result.problem.config.algorithm, result.problem.space.size
     if not isinstance(settings, SVGD | ProjectedSVGD):
         return None
-    told = (
+    finding = (
         f"the variance of the particles is {spread:.2g} times the posterior's, by Stein's identity; "
         f"{settings.particles:,} particles for {d:,} parameters"
     )
     chance = SURE * np.sqrt(2 / (n * d))
     if spread > MOST_SPREAD + chance or spread < 0:
-        return Diagnosis("Spread", f"{told}: they have not arrived", "not converged", _more_iterations(result))
+        return Diagnosis("Spread", f"{finding}: they have not arrived", "not converged", _more_iterations(result))
     if spread >= LEAST_SPREAD - chance:
-        return Diagnosis("Spread", told)
+        return Diagnosis("Spread", finding)
     remedy = (
         "do not use their standard deviations: particles fewer than parameters lose spread (Ba et al. 2022); "
         "a local kernel, projected-svgd or chains keep it"
     )
-    return Diagnosis("Spread", told, "collapsed", remedy)
+    return Diagnosis("Spread", finding, "collapsed", remedy)
 
 
 def judge_fit(chi2: float, n_data: int) -> Diagnosis:
-    """Mean chi^2 per datum of samples."""
+    """Diagnosis of the data fit from the samples' mean chi^2 per datum."""
     low, high = chi2_range(n_data)
-    told = f"χ² per datum {chi2:.3g}, where {low:.2f} to {high:.2f} is expected if noise and physics are right"
+    finding = f"χ² per datum {chi2:.3g}, where {low:.2f} to {high:.2f} is expected if noise and physics are right"
     if chi2 > max(high, 1 + CHI2_MARGIN):
         remedy = "the run has not converged, sigma is too small, or the forward lacks some physics"
-        return Diagnosis("Data fit", told, "data fitted too badly", remedy)
+        return Diagnosis("Data fit", finding, "data fitted too badly", remedy)
     if chi2 < min(low, 1 - CHI2_MARGIN):
-        return Diagnosis("Data fit", told, "data fitted too well", "sigma is too large, or the prior leaves too much freedom")
-    return Diagnosis("Data fit", told)
+        return Diagnosis(
+            "Data fit", finding, "data fitted too well", "sigma is too large, or the prior leaves too much freedom"
+        )
+    return Diagnosis("Data fit", finding)
 
 
 def _inside(name: str) -> str:
-    """A name inside a sentence."""
+    """A name as it is written inside a sentence."""
     return name if name.isupper() else name[0].lower() + name[1:]

@@ -1,1 +1,1 @@
-"""Who evaluates the particles."""
+"""Evaluating the particles: in this process, on Dask workers or on MPI ranks."""

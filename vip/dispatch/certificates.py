@@ -43,7 +43,7 @@ def from_folder(folder: Path) -> Security:
     Raises
     ------
     ConfigError
-        If one is missing.
+        If one of the files is missing.
     """
     for name in FILES.values():
         if not (folder / name).is_file():
@@ -63,12 +63,12 @@ def expected_in(folder: Path) -> Security:
 
 
 def from_dask() -> Security:
-    """What Dask's own configuration says (``distributed.comm.tls``).
+    """The certificates that Dask's own configuration names (``distributed.comm.tls``).
 
     Raises
     ------
     ConfigError
-        If it says nothing.
+        If it names none.
     """
     from distributed.security import Security
 

@@ -36,12 +36,12 @@ NANNIES: Mapping[str, object] = {
 }
 
 QUIET = logging.CRITICAL
-"""What Dask's own loggers may say: what a user needs to know of lost workers we say ourselves, in one line."""
+"""Levels of Dask's own loggers: this package reports lost workers itself, in one line."""
 
 
 @contextmanager
 def local(workers: int, memory: int | None, dashboard: str | None) -> Iterator[Client]:
-    """Worker processes on this machine, which other users of it cannot reach: their connections ask for a certificate.
+    """Worker processes on this machine, which its other users cannot reach: their connections ask for a certificate.
 
     A worker that ends is started again by its nanny. `client.cluster.scale(workers)` replaces those that have lost it too.
 
@@ -97,7 +97,7 @@ def remote(address: str, security: Security | None) -> Iterator[Client]:
 
 
 def dashboard_address(wanted: str | None) -> str:
-    """Where Dask's pages are to be seen: if nowhere is wanted, on this machine alone, since no address means all networks."""
+    """Address of Dask's pages: by default one that only this machine reaches, since no address would mean all networks."""
     return wanted or "127.0.0.1:0"
 
 

@@ -1,4 +1,4 @@
-"""Particles on Dask workers: the forward stays on each, models and gradients travel."""
+"""Particles on Dask workers: a forward stays on each worker, models and gradients travel."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
-"""How often to ask the scheduler which workers there are."""
+"""Time between two questions to the scheduler about which workers there are, s."""
 
 REMIND_SECONDS = 60.0
-"""How often to say that there are none."""
+"""Time between two messages that there are no workers, s."""
 
 START_SECONDS = 600.0
-"""A worker that takes longer to build the forward never will: it may lack this package."""
+"""Time to build the forward, s: a worker that takes longer never will, as it may lack this package."""
 
 KILL_SECONDS = 5.0
-"""What a worker that hangs gets to end by itself."""
+"""Time that a worker that hangs gets to end by itself, s."""
 
 TRIES = 3
-"""A group whose workers are lost so often is cut into particles; a particle that loses so many while others are evaluated is at
-fault itself. If so many for each worker are lost one after the other, none is at fault but the machines."""
+"""Number of lost workers after which a group is cut into single particles, and a particle that lost them while others were
+evaluated is at fault itself. If that many for each worker are lost one after the other, the machines are at fault."""
 
 
 class Resident:
@@ -49,7 +49,7 @@ class Resident:
     build : callable
         Makes the forward from its settings and files: data never travel.
     threads : int
-        For a forward that runs its own threads.
+        Number of threads, for a forward that runs its own.
     """
 
     def __init__(self, build: Callable[[], Forward], threads: int) -> None:
@@ -58,7 +58,7 @@ class Resident:
         threadpool_limits(1, user_api="blas")  # sums depend on the number of threads; this process does nothing else
 
     def do(self, task: Task, models: Floats) -> Part:
-        """Do a task with models (n, d)."""
+        """Do a task on models (n, d)."""
         return task(self._serial, models)
 
     def evaluate_shared(self, task: Task, place: Place, rows: Indices) -> Evaluation:
@@ -72,30 +72,31 @@ class Resident:
 
 
 class DaskWorkers:
-    """Hands groups of particles to whichever worker is free, and again to another if the worker is lost.
+    """A dispatcher that hands groups of particles to free workers, and to another worker if one is lost.
 
-    Workers may come and go at any time: who joins gets the forward and then particles, who is lost is forgotten.
+    Workers may come and go at any time: one that joins gets the forward and then particles, one that is lost is forgotten.
 
     Parameters
     ----------
     client : distributed.Client
-        With ``direct_to_workers``; entering and leaving it is the caller's.
+        A client with ``direct_to_workers``, which the caller enters and leaves.
     build : callable
         Makes the forward on a worker.
     threads : int
-        For a forward that runs its own threads.
+        Number of threads, for a forward that runs its own.
     batch : int
-        Particles that the forward evaluates at the price of one.
+        Number of particles that the forward evaluates at the price of one.
     timeout : float, optional
         Seconds that the evaluation of one particle may take; a worker that takes longer is restarted.
     minimum : int
-        Workers to wait for before the first evaluation.
+        Number of workers to wait for before the first evaluation.
     shared : bool
-        Whether all workers are processes of this machine and user, that can share memory.
+        Whether all workers are processes of this machine and user, which can share memory.
     replace_lost : callable
         Called now and then, to have lost workers replaced.
     leave : callable
-        Asked while particles are evaluated, or (with True) while there is no worker; when it says so they are given up.
+        Called while particles are evaluated, and with True while there is no worker; the evaluation is given up where it
+        returns true.
     """
 
     def __init__(
@@ -136,14 +137,14 @@ class DaskWorkers:
         return len(self._residents)
 
     def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all, of these data or the forward's.
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), see `vip.protocols.Dispatcher`.
 
         Raises
         ------
         DispatchError
             If the scheduler is lost, or no worker can build the forward.
         Interrupted
-            If `leave` says so.
+            If `leave` returns true.
         """
         if self._use_shared:
             self._share(models)
@@ -223,9 +224,9 @@ class DaskWorkers:
         return await resident.do(work.task, work.models[where])  # type: ignore[no-any-return]
 
     async def _pause(self, changed: asyncio.Event, idle: bool) -> None:
-        """Wait until something has changed, or a while."""
+        """Wait until something has changed, but not longer than `LOOK_SECONDS`."""
         if self._leave(idle):
-            raise Interrupted("dispatch: told to end")
+            raise Interrupted("dispatch: asked to end")
         waiting = [asyncio.ensure_future(changed.wait()), *self._starting.values()]
         await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         waiting[0].cancel()
@@ -251,7 +252,7 @@ class DaskWorkers:
         self._replace_lost()
 
     async def _start(self, address: str) -> Any:
-        """A new resident."""
+        """Build the forward on a worker, as a new resident."""
         options = {"actor": True, "workers": [address], "allow_other_workers": False, "pure": False}
         return await self.client.submit(Resident, self._build, self._threads, **options)
 
@@ -267,7 +268,7 @@ class DaskWorkers:
         self._has_failed(address, f"cannot build the forward: {self._refused[address]}")
 
     def _has_failed(self, address: str, reason: str) -> None:
-        """Say that a worker's start failed; raise if there is no other, and it was not the first."""
+        """Report that a worker's start failed; raise if there is no other worker, and it was not the first that failed."""
         log.warning("worker %s: %s", address, reason)
         self._failed_starts += 1
         none_left = not self._residents and not self._starting
@@ -300,7 +301,7 @@ class DaskWorkers:
 
 
 class Work:
-    """The groups of one task: those to do, and what came of the others."""
+    """The groups of one task: those to do, and the results of the others."""
 
     def __init__(self, task: Task, models: Floats, groups: Sequence[Indices]) -> None:
         self.task, self.models, self.todo, self.changed = task, models, deque(groups), asyncio.Event()
@@ -315,13 +316,13 @@ class Work:
         return self._left == 0
 
     def take(self, group: Indices, part: Part) -> None:
-        """Put what came of a group where it belongs."""
+        """Put the results of a group where they belong."""
         self.gathered.put(group, part)
         self._in_a_row, self._any_done = 0, True
         self._settle(len(group))
 
     def lose(self, group: Indices, reason: str) -> None:
-        """Have a group handed out again whose worker was lost: behind the others, which show whether it is at fault itself."""
+        """Put a group whose worker was lost behind the others, which show by their success if it is at fault itself."""
         key = tuple(group.tolist())
         self._lost[key] += 1
         self._in_a_row, self._reason = self._in_a_row + 1, reason
@@ -335,7 +336,7 @@ class Work:
         self.changed.set()
 
     def check(self, workers: int) -> None:
-        """Raise if workers are lost one after the other and nothing is done in between."""
+        """Raise if workers are lost one after the other and no group is done in between."""
         self._workers = max(self._workers, workers)
         if self._in_a_row >= TRIES * (self._workers + 2):
             raise DispatchError(

@@ -38,23 +38,23 @@ LAUNCHED = (
     ("MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
     ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
 )
-"""Where launchers tell a process its rank and their number."""
+"""Environment variables in which launchers give a process its rank and the number of ranks."""
 
 HEAD, BODY = 1, 2
-"""Tags: a task or answer, and the array that follows it."""
+"""Tags of messages: a task or answer, and the array that follows it."""
 
 SPIN_SECONDS, NAP_SECONDS = 1e-3, 1e-4
-"""How long to look for a message without sleeping, and then how long to sleep between two looks: a core that waits is free."""
+"""Time to look for a message without sleeping, then time to sleep between two looks, s: a core that waits is free."""
 
 
 FIRST_RANK_SECONDS = 10.0
-"""What rank 0 gets to tell an error that the others met too: ranks that share cores start seconds apart."""
+"""Time that rank 0 gets to report an error that the others met too, s: ranks that share cores start seconds apart."""
 LAST_WORDS_SECONDS = 1.0
-"""What a launcher gets to pass a message on: it may drop what it has not when a rank ends all."""
+"""Time that a launcher gets to pass a message on, s: it may drop the rest when a rank ends all."""
 
 
 class Order(NamedTuple):
-    """What rank 0 sends ahead of the models (n, d)."""
+    """Message that rank 0 sends ahead of the models (n, d)."""
 
     shape: tuple[int, int]
     task: Task
@@ -67,16 +67,16 @@ class Another(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a rank sends ahead of its largest array, which is left out of the part."""
+    """Message that a rank sends ahead of its largest array, which the part leaves out."""
 
     part: Part
     shape: tuple[int, int]
 
 
 def fail(message: str, exit_code: int) -> None:
-    """Say what went wrong and end the process; of several ranks, which mostly meet the same error, the first one says it.
+    """Report an error and end the process; of several ranks, which mostly meet the same error, the first one reports it.
 
-    All ranks end, also those that met no error and would wait for this one for ever.
+    All ranks end, also those that met no error: they would wait for this one for ever.
     """
     comm = None
     if launched_as()[1] > 1:
@@ -111,7 +111,7 @@ def world() -> Any:
     Raises
     ------
     DispatchError
-        If there is no MPI, or each process of several is alone in a world of its own.
+        If there is no MPI, or if each of several processes is alone in a world of its own.
     """
     try:
         import mpi4py
@@ -134,23 +134,23 @@ def world() -> Any:
 
 
 class MPIRanks:
-    """Hands groups of particles to whichever rank is free; rank 0 evaluates in a thread beside.
+    """A dispatcher that hands groups of particles to free ranks; rank 0 evaluates too, in a thread of its own.
 
     Parameters
     ----------
     forward : Forward
-        Rank 0's own; the other ranks have theirs, see `serve`.
+        Forward of rank 0; the other ranks have their own, see `serve`.
     build : callable
         Makes the same forward on a rank that has served another one before.
     threads : int
-        Of each rank, for a forward that runs its own; 0 means its share of the cores that it may use.
+        Number of threads of each rank, for a forward that runs its own; 0 means the rank's share of the cores that it may use.
     batch : int
-        Particles that the forward evaluates at the price of one.
+        Number of particles that the forward evaluates at the price of one.
     timeout : float, optional
         Seconds that the evaluation of one particle may take.
     leave : callable
-        Asked while waiting; when it says so the evaluation is given up. Some launchers send SIGTERM when a rank was lost, and
-        SIGKILL a second later: that is the time to save the run.
+        Called while waiting; the evaluation is given up where it returns true. Some launchers send SIGTERM when a rank was
+        lost, and SIGKILL a second later: that is the time to save the run.
     """
 
     def __init__(
@@ -173,23 +173,23 @@ class MPIRanks:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._running:  # a rank that does not answer cannot be told to end, and would keep the others from ending
+        if self._running:  # a rank that does not answer cannot be asked to end, and would keep the others from ending
             atexit.register(self.comm.Abort, 1)
 
     @property
     def workers(self) -> int:
-        """Ranks that evaluate."""
+        """Number of ranks that evaluate."""
         return int(self.comm.size)
 
     def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d), of some data blocks or all, of these data or the forward's.
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), see `vip.protocols.Dispatcher`.
 
         Raises
         ------
         DispatchError
             If a rank does not answer in time.
         Interrupted
-            If `leave` says so.
+            If `leave` returns true.
         """
         evaluation: Evaluation = self._done(Task("evaluate", blocks, observed), models)
         return evaluation
@@ -227,7 +227,7 @@ class MPIRanks:
     def _hopeless(self) -> bool:
         """Raise if the run is to end now, or a rank takes too long."""
         if self._leave(False):
-            raise Interrupted("dispatch: mpi: told to end")
+            raise Interrupted("dispatch: mpi: asked to end")
         now = time.monotonic()
         for rank, (group, call) in self._running.items():
             if self.timeout and now - call.since > self.timeout * len(group):
@@ -258,19 +258,19 @@ class OtherRanks:
 
 @functools.cache
 def other_ranks() -> OtherRanks:
-    """Those of this process, which is rank 0."""
+    """Return the other ranks, as rank 0 sees them."""
     return OtherRanks()
 
 
 class Beside:
-    """A thread that evaluates beside the one that communicates, and does not keep the process from ending."""
+    """A thread that evaluates while another one communicates, and that does not keep the process from ending."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Part], Callable[..., Part], Any]] = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
 
     def submit(self, function: Callable[..., Part], *arguments: Any) -> Future[Part]:
-        """Call a function there."""
+        """Call a function in the thread."""
         future: Future[Part] = Future()
         self._calls.put((future, function, arguments))
         return future
@@ -285,17 +285,17 @@ class Beside:
 
 
 class Call:
-    """A group that a rank is working at."""
+    """A group that a rank is evaluating."""
 
     def __init__(self, comm: Any, rank: int, own: Future[Part] | None = None) -> None:
         self.comm, self.rank, self.own, self.since = comm, rank, own, time.monotonic()
 
     def done(self) -> bool:
-        """Whether its answer is here."""
+        """Whether the rank's answer has arrived."""
         return self.own.done() if self.own else bool(self.comm.Iprobe(self.rank, HEAD))
 
     def result(self) -> Part:
-        """The answer."""
+        """The rank's answer."""
         if self.own:
             return self.own.result()
         reply: Reply = self.comm.recv(source=self.rank, tag=HEAD)
@@ -305,7 +305,7 @@ class Call:
 
 
 def serve(forward: Forward, threads: int = 0) -> None:
-    """What a rank other than 0 does: evaluate what comes, until the process of rank 0 ends."""
+    """Evaluate what rank 0 sends, until its process ends: the work of every other rank."""
     comm = world()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # mpirun sends them to all ranks; rank 0 heeds them
         signal.signal(number, signal.SIG_IGN)
@@ -325,7 +325,7 @@ def serve(forward: Forward, threads: int = 0) -> None:
 
 @functools.cache
 def fair_share() -> int:
-    """Cores for each rank of this node that may use the same ones as this rank; all ranks must call it first together."""
+    """Number of cores for each rank of this node that may use the same cores as this one; all ranks must call it together."""
     from mpi4py import MPI
 
     comm = world()
@@ -349,7 +349,7 @@ def _answer(comm: Any, serial: Serial, order: Order) -> None:
 
 
 def _with_array(part: Part, array: Floats) -> Part:
-    """The same with another array in the place of its largest."""
+    """The same part with another array in place of its largest."""
     return part._replace(gradient=array) if isinstance(part, Evaluation) else part._replace(data=array)
 
 

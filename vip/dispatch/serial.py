@@ -1,4 +1,4 @@
-"""All particles in this process, by the forward's own threads where it has them."""
+"""All particles in this process, with the forward's own threads where it has them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vip.protocols import DataBlocks, Evaluation, Floats, Forward, Simulates, Si
 
 
 class Serial:
-    """Calls the forward once with all models.
+    """A dispatcher that calls the forward once with all models.
 
     Parameters
     ----------
     forward : Forward
     threads : int
-        For a forward that runs its own threads; 0 means one for each core that this process may use.
+        Number of threads, for a forward that runs its own; 0 means one for each core that this process may use.
     """
 
     def __init__(self, forward: Forward, threads: int = 0) -> None:
@@ -72,7 +72,7 @@ class Serial:
         return Simulation(data, time.perf_counter() - start, failures)
 
     def _with(self, observed: Floats) -> Forward:
-        """The forward with other data, which mostly are those of the last call."""
+        """The forward with other data; it is kept for the next call, whose data are mostly the same."""
         if self._other is None or not np.array_equal(self._other[0], observed):
             if not isinstance(self.forward, WithData):
                 name = type(self.forward).__name__
@@ -104,7 +104,7 @@ def _simulated(forward: Simulates, models: Floats) -> Floats:
 def _one_by_one(
     call: Callable[[Floats], tuple[Floats, ...]], models: Floats, nothing: tuple[Floats, ...], error: Exception
 ) -> tuple[tuple[Floats, ...], dict[int, str]]:
-    """Results of the models for which a call succeeds, `nothing` of the others, and what happened to these.
+    """Results for the models for which a call succeeds, `nothing` for the others, and why these failed.
 
     `error` is what the call raised for all models together.
     """
@@ -123,10 +123,10 @@ def _one_by_one(
 
 
 def _reason(error: Exception) -> str:
-    """Why a particle failed that was evaluated alone."""
+    """Why a particle failed when it was evaluated alone."""
     return error.reasons[0] if isinstance(error, ForwardError) else f"{type(error).__name__}: {error}"
 
 
 def available_cores() -> int:
-    """Cores that this process may use, at least 1."""
+    """Number of cores that this process may use, at least 1."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

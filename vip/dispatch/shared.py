@@ -16,12 +16,12 @@ NUMBERS = itertools.count()
 
 
 class Place(NamedTuple):
-    """Where another process of the same user finds shared arrays."""
+    """The place where another process of the same user finds shared arrays."""
 
     path: str
     shape: tuple[int, int]
     number: int
-    """Of all that this process has made: paths come again."""
+    """Number of these arrays among all that this process has made: a path may be used again."""
 
 
 class SharedArrays:

@@ -1,4 +1,4 @@
-"""Which particles go together to a worker, from what they cost before."""
+"""Groups of particles that go to a worker together, from what particles cost before."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vip.protocols import Evaluation, Floats, Simulation
 Indices = NDArray[np.intp]
 
 LEAST_SECONDS = 0.05
-"""A group should take at least this long, so that sending it costs little beside it."""
+"""Least time that a group should take, s, so that sending it costs little in comparison."""
 
 PORTION = 0.5
-"""A group is this part of a worker's share of the work that is left: few large groups, then small ones that even out the end
-(factoring; Hummel, Schonberg & Flynn 1992)."""
+"""Part of a worker's share of the remaining work that goes into a group: few large groups, then small ones that even out the
+end (factoring; Hummel, Schonberg & Flynn 1992)."""
 
 MEMORY = 0.5
 """Weight of the newest measurement of a particle's cost."""
@@ -32,7 +32,7 @@ class Shares:
     Parameters
     ----------
     batch : int
-        Particles that the forward evaluates at the price of one, such as the lanes of a SIMD register.
+        Number of particles that the forward evaluates at the price of one, such as the lanes of a SIMD register.
 
     Examples
     --------
@@ -89,25 +89,25 @@ def as_slice(group: Indices) -> Indices | slice:
 
 
 class Task(NamedTuple):
-    """What is to be done with models: all that travels with them, see `vip.protocols.Dispatcher`."""
+    """A task to do on models, with all that travels with them, see `vip.protocols.Dispatcher`."""
 
     ability: Literal["evaluate", "simulate"] = "evaluate"
     blocks: Sequence[int] | None = None
     observed: Floats | None = None
 
     def __call__(self, serial: Serial, models: Floats) -> Part:
-        """What a process does with models (n, d)."""
+        """Do the task on models (n, d) in this process."""
         if self.ability == "simulate":
             return serial.simulate(models)
         return serial.evaluate(models, self.blocks, self.observed)
 
 
 Part = Evaluation | Simulation
-"""What comes back of a group: arrays with a row for each particle, then seconds and failures."""
+"""Results of a group: arrays with a row for each particle, then seconds and failures."""
 
 
 class Gathered:
-    """What came of all groups of a task, put together.
+    """Results of all groups of a task, put together.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class Gathered:
         self.failures: dict[int, str] = {}
 
     def put(self, group: Indices, part: Part) -> None:
-        """Put what came of a group where it belongs."""
+        """Put the results of a group where they belong."""
         *arrays, _, failures = part
         if not self._arrays:
             self._kind = type(part)
@@ -133,11 +133,11 @@ class Gathered:
         self.failures.update({int(group[i]): reason for i, reason in failures.items()})
 
     def lose(self, particle: int, reason: str) -> None:
-        """Note a particle of which nothing comes back."""
+        """Note a particle that has no result, and why."""
         self.failures[particle] = reason
         for whole in self._arrays:
             whole[particle] = np.nan
 
     def whole(self, seconds: float) -> Any:
-        """The evaluation or simulation of all particles."""
+        """The evaluation or simulation of all particles, which took `seconds`."""
         return self._kind(*self._arrays, seconds, self.failures)

@@ -1,4 +1,4 @@
-"""The only loop, as a generator of one record an iteration; and the consumer that keeps what a run leaves behind.
+"""The only loop, a generator of one record per iteration, and the consumer that keeps what a run leaves behind.
 
 A notebook, a live page and ``vip run`` consume the same records.
 """
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Schedule(NamedTuple):
-    """How many iterations there are, and which of them give samples."""
+    """Number of iterations, and which of them give samples."""
 
     iterations: int
     burn_in: int = 0
@@ -49,24 +49,24 @@ class Samples(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What happened in one iteration."""
+    """Record of one iteration."""
 
     iteration: int
-    """Iterations done, this one included."""
+    """Number of iterations done, this one included."""
     iterations: int
-    """Iterations that the run is to do."""
+    """Number of iterations that the run is to do."""
     state: Any
     """State of the algorithm, from which the run can go on."""
     info: Info
     seconds: float
     """Time that the iteration took (s)."""
     evaluations: int
-    """Models evaluated in it."""
+    """Number of models evaluated in the iteration."""
     log_likelihood: float
-    """Mean over the particles that were evaluated last; nan where it is not known apart from the prior."""
+    """Mean log-likelihood over the particles that were evaluated last; nan where it is not known apart from the prior."""
     failed: Failed
     samples: Samples | None
-    """Samples that this iteration adds: of a chain after burn-in, of another method at its last iteration."""
+    """Samples that this iteration adds: a chain adds them after burn-in, another method at its last iteration."""
     is_last: bool
     """Whether the run is complete: all iterations are done, or the algorithm has converged."""
 
@@ -105,7 +105,7 @@ def steps(
     seed: int,
     resample: bool = False,
 ) -> Iterator[Record]:
-    """Step from iteration `first` to the end; whoever consumes the records may stop at any of them.
+    """Run from iteration `first` to the end, one record per iteration; the consumer may stop after any record.
 
     Every random number comes from (seed, iteration), and linear algebra runs on one thread, so that a run that was
     interrupted and resumed has the same samples to the last bit.
@@ -114,13 +114,13 @@ def steps(
     ----------
     algorithm : Algorithm
     density_at : callable
-        Gives the log-density of an iteration: it may be another one each time, estimated from a few data.
+        Returns the log-density of an iteration, which may change from one to the next: estimated from a few data.
     to_model : callable
         From theta (n, d) to models (n, d).
     state
         State of the algorithm to go on from.
     first : int
-        Iterations that are done.
+        Number of iterations that are done.
     schedule : Schedule
     seed : int
     resample : bool
@@ -182,7 +182,7 @@ def _samples(
 
 
 def _with_evidence(algorithm: Algorithm, state: Any, info: Info) -> Info:
-    """What the last step says, with the evidence where the method finds it."""
+    """What the last step reports, with the evidence where the method finds it."""
     if not isinstance(algorithm, Weighs):
         return info
     value, error = algorithm.log_evidence(state)
@@ -199,7 +199,7 @@ def follow(
     tell: Callable[[Record], None] = lambda record: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Keep samples, metrics and failed models of all records, with a checkpoint now and then, until `stop` says so.
+    """Keep samples, metrics and failed models of all records, with a checkpoint now and then, until `stop` returns true.
 
     Parameters
     ----------
@@ -213,9 +213,9 @@ def follow(
     checkpoint_seconds : float
         Time between two checkpoints (s).
     tell : callable
-        Called with each record.
+        Called with each record, to report progress.
     stop : callable
-        Asked before each iteration.
+        Called before each iteration; the run ends where it returns true.
 
     Returns
     -------
@@ -227,7 +227,7 @@ def follow(
     ForwardError, AlgorithmError
         If the run cannot go on. The state before is saved; so are the models that failed.
     KeyboardInterrupt
-        If Ctrl-C was pressed and nobody made a request to stop of it; the state before is saved.
+        If Ctrl-C was pressed and was not turned into a request to stop; the state before is saved.
     """
     saved = time.monotonic() - 0.9 * checkpoint_seconds  # the first checkpoint comes early
     iteration, remaining, stopped = first, iter(records), stop()
@@ -271,18 +271,18 @@ def _keep(record: Record, recorder: Recorder, rejects: bool) -> None:
 
 
 class Watched:
-    """A log-density that remembers what it was asked for in an iteration, over all calls, and what came of it.
+    """A log-density that remembers its calls of an iteration: what was evaluated, and what failed.
 
     Attributes
     ----------
     evaluations : int
-        Particles evaluated.
+        Number of particles evaluated.
     last : (n, d) float
         Particles of the last call.
     failures : dict of int to str
         Particles that failed in the last call, and why.
     log_likelihood : float
-        Mean over the particles of the last call, nan where it is not known.
+        Mean log-likelihood over the particles of the last call, nan where it is not known.
     """
 
     def __init__(self, log_density: LogDensity) -> None:
@@ -293,7 +293,7 @@ class Watched:
         self._failed: list[tuple[Floats, str]] = []
 
     def __call__(self, theta: Floats) -> Evaluated:
-        """What the log-density inside says."""
+        """Evaluate the log-density inside, and remember what came of it."""
         self.last = theta
         self.evaluations += len(theta)
         found = self._log_density(theta)
@@ -310,5 +310,5 @@ class Watched:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why each of them failed."""
+        """Why each particle in `failed` failed."""
         return tuple(reason for _, reason in self._failed)

@@ -21,9 +21,9 @@ class Posterior:
     Parameters
     ----------
     prior : Prior
-        Of models in physical units.
+        Prior of models in physical units.
     transform : Transform
-        Between models and theta.
+        Map between models and theta.
     dispatcher : Dispatcher
         Evaluates log-likelihoods.
     includes_prior : bool
@@ -45,12 +45,13 @@ class Posterior:
         self.includes_prior, self.on_failure = includes_prior, on_failure
 
     def __call__(self, theta: Floats) -> Evaluated:
-        """Values (n,) and gradients (n, d) at theta (n, d), and what happened.
+        """Log-density (n,) and gradients (n, d) at theta (n, d), with the failures.
 
         Raises
         ------
         ForwardError
-            If the forward fails for a particle or returns what is not finite, and that is an error; or for all.
+            If the forward fails or returns what is not finite: for any particle where `on_failure` is "raise", for all of them
+            where it is "hold".
         """
         found = self._likelihood(self.transform.to_model(theta))
         prior_value, prior_gradient = self.log_prior(theta)
@@ -64,7 +65,7 @@ class Posterior:
         return Evaluated(value, gradient, noise, found.failures, found.log_likelihood)
 
     def log_prior(self, theta: Floats) -> tuple[Floats, Floats]:
-        """What is not of the forward: log-density (n,) and gradient (n, d) of the prior, in unconstrained space."""
+        """Log-density (n,) and gradient (n, d) of the prior, in unconstrained space: all but the log-likelihood."""
         value, gradient = self.transform.log_jacobian(theta)
         if self.includes_prior:
             return value, gradient
@@ -93,12 +94,12 @@ class Estimated(Posterior):
     ----------
     whole : Posterior
     blocks : sequence of int
-        In random order.
+        Data blocks to use, in random order.
     n_blocks : int
-        Of the forward.
+        Number of data blocks that the forward has.
 
-    Its `noise` is half the difference between the estimates from either half of the blocks, as of a mean over blocks drawn
-    without replacement: on average its square is the variance of their mean. It is empty for an odd number of blocks.
+    Its `noise` is half the difference between the estimates from either half of the blocks, scaled for blocks that are drawn
+    without replacement: on average its square is the variance of the mean of both. It is empty for an odd number of blocks.
     """
 
     def __init__(self, whole: Posterior, blocks: Sequence[int], n_blocks: int) -> None:

@@ -1,6 +1,6 @@
-"""Prior densities of physical models: Uniform, Gaussian, smoothness, and their products.
+"""Prior densities of physical models: uniform, Gaussian, smooth, and their products.
 
-All are normalised but a product with bounds, whose constant has no closed form and does not matter to any algorithm here.
+All are normalised except a product with bounds, whose constant has no closed form and does not matter to any algorithm here.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ GIBBS_SWEEPS = 100
 
 
 class Uniform:
-    """Constant between bounds.
+    """Uniform prior: constant density between bounds.
 
     Parameters
     ----------
     lower, upper : (d,) float
-        Physical units; lower below upper.
+        Bounds in physical units; each lower below its upper.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Uniform:
 
 
 class Gaussian:
-    """Gaussian with precision R R^T, R sparse or dense: one class for diagonal, full and Markov precisions.
+    """Gaussian prior with precision R R^T, R sparse or dense: one class for diagonal, full and Markov precisions.
 
     Parameters
     ----------
@@ -121,11 +121,11 @@ class Gaussian:
         return noise
 
     def pulled(self, gradient: Floats) -> Floats:
-        """Gradients (n, d) by the noise of gradients by the models."""
+        """Gradients (n, d) by the noise, from gradients by the models."""
         return np.ascontiguousarray(self._white_root.solve(np.ascontiguousarray(gradient.T)).T)
 
     def pushed(self, gradient: Floats) -> Floats:
-        """Gradients (n, d) by the models of gradients by the noise."""
+        """Gradients (n, d) by the models, from gradients by the noise."""
         by_models: Floats = (self._square_root @ gradient.T).T
         return by_models
 
@@ -136,14 +136,14 @@ class Gaussian:
 
     @cached_property
     def _square_root(self) -> Any:
-        """A square R with R R^T the precision: ours if it is square, else a Cholesky factor."""
+        """A square R with R R^T the precision: `root` if that is square, else a Cholesky factor."""
         if self.root.shape[0] == self.root.shape[1]:
             return self.root
         return sp.csr_array(scipy.linalg.cholesky(self.precision.toarray(), lower=True))
 
     @cached_property
     def _white_root(self) -> Any:
-        """Of R, whose inverse's transpose is L."""
+        """LU factors of a square R, the transpose of whose inverse is L."""
         return splu(sp.csc_array(self._square_root))
 
     def log_density(self, models: Floats) -> tuple[Floats, Floats]:
@@ -256,7 +256,7 @@ def _factorise(precision: sp.csr_array) -> tuple[Callable[[Floats], Floats], flo
 
 
 def _independent_sets(precision: sp.csr_array) -> list[NDArray[np.intp]]:
-    """Entries in classes without coupling inside a class (greedy colouring)."""
+    """Classes of entries without coupling inside a class (greedy colouring)."""
     colour = np.full(precision.shape[0], -1)
     for i in range(len(colour)):
         taken = set(colour[precision.indices[precision.indptr[i] : precision.indptr[i + 1]]])

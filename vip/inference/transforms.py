@@ -1,4 +1,4 @@
-"""Between models and the unconstrained theta in which algorithms move."""
+"""Transforms between models and the unconstrained theta in which algorithms move."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Transform(Protocol):
         """Theta (n, d) of models (n, d)."""
 
     def pull(self, theta: Floats, gradient: Floats) -> Floats:
-        """Gradients (n, d) by theta of gradients by the models."""
+        """Gradients (n, d) by theta, from gradients by the models."""
 
     def push(self, theta: Floats, gradient: Floats) -> Floats:
-        """Gradients (n, d) by the models of gradients by theta: the inverse of `pull`."""
+        """Gradients (n, d) by the models, from gradients by theta: the inverse of `pull`."""
 
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
         """Logarithm of the Jacobian determinant (n,) of `to_model` and its gradient (n, d)."""
@@ -76,11 +76,11 @@ class Logit:
         return np.where(self.bounded, self.width * larger * smaller, 1.0)
 
     def pull(self, theta: Floats, gradient: Floats) -> Floats:
-        """Gradients (n, d) by theta of gradients by the models."""
+        """Gradients (n, d) by theta, from gradients by the models."""
         return gradient * self.slope(theta)
 
     def push(self, theta: Floats, gradient: Floats) -> Floats:
-        """Gradients (n, d) by the models of gradients by theta."""
+        """Gradients (n, d) by the models, from gradients by theta."""
         return gradient / self.slope(theta)
 
     def log_jacobian(self, theta: Floats) -> tuple[Floats, Floats]:
@@ -103,7 +103,7 @@ def _sigmoids(theta: Floats) -> tuple[Floats, Floats]:
 
 
 class Clip:
-    """Hard bounds: theta is the model, and what leaves the bounds is reset to the nearest one (section 3 of the paper).
+    """Hard bounds: theta is the model, and an entry beyond a bound is reset to it (section 3 of the paper).
 
     The prior's mass beyond a bound collects on it; prefer `Logit` unless reproducing published runs.
     """
@@ -139,14 +139,14 @@ class Clip:
 
 
 class Whitened:
-    """Another transform, but for variables with a Gaussian prior, whose theta is white noise under it.
+    """A transform that makes theta white noise under the prior for Gaussian variables, and leaves the others to another one.
 
-    What the data do not constrain has then unit variance and no correlation, however smooth the prior is.
+    What the data do not constrain then has unit variance and no correlation, however smooth the prior is.
 
     Parameters
     ----------
     others : Transform
-        Of all variables.
+        Transform of all variables, used for those that are not whitened.
     gaussians : mapping of slice to Gaussian
         Priors of the entries that are whitened instead.
 
@@ -177,14 +177,14 @@ class Whitened:
         return theta
 
     def pull(self, theta: Floats, gradient: Floats) -> Floats:
-        """Gradients (n, d) by theta of gradients by the models."""
+        """Gradients (n, d) by theta, from gradients by the models."""
         pulled = np.array(self.others.pull(theta, gradient))
         for where, prior in self.gaussians:
             pulled[:, where] = prior.pulled(gradient[:, where])
         return pulled
 
     def push(self, theta: Floats, gradient: Floats) -> Floats:
-        """Gradients (n, d) by the models of gradients by theta."""
+        """Gradients (n, d) by the models, from gradients by theta."""
         pushed = np.array(self.others.push(theta, gradient))
         for where, prior in self.gaussians:
             pushed[:, where] = prior.pushed(gradient[:, where])
@@ -198,5 +198,5 @@ class Whitened:
         return value, gradient
 
     def project(self, theta: Floats) -> Floats:
-        """As the other transform."""
+        """The nearest theta (n, d) that the other transform allows."""
         return self.others.project(theta)

@@ -1,4 +1,4 @@
-"""One method a file: its settings, and how its algorithm is built from them. The settings are the method.
+"""The methods, one a file: the settings of a method, and how its algorithm is built from them. The settings are the method.
 
 >>> import vip.methods
 >>> vip.methods.SSVGD(particles=50).iterations
@@ -79,7 +79,7 @@ _HOMES = {cls: name.replace("-", "_") for name, cls in BUILT_IN.items()} | {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: algorithms need SciPy, and a command may need no algorithm."""
+    """Import a name when it is first asked for: algorithms need SciPy, and a command may need no algorithm."""
     if name in _HOMES:
         return getattr(import_module(f"vip.methods.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'vip.methods' has no attribute {name!r}")
@@ -91,7 +91,7 @@ def method_class(reference: str, base_dir: Path) -> "type[Method]":
     Raises
     ------
     ConfigError
-        If there is none, or it is no method.
+        If there is no such class, or it is not a method.
     """
     if reference in BUILT_IN:
         return named(reference)

@@ -16,9 +16,9 @@ from vip.settings import Count
 class ADVI(VariationalMethod):
     """Automatic differentiation variational inference: a Gaussian.
 
-    `covariance` is a diagonal one ("mean-field"), any ("full-rank"), diagonal plus `rank` directions ("low-rank"), or one
-    with a Cholesky factor between nodes at most `reach` apart ("structured"). It starts at the prior, or with "pathfinder"
-    where as many `paths` lead within `start_iterations`.
+    `covariance` is diagonal ("mean-field"), full ("full-rank"), diagonal plus `rank` directions ("low-rank"), or one whose
+    Cholesky factor couples only nodes at most `reach` apart ("structured"). The fit starts at the prior or, with "pathfinder",
+    where that number of `paths` lead within `start_iterations`.
     """
 
     papers: ClassVar = ("kucukelbir_2017", "roeder_2017")
@@ -32,11 +32,11 @@ class ADVI(VariationalMethod):
 
     @property
     def rejects(self) -> bool:
-        """Pathfinder does: a step that does not rise is halved."""
+        """Whether it starts with Pathfinder, which halves a step that does not raise the log-density."""
         return self.start == "pathfinder"
 
     def build(self, target: Target) -> Algorithm:
-        """A Gaussian family, fitted."""
+        """The algorithm that fits a Gaussian."""
         start = Pathfinder(self.paths) if self.start == "pathfinder" else None
         return self.fit(self._family(target), start, self.start_iterations)
 

@@ -16,9 +16,9 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Method(Settings):
-    """A method with its settings: how many `iterations` it takes at most, and what it does in them.
+    """Settings of a method, of which every method has `iterations`, the largest number of them that it takes.
 
-    `data_blocks` is how many blocks of the data, such as shots, each iteration uses; all of them without it.
+    `data_blocks` is the number of blocks of the data, such as shots, that each iteration uses; without it, all are used.
     """
 
     papers: ClassVar[tuple[str, ...]] = ()
@@ -27,7 +27,7 @@ class Method(Settings):
     needs_gradient: ClassVar[bool] = True
     """Whether the method asks for gradients of the log-density."""
     needs_prior: ClassVar[bool] = False
-    """Whether the method asks for the prior and the likelihood apart."""
+    """Whether the method needs the prior and the likelihood separately."""
 
     name: str = "custom"
     iterations: Count = 1000
@@ -48,7 +48,7 @@ class Method(Settings):
         raise NotImplementedError
 
     def with_iterations(self, iterations: int) -> Self:
-        """The same method for another number of iterations; what follows from their number, and was not given, follows anew."""
+        """The same method with another number of iterations; settings that follow from it, and were not given, change too."""
         return type(self)(**(self.model_dump(exclude_unset=True) | {"iterations": iterations}))
 
     @model_validator(mode="after")

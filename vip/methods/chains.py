@@ -15,17 +15,18 @@ from vip.methods.steps import MetricName, estimator
 from vip.settings import Count, Positive
 
 CAUTION = 1e-3
-"""First steps of chains without rejection, which could diverge, over those of chains with it."""
+"""Ratio of the first step of chains without rejection, which could diverge, to that of chains with rejection."""
 
 
 class ChainMethod(Method):
-    """What chains have in common; `iterations` counts burn-in too, which is half of them where it is left out.
+    """Settings that all chains share; `iterations` includes burn-in, which is half of them where it is left out.
 
-    In `warm_up` iterations, part of burn-in, particles are optimised, so that chains start where the data are fitted. In the
-    rest of burn-in they learn what stays constant afterwards: `metric` and, where it is "auto", `step_size`.
+    In the first `warm_up` iterations of burn-in, particles are optimised, so that chains start where the data are fitted. In
+    the rest of burn-in the chains learn what stays constant afterwards: `metric` and, where it is "auto", `step_size`.
 
-    The metric is none, one over the particles' "variance", their mean square "gradient" or its root ("rmsprop"), the inverse of
-    their full "covariance" (for up to some hundred parameters), or diagonal plus `rank` directions of curvature ("low-rank").
+    The metric is none, the inverse of the particles' "variance", their mean square "gradient" or its root ("rmsprop"), the
+    inverse of their full "covariance" (for up to some hundred parameters), or diagonal plus `rank` directions of curvature
+    ("low-rank").
     """
 
     iterations: Count = 2000
@@ -54,14 +55,14 @@ class ChainMethod(Method):
         return self
 
     def make_burn_in(self) -> BurnIn:
-        """What is learnt during burn-in."""
+        """The burn-in, with the metric to learn and the warm-up."""
         warm_up = Adam(Schedule(self.warm_up_step_size))
         return BurnIn(self.burn_in, estimator(self.metric, self.rank), self.warm_up, warm_up)
 
     def make_step_size(self, learnt: StepSize) -> StepSize:
         """The step size that is given, or else the one that is learnt.
 
-        Where nothing else is said, the first step suits a standard normal distribution.
+        Unless it is given, the first step suits a standard normal distribution.
         """
         if self.step_size == "auto":
             return learnt
@@ -69,9 +70,9 @@ class ChainMethod(Method):
 
 
 class AdjustedMethod(ChainMethod):
-    """Chains whose steps are accepted or rejected; step_size = "auto" aims at this share of `acceptance`."""
+    """Chains whose steps are accepted or rejected; step_size = "auto" aims at `acceptance`, the share of accepted steps."""
 
     @property
     def rejects(self) -> bool:
-        """Yes."""
+        """True: the method compares log-densities between iterations."""
         return True

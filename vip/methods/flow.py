@@ -20,5 +20,5 @@ class Flow(VariationalMethod):
     hidden: Count = 64
 
     def build(self, target: Target) -> Algorithm:
-        """A flow, fitted."""
+        """The algorithm that fits a flow."""
         return self.fit(flow.Flow(target.space.size, self.transforms, self.hidden))

@@ -22,6 +22,6 @@ class HMC(AdjustedMethod):
     leapfrog_steps: Count = 20
 
     def build(self, target: Target) -> Algorithm:
-        """Chains of trajectories."""
+        """Chains whose steps are Hamiltonian trajectories."""
         step_size = self.make_step_size(TargetAcceptance(target.space.size ** (-1 / 4), self.acceptance))
         return hmc.HMC(self.particles, step_size, self.make_burn_in(), self.leapfrog_steps)

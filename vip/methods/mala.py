@@ -19,6 +19,6 @@ class MALA(AdjustedMethod):
     acceptance: Share = 0.574
 
     def build(self, target: Target) -> Algorithm:
-        """Langevin chains, each accepted or rejected by itself."""
+        """Langevin chains, each of which accepts or rejects its own steps."""
         step_size = self.make_step_size(TargetAcceptance(target.space.size ** (-1 / 3), self.acceptance))
         return langevin.MALA(self.particles, step_size, self.make_burn_in())

@@ -11,7 +11,7 @@ from vip.settings import Count
 
 
 class Pathfinder(Method):
-    """Gaussians along quasi-Newton paths, the best of each path; ends when all paths have."""
+    """Gaussians along quasi-Newton paths, the best of each path; the run ends when all paths have ended."""
 
     papers: ClassVar = ("zhang_2022",)
     name: Literal["pathfinder"] = "pathfinder"
@@ -20,9 +20,9 @@ class Pathfinder(Method):
 
     @property
     def rejects(self) -> bool:
-        """Yes: a step that does not rise is halved."""
+        """True: a step that does not raise the log-density is halved."""
         return True
 
     def build(self, target: Target) -> Algorithm:
-        """Paths, whatever the target."""
+        """The algorithm that follows the paths; it is the same for all targets."""
         return pathfinder.Pathfinder(self.paths)

@@ -12,7 +12,7 @@ from vip.protocols import Algorithm, Target
 
 
 class SGLD(ChainMethod):
-    """Stochastic gradient Langevin dynamics; step_size = "auto" inflates variances by no more than `inflation`."""
+    """Stochastic gradient Langevin dynamics; step_size = "auto" inflates variances by at most the share `inflation`."""
 
     papers: ClassVar = ("welling_teh_2011",)
     name: Literal["sgld"] = "sgld"

@@ -16,8 +16,8 @@ from vip.settings import Positive
 class SSVGD(ChainMethod):
     """Stochastic SVGD: chains that repel each other.
 
-    With `adjusted`, a step of all particles is accepted or rejected. step_size = "auto" then aims at this `acceptance`, else at
-    inflating variances by no more than `inflation`.
+    With `adjusted`, a step of all particles is accepted or rejected, and step_size = "auto" aims at `acceptance`, the share of
+    accepted steps; without it, "auto" inflates variances by at most the share `inflation`.
     """
 
     papers: ClassVar = ("gallego_insua_2018", "zhang_curtis_2024")
@@ -29,7 +29,7 @@ class SSVGD(ChainMethod):
 
     @property
     def rejects(self) -> bool:
-        """With `adjusted`."""
+        """Whether steps are accepted or rejected: the setting `adjusted`."""
         return self.adjusted
 
     def build(self, target: Target) -> Algorithm:

@@ -1,4 +1,4 @@
-"""Step sizes, optimizers, metrics and kernels by what settings say of them."""
+"""Step sizes, optimizers, metrics and kernels, made from settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rbf(bandwidth: float | str, widening: float = 1.0) -> RBF:
 
 
 def neighbours(target: Target, reach: int) -> sp.csr_array:
-    """Which entries see each other: those of a group where the problem falls apart into groups, else neighbours on the grid."""
+    """Which entries share a kernel: those of a group where the problem separates into groups, else neighbours on the grid."""
     if isinstance(target.forward, Factorises):
         return within(target.forward.groups)
     return neighbourhoods(target.space, reach)

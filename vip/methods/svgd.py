@@ -19,10 +19,10 @@ from vip.settings import Count, Positive
 class SVGD(StepMethod):
     """Stein variational gradient descent.
 
-    `metric` is what the particles' coordinates are scaled by, see `ChainMethod`. With `kernel` "local" each node has a
-    kernel of its own, of nodes at most `reach` apart; of independent problems in one model, like earthquakes, each has one.
-    `widening` multiplies the median heuristic's bandwidth. In `annealing` iterations, in `cycles`, the pull of the posterior
-    grows from nothing.
+    `metric` scales the particles' coordinates, see `ChainMethod`. With `kernel` "local" each node has a kernel of its own, over
+    nodes at most `reach` apart; where a model holds independent problems, such as earthquakes, each problem has one kernel.
+    `widening` multiplies the median heuristic's bandwidth. During `annealing` iterations, divided into `cycles`, the pull of
+    the posterior grows from zero.
     """
 
     papers: ClassVar = ("liu_wang_2016", "zhang_curtis_2020")
@@ -44,7 +44,7 @@ class SVGD(StepMethod):
         return svgd.SVGD(self.particles, self.make_optimizer(), self._kernel(target), metric, annealing, target.project)
 
     def _kernel(self, target: Target) -> svgd.Kernel:
-        """Local ones are those of the groups where the problem falls apart into groups, else of neighbours on the grid."""
+        """The kernel; a local one acts within groups where the problem has groups, else between neighbours on the grid."""
         if self.kernel != "local":
             return rbf(self.bandwidth, self.widening)
         if isinstance(target.forward, Factorises):

@@ -14,10 +14,11 @@ from vip.settings import Count
 
 
 class Tempered(Method):
-    """Particles from the prior to the posterior by powers of the likelihood: several modes, and the evidence; no gradient.
+    """Sequential Monte Carlo from prior to posterior by powers of the likelihood, for several modes; gives the evidence.
 
-    Each step of the power leaves a share `effective` of the particles; after it each moves `moves` times, after the last
-    `last_moves` times. It ends when the power is one: `iterations` are a most. For up to some tens of parameters.
+    It needs no gradient, and suits up to some tens of parameters. Each rise of the power leaves an effective sample size of
+    `effective` times the number of particles; then each particle moves `moves` times, after the last rise `last_moves` times.
+    The run ends when the power is one, or after `iterations`.
     """
 
     needs_gradient: ClassVar = False
@@ -31,11 +32,11 @@ class Tempered(Method):
 
     @property
     def rejects(self) -> bool:
-        """Yes."""
+        """True: moves are accepted or rejected."""
         return True
 
     def build(self, target: Target) -> Algorithm:
-        """Particles that see likelihood and prior apart."""
+        """The algorithm, whose particles know likelihood and prior separately."""
         if isinstance(target.forward, IncludesPrior) and target.forward.includes_prior:
             raise ConfigError(
                 "algorithm.name", self.name, "needs likelihood and prior apart, and this forward returns their product"

@@ -1,4 +1,4 @@
-"""What the variational methods have in common."""
+"""Settings that all variational methods share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vip.settings import Count
 
 
 class VariationalMethod(StepMethod):
-    """What is fitted by ascent of the ELBO.
+    """Settings of a family of distributions that is fitted by ascent of the evidence lower bound (ELBO).
 
-    The step size is halved whenever the ELBO no longer rises, and after so many `halvings` the run ends; with 0 it takes all
-    its iterations. `draws` are samples of what was fitted.
+    The step size is halved whenever the ELBO no longer rises, and after that number of `halvings` the run ends; with 0 it takes
+    all its iterations. `draws` is the number of samples drawn from the fitted distribution.
     """
 
     iterations: Count = 5000
@@ -24,7 +24,7 @@ class VariationalMethod(StepMethod):
 
     @property
     def may_be_moved(self) -> bool:
-        """No: each iteration draws its models anew."""
+        """False: each iteration draws its models anew."""
         return False
 
     def fit(self, family: Family, start: Pathfinder | None = None, start_iterations: int = 0) -> ADVI:

@@ -20,8 +20,8 @@ from vip.protocols.space import Floats, ModelSpace
 class Forward(Protocol):
     """A forward code with its data: the physics of an inversion.
 
-    What it can do besides is a small protocol each, here and in `vip.protocols.shown`. The value of a model must not depend on
-    the others that it is evaluated with, or samples would depend on the engine.
+    Each further ability is a small protocol of its own, here and in `vip.protocols.shown`. The value of a model must not depend
+    on the others that it is evaluated with, or samples would depend on the engine.
     """
 
     space: ModelSpace
@@ -41,7 +41,7 @@ class FromSettings(Protocol):
 
 @runtime_checkable
 class HasSettings(Protocol):
-    """A plugin that names the pydantic class of its settings, so that a wrong key can be met with the right ones."""
+    """A plugin that names the pydantic class of its settings, so that an error about a wrong key can list the right ones."""
 
     settings_class: type[Any]
 
@@ -62,7 +62,7 @@ class WithoutGradient(Protocol):
 
 @runtime_checkable
 class LikelihoodOnly(Protocol):
-    """A forward code that gives log-likelihoods and no gradient; finite differences then can, see `vip.combine`."""
+    """A forward code that gives log-likelihoods and no gradient; `vip.combine` can find the gradient by finite differences."""
 
     def log_likelihood(self, models: Floats) -> Floats:
         """Log-likelihood (n,) of models (n, d)."""
@@ -73,9 +73,9 @@ class Simulates(Protocol):
     """A forward that predicts data."""
 
     observed: Floats
-    """(n_data,)"""
+    """Observed data (n_data,)."""
     sigma: Floats
-    """(n_data,) standard deviations."""
+    """Standard deviations (n_data,) of the noise, in the units of the data."""
 
     def simulate(self, models: Floats) -> Floats:
         """Predicted data (n, n_data) of models (n, d)."""
@@ -112,7 +112,7 @@ class ByDifferences(Protocol):
 
 @runtime_checkable
 class DataBlocks(Protocol):
-    """A forward whose data are blocks, such as shots, that it can use a few of: ``forward(models, blocks)``.
+    """A forward whose data come in blocks, such as shots, and that can evaluate a few of them: ``forward(models, blocks)``.
 
     The log-likelihood and gradient of some blocks are scaled to all of them, so that their mean over blocks is right.
     """
@@ -125,15 +125,15 @@ class DataBlocks(Protocol):
 
 @runtime_checkable
 class ChecksPrior(Protocol):
-    """A forward that cannot use any model, and says before a run if the prior's bounds allow what it cannot use."""
+    """A forward that can use only some models, and says before a run if the prior's bounds allow others."""
 
     def check_prior(self, lower: Floats, upper: Floats) -> None:
-        """Raise `ConfigError` for bounds (d,) that leave what it can use."""
+        """Raise `ConfigError` for bounds (d,) that allow models which the forward cannot use."""
 
 
 @runtime_checkable
 class HasBounds(Protocol):
-    """A forward that knows between which values some of its variables must lie: where no prior is given, theirs is uniform."""
+    """A forward that knows bounds of some of its variables: one without a prior gets a uniform prior between its bounds."""
 
     bounds: Mapping[str, tuple[Floats, Floats]]
     """Lower and upper bounds, of the shape of the variable, by its name."""
@@ -144,22 +144,22 @@ class Starts(Protocol):
     """A forward that knows better than the prior where a run should start."""
 
     def start(self, n: int, rng: np.random.Generator) -> Floats:
-        """Models (n, d)."""
+        """Models (n, d) to start from."""
 
 
 @runtime_checkable
 class Factorises(Protocol):
-    """A forward of many independent problems: given the data, entries of different groups say nothing of each other."""
+    """A forward of many independent problems: given the data, entries of different groups are independent."""
 
     groups: NDArray[np.intp]
-    """(d,) the group of each entry."""
+    """Group of each entry (d,)."""
 
 
 @runtime_checkable
 class Separates(Forward, Factorises, HasBounds, Protocol):
-    """A forward of independent problems with equally many entries each, whose likelihoods it can tell apart.
+    """A forward of independent problems with equally many entries each, which knows the likelihood of each problem.
 
-    `bounds` has those of all variables. A run starts from samples of each problem's posterior between its bounds.
+    `bounds` holds the bounds of all variables. A run starts from samples of each problem's posterior between its bounds.
     """
 
     def log_likelihood(self, places: Floats, problems: NDArray[np.intp]) -> Floats:
@@ -168,7 +168,7 @@ class Separates(Forward, Factorises, HasBounds, Protocol):
 
 @runtime_checkable
 class ReadsFiles(Protocol):
-    """A forward that was made from files: a run that is resumed refuses other ones."""
+    """A forward that was made from files: a run cannot be resumed with other files."""
 
     inputs: Sequence[Path]
 
@@ -185,4 +185,4 @@ class FixesEntries(Protocol):
     """A forward some of whose entries do not matter, such as nodes outside the region: statistics leave them out."""
 
     fixed_nodes: NDArray[np.bool_]
-    """(d,)"""
+    """Whether each entry (d,) is left out."""

@@ -16,19 +16,19 @@ from vip.protocols.space import Floats, ModelSpace
 
 
 class Evaluated(NamedTuple):
-    """What a log-density says of n particles: nothing is read off the log-density afterwards."""
+    """Values of a log-density at n particles, with all else that it knows: nothing is read off the log-density afterwards."""
 
     value: Floats
-    """(n,) log-density; -inf of a particle that an algorithm is to reject."""
+    """Log-density (n,); -inf for a particle that an algorithm is to reject."""
     gradient: Floats
-    """(n, d) gradient; zero where it is not known."""
+    """Gradient (n, d); zero where it is not known."""
     noise: Floats = np.zeros((0, 0))
-    """(n, d) numbers of mean zero whose mean squares are the variances of the gradients, where these are estimated from a few
+    """Numbers (n, d) of mean zero whose mean squares are the variances of the gradients, where these are estimated from a few
     data blocks; else empty."""
     failures: Mapping[int, str] = MappingProxyType({})
     """Why the forward failed, by the number of the particle."""
     log_likelihood: Floats = np.zeros(0)
-    """(n,) without the prior, nan of particles that failed; empty where the two are not known apart."""
+    """Log-likelihood (n,), nan for particles that failed; empty where it is not known apart from the prior."""
 
 
 LogDensity = Callable[[Floats], Evaluated]
@@ -52,14 +52,14 @@ class Prior(Protocol):
 
 
 class Info(NamedTuple):
-    """What one step of an algorithm tells: for progress and diagnostics."""
+    """What one step of an algorithm reports, for progress and diagnostics."""
 
     log_density: float
-    """Mean over the particles that were evaluated last."""
+    """Mean log-density over the particles that were evaluated last."""
     step: float
     """Root-mean-square change of theta per entry."""
     more: Mapping[str, float] = MappingProxyType({})
-    """What only some algorithms know: "elbo", "acceptance", "step_size"."""
+    """Numbers that only some algorithms know, by name: "elbo", "acceptance", "step_size"."""
 
 
 class Algorithm(Protocol):
@@ -69,9 +69,9 @@ class Algorithm(Protocol):
     """
 
     n_particles: int
-    """Particles to start from."""
+    """Number of particles to start from."""
     n_evaluated: int
-    """Models evaluated at each step, on average."""
+    """Number of models evaluated at each step, on average."""
     is_chain: bool
     """Whether the particles of successive steps are samples (sSVGD, MCMC); else only the last state is."""
     rejects: bool
@@ -82,7 +82,7 @@ class Algorithm(Protocol):
         """First state from particles (n_particles, d)."""
 
     def step(self, state: Any, log_density: LogDensity, rng: np.random.Generator) -> tuple[Any, Info]:
-        """Next state."""
+        """The next state, and what the step reports."""
 
     def draw(self, state: Any, n: int, rng: np.random.Generator) -> Floats:
         """Samples of the current approximation (m, d): n draws, or the particles where these are all there is."""
@@ -98,10 +98,10 @@ class Converges(Protocol):
 
 @runtime_checkable
 class Resamples(Protocol):
-    """An algorithm whose particles persist, so that one that failed can take the place of another, with a small jitter."""
+    """An algorithm whose particles persist, so that one that failed can be put near another that did not."""
 
     def resample(self, state: Any, failed: Sequence[int], rng: np.random.Generator) -> Any:
-        """The state with the failed particles near others, chosen at random."""
+        """The state with each failed particle moved near another one, which is chosen at random."""
 
 
 @runtime_checkable
@@ -126,28 +126,31 @@ class StopsAtOnce(Protocol):
 
 
 class Evaluation(NamedTuple):
-    """What the dispatcher brings back of the log-likelihood of n models."""
+    """Log-likelihoods and gradients of n models, as a dispatcher returns them."""
 
     log_likelihood: Floats
-    """(n,)"""
+    """Log-likelihood (n,)."""
     gradient: Floats
-    """(n, d)"""
+    """Gradient (n, d) of the log-likelihood."""
     seconds: float
+    """Time that the evaluation took (s)."""
     failures: dict[int, str]
-    """Why it failed, by the number of the model."""
+    """Why the forward failed, by the number of the model."""
 
 
 class Simulation(NamedTuple):
-    """What the dispatcher brings back of the data that n models predict."""
+    """Data that n models predict, as a dispatcher returns them."""
 
     data: Floats
-    """(n, n_data), nan of models that failed."""
+    """Predicted data (n, n_data); nan for models that failed."""
     seconds: float
+    """Time that the simulation took (s)."""
     failures: dict[int, str]
+    """Why the forward failed, by the number of the model."""
 
 
 class Dispatcher(Protocol):
-    """Who evaluates the particles; a context manager."""
+    """A context manager that evaluates particles: in this process, or on many workers."""
 
     def __enter__(self) -> Self: ...
 
@@ -156,8 +159,8 @@ class Dispatcher(Protocol):
     def evaluate(self, models: Floats, blocks: Sequence[int] | None = None, observed: Floats | None = None) -> Evaluation:
         """Log-likelihood (n,) and gradient (n, d) of models (n, d). A failed particle is named in `failures`.
 
-        `blocks` are the forward's data blocks to use; all without it. `observed` (n_data,) are data to use in the place of the
-        forward's own, see `vip.protocols.WithData`.
+        `blocks` are the forward's data blocks to use; without it, all are used. `observed` (n_data,) are data to use in place
+        of the forward's own, see `vip.protocols.WithData`.
         """
 
     def simulate(self, models: Floats) -> Simulation:
@@ -165,11 +168,11 @@ class Dispatcher(Protocol):
 
 
 class Target(NamedTuple):
-    """What a method is built for."""
+    """The target that a method is built for."""
 
     space: ModelSpace
     forward: Forward
     log_prior: Callable[[Floats], tuple[Floats, Floats]]
-    """``log_prior(theta (n, d)) -> (values (n,), gradients (n, d))`` of what is not the likelihood."""
+    """``log_prior(theta (n, d)) -> (values (n,), gradients (n, d))`` of all but the likelihood."""
     project: Callable[[Floats], Floats]
     """Puts theta (n, d) back between hard bounds."""

@@ -15,11 +15,12 @@ STANDS_FOR: tuple[Any, ...] = (
     forward.InfersNoise,
     *(each for _, each in inspect.getmembers(shown, inspect.isclass) if is_protocol(each)),
 )
-"""What whoever stands for a forward can do if this can: all that is shown of it, so that no new ability is forgotten."""
+"""Abilities that an object which stands for a forward has if the forward has them: all that reports, exports and checks ask
+for, so that no new ability is forgotten."""
 
 
 def lend(source: object, to: object) -> None:
-    """Give an object the abilities of the forward that it stands for; those that it has itself it keeps."""
+    """Give an object the abilities of the forward that it stands for; it keeps the abilities that it has itself."""
     for protocol in STANDS_FOR:
         if isinstance(source, protocol) and not isinstance(to, protocol):
             for name in get_protocol_members(protocol):

@@ -21,7 +21,7 @@ class HasTruth(Protocol):
     """A forward of synthetic data."""
 
     true_model: Floats | None
-    """(d,), or None where the data are real."""
+    """The true model (d,), or None where the data are real."""
 
 
 @runtime_checkable
@@ -31,7 +31,7 @@ class HasStations(Protocol):
     geographic: bool
     """Whether coordinates are degrees of latitude and longitude."""
     stations: Floats
-    """(n, 2) row and column coordinates."""
+    """Row and column coordinates (n, 2) of the stations."""
 
 
 @runtime_checkable
@@ -47,11 +47,11 @@ class Gather(NamedTuple):
 
     label: str
     data: slice
-    """Where they are in the data vector, as (traces, samples)."""
+    """Where the traces are in the data vector, as (traces, samples)."""
     distance: Floats
-    """(traces,) along the section, m."""
+    """Distance (traces,) along the section, m."""
     time: Floats
-    """(samples,) s."""
+    """Time (samples,), s."""
 
 
 @runtime_checkable
@@ -63,7 +63,7 @@ class RecordsGathers(Protocol):
 
 @runtime_checkable
 class HasWells(Protocol):
-    """A forward that says where marginals with depth are wanted: distances (n,) along the section, or None for anywhere."""
+    """A forward that says at which distances (n,) along the section marginals with depth are wanted; None for anywhere."""
 
     wells: Floats | None
 
@@ -73,7 +73,7 @@ class Exports(Protocol):
     """A forward whose results have formats of their own, such as catalogues."""
 
     formats: Mapping[str, str]
-    """The suffix of the files of each, by its name."""
+    """File suffix of each format, by the format's name."""
 
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write samples (n, d) of the posterior in the format of this name."""
@@ -84,20 +84,20 @@ class Draws(Protocol):
     """A forward with figures of its own for the report."""
 
     def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
-        """Name, title, caption and matplotlib figure of each, from samples (n, d) of the posterior."""
+        """Name, title, caption and matplotlib figure of each picture, from samples (n, d) of the posterior."""
 
 
 @runtime_checkable
 class HasFacts(Protocol):
-    """A forward that has more to say before a run."""
+    """A forward that has facts of its own to show before a run."""
 
     def facts(self) -> list[tuple[str, str]]:
-        """Names and values, for a person."""
+        """Names and values of the facts, for a person to read."""
 
 
 @runtime_checkable
 class HasNativeCode(Protocol):
-    """A plugin that tells `vip doctor` what its native code uses."""
+    """A plugin that reports to `vip doctor` what its native code uses."""
 
     @staticmethod
     def native_code() -> str:
@@ -138,7 +138,7 @@ class DataSet(NamedTuple):
     files: Mapping[str, str]
     """Checksum (``sha256:...``) of each file, by its name."""
     papers: Sequence[str] = ()
-    """Where it was published: keys of ``vip/references.bib``, or whole BibTeX entries."""
+    """Papers that published it: keys of ``vip/references.bib``, or whole BibTeX entries."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What the entries of a model vector are."""
+"""Meaning of the entries of a model vector."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class ModelSpace:
-    """What the entries of a model vector are: variables one after the other.
+    """Meaning of the entries of a model vector: variables one after the other.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class ModelSpace:
         return sum(variable.size for variable in self.variables)
 
     def slices(self) -> dict[str, slice]:
-        """Where each variable is in a model vector."""
+        """Slice of each variable in a model vector, by its name."""
         ends = np.cumsum([variable.size for variable in self.variables]).tolist()
         return {v.name: slice(end - v.size, end) for v, end in zip(self.variables, ends, strict=True)}
 

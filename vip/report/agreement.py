@@ -1,4 +1,4 @@
-"""Whether what a run found agrees with the truth of a synthetic test."""
+"""Agreement of a run's result with the truth of a synthetic test."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ INTERVAL = (0.05, 0.95)
 
 
 class Agreement(NamedTuple):
-    """Of one map (rows, columns) with the truth. A row without variation or unknown nodes is nan."""
+    """Agreement of one map (rows, columns) with the truth; nan for a row without variation or unknown nodes."""
 
     correlation: float
-    """Of mean and truth, over all unknown nodes."""
+    """Correlation of mean and truth, over all unknown nodes."""
     start_correlation: float
-    """Of a model from before the inversion and truth."""
+    """Correlation of truth and a model from before the inversion."""
     covered: float
     """Share of unknown nodes whose truth is inside the interval."""
     correlation_by_row: Floats
@@ -32,7 +32,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(truth: Floats, mean: Floats, start: Floats, samples: Floats, free: NDArray[np.bool_]) -> Agreement:
-    """Of a map's mean, of a model from before, and of samples (n, rows, columns), at the nodes that are free."""
+    """Agreement of a map's mean, of a model from before, and of samples (n, rows, columns) with the truth, at free nodes."""
     rows = range(len(truth))
     inside = np.zeros(truth.shape, dtype=bool)
     for row in rows:  # all rows at once would copy all samples
@@ -49,7 +49,7 @@ def agreement(truth: Floats, mean: Floats, start: Floats, samples: Floats, free:
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Pearson's; nan where one of the two is constant.
+    """Pearson's correlation; nan where one of the two is constant.
 
     Examples
     --------

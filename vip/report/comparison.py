@@ -1,4 +1,4 @@
-"""Several runs beside each other: what their methods, priors or noise make of one model."""
+"""Figures of several runs beside each other, to compare methods, priors or noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vip.report.maps import colour_scale, draw_block, shape_of
 from vip.runs.result import Result
 
 WIDTH = 2.5
-"""Of a map, inches."""
+"""Width of a map, inches."""
 
 
 def comparison(results: Sequence[Result], titles: Sequence[str]) -> Figure:

@@ -1,4 +1,4 @@
-"""What the figures are drawn from, computed once."""
+"""Numbers that the figures are drawn from, each computed once."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from vip.runs.result import Result
 from vip.runs.simulation import simulate
 
 N_PRIOR = 100
-"""Models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
+"""Number of models drawn from the prior: with bounds and smoothness, 30 ms each for 1500 nodes."""
 N_FIT = 50
-"""Models whose data are predicted, before and after."""
+"""Number of models whose data are predicted, of the prior and of the posterior each."""
 MAX_PREDICTED = 20_000_000
-"""Predicted data of all these models together, in single precision: waveforms are many, and memory is not."""
+"""Largest number of predicted data of all these models together, in single precision, so that waveforms fit into memory."""
 
 
 class Fit(NamedTuple):
-    """Data, and what some prior models and samples predict: (n, n_data), in single precision."""
+    """Observed data, and data (n, n_data) that some prior models and samples predict, in single precision."""
 
     label: str
-    """What the data are, with units."""
+    """Name of the data, with units."""
     observed: Floats
     sigma: Floats
     before: NDArray[np.float32]
-    """Of prior models."""
+    """Data predicted by prior models."""
     after: NDArray[np.float32]
-    """Of samples."""
+    """Data predicted by samples of the posterior."""
 
     def residuals(self, predicted: NDArray[np.float32], data: Any = slice(None)) -> Floats:
         """(observed - predicted) / sigma of predicted (..., n_data), at some of the data."""
@@ -74,7 +74,7 @@ class Fit(NamedTuple):
 
 
 class Findings:
-    """A result and what several figures share. What the forward cannot tell is None.
+    """A result and the numbers that several figures share; one that the forward cannot give is None.
 
     Parameters
     ----------
@@ -171,12 +171,12 @@ class Findings:
 
     @cached_property
     def stein(self) -> Stein | None:
-        """What the gradients at some samples say, if they can be had."""
+        """Statistics from the gradients at some samples, if these can be evaluated."""
         return measure(self.result)
 
     @cached_property
     def diagnoses(self) -> list[Diagnosis]:
-        """All that says whether these are samples of the posterior, in order of weight."""
+        """All diagnoses of whether these are samples of the posterior, in order of weight."""
         found = without_evaluations(self.result)
         if not self.sampled:
             return found
@@ -193,7 +193,7 @@ class Findings:
         return None if self.truth is None else np.mean(self.flat < self.truth, axis=0)
 
     def agreement(self, panel: Panel) -> Agreement | None:
-        """Of a map with the truth, where that is known."""
+        """Agreement of a map with the truth, where that is known."""
         if self.truth is None:
             return None
         if panel not in self._agreements:
@@ -202,7 +202,7 @@ class Findings:
         return self._agreements[panel]
 
     def contraction(self, panel: Panel) -> Any:
-        """By how much the data have narrowed the prior in a panel, with what is known beforehand masked."""
+        """Contraction of the prior by the data in a panel, with nodes that are known beforehand masked."""
         values = np.zeros(panel.shape)
         free = self.free(panel)
         values[free] = contraction(panel.of(self.prior)[:, free], panel.of(self.flat)[:, free])

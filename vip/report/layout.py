@@ -13,10 +13,10 @@ from vip.protocols import ModelSpace, Variable
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 WIDTH = 9.0
-"""Of a figure, inches."""
+"""Width of a figure, inches."""
 DPI = 150
 SPACING = 0.12
-"""Between panels with axes of their own, inches."""
+"""Space between panels with axes of their own, inches."""
 
 # Colours that the colour-blind tell apart (Okabe & Ito 2008).
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#8c8c8c", "#000000"
@@ -36,10 +36,10 @@ STYLE: dict[Any, Any] = {
     # Names and units are the user's: a dollar sign in them is no formula.
     "text.parse_math": False,
 }
-"""Of matplotlib while figures are drawn and saved."""
+"""Settings of matplotlib while figures are drawn and saved."""
 
 MAX_HISTOGRAMS = 12
-"""A variable of more single numbers is drawn as one line over its entries."""
+"""Largest number of histograms of a variable: one of more single numbers is drawn as one line over its entries."""
 
 
 class Picture(NamedTuple):
@@ -55,12 +55,12 @@ class Panel(NamedTuple):
     """One map, line or number: a part of the model vector."""
 
     label: str
-    """What leading dimensions say of it: "period 10 s"."""
+    """Values of the leading dimensions: "period 10 s"."""
     first: int
     shape: tuple[int, ...]
 
     def of(self, models: NDArray[Scalar]) -> NDArray[Scalar]:
-        """The part of models (..., d), in its shape."""
+        """The panel's part of models (..., d), in the shape of the panel."""
         end = self.first + int(np.prod(self.shape, dtype=int))
         return models[..., self.first : end].reshape(models.shape[:-1] + self.shape)
 
@@ -117,12 +117,12 @@ def panels(space: ModelSpace, variable: Variable) -> list[Panel]:
 
 
 def titled(text: str, panel: Panel) -> str:
-    """What a panel shows, and of which period."""
+    """Title of a panel: what it shows, and for which period."""
     return f"{text}, {panel.label}" if panel.label else text
 
 
 def name_of(variable: Variable) -> str:
-    """For text."""
+    """Name of a variable as it is written in text."""
     return variable.long_name or variable.name
 
 
@@ -156,7 +156,7 @@ def format_ticks(axis: Any, units: str) -> None:
 
 
 def rounded(value: float) -> str:
-    """Three digits, and no exponent below a billion.
+    """A number as text with three digits, and no exponent below a billion.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def rounded(value: float) -> str:
 
 
 def counted(n: int, what: str) -> str:
-    """A number of things.
+    """A number of things as text, in the singular or plural.
 
     Examples
     --------

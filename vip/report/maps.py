@@ -35,13 +35,13 @@ from vip.report.layout import (
 
 MASKED = "0.85"
 N_SHOWN = 4
-"""Samples in a figure."""
+"""Number of samples in a figure."""
 CONTRACTION = (
     "Share of the prior's variance that the data have removed: 0 where the posterior is the prior, 1 where nothing is left "
     f"uncertain. Where data say nothing it should be near 0: if not, the samples are too narrow. "
     f"The prior's variance is that of {N_PRIOR} models, and off by {np.sqrt(2 / N_PRIOR):.0%} by chance."
 )
-"""Caption."""
+"""Caption of figures of contraction."""
 OUTLIERS = 0.01
 """Share of values at either end that a colour scale may leave out."""
 WIDE = 0.6
@@ -83,7 +83,7 @@ def samples(findings: Findings) -> Iterator[Picture]:
 
 
 def contraction(findings: Findings) -> Iterator[Picture]:
-    """By how much the data have narrowed the prior, at each node of each map."""
+    """Contraction of the prior by the data, at each node of each map."""
     for variable in maps_of(findings.space):
         every = panels(findings.space, variable)
         columns = min(len(every), 3)
@@ -170,7 +170,7 @@ def draw_block(
 ) -> None:
     """Maps by title with one colour bar: below the last one where another map completes its pair.
 
-    Without a label they are of the variable's values.
+    Without a label, the bar has the name of the variable's values.
     """
     norm, colours = scale
     for ax, (title, values) in zip(axes, maps.items(), strict=True):
@@ -198,7 +198,7 @@ def _prior_std(findings: Findings, every: list[Panel]) -> float:
 
 
 def _draw_colour_bar(figure: Figure, mesh: Any, axes: Any, variable: Variable, label: str, extend: str) -> Any:
-    """At the right, or below where maps are too wide to leave it a height."""
+    """Draw a colour bar at the right, or below where maps are too wide to leave it a height."""
     if _in_pairs(variable):
         return figure.colorbar(
             mesh, ax=axes, label=label, extend=extend, location="bottom", shrink=0.7, aspect=25 * np.size(axes)

@@ -1,4 +1,4 @@
-"""Marginals: along a profile through a map, of a line, of single numbers."""
+"""Marginal densities: along a profile through a map, of a line, of single numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from vip.report.layout import (
 from vip.report.maps import CONTRACTION, colour_scale, draw_map
 
 HALO = [withStroke(linewidth=3, foreground="white")]
-"""Around lines on an image."""
+"""Outline of lines on an image."""
 
 
 def profiles(findings: Findings) -> Iterator[Picture]:
@@ -64,7 +64,7 @@ def lines(findings: Findings) -> Iterator[Picture]:
 
 
 def contraction(findings: Findings) -> Iterator[Picture]:
-    """By how much the data have narrowed the prior, along each variable with one dimension."""
+    """Contraction of the prior by the data, along each variable with one dimension."""
     for variable in findings.space.variables:
         if kind(variable) == "lines":
             figure = _small_panels(findings, variable, _draw_contraction)
@@ -76,7 +76,7 @@ def numbers(findings: Findings) -> Iterator[Picture]:
     for variable in findings.space.variables:
         if kind(variable) == "numbers":
             figure = _small_panels(findings, variable, _draw_histogram)
-            yield Picture(variable.name, f"Marginals of {name_of(variable)}", "Of the prior and of the posterior.", figure)
+            yield Picture(variable.name, f"Marginals of {name_of(variable)}", "Histograms of prior and posterior.", figure)
 
 
 def density(values: Floats, edges: Floats) -> Floats:
@@ -140,7 +140,7 @@ def _small_panels(findings: Findings, variable: Variable, draw: Callable[[Axes, 
 
 
 def _draw_line(ax: Axes, findings: Findings, variable: Variable, panel: Panel) -> None:
-    """Over the coordinate, or over the number of the entry; depth points down."""
+    """Draw a line over its coordinate, or over the number of the entry; depth points down."""
     numbered = kind(variable) == "entries"
     dim = "entry" if numbered else space_dims(variable)[0]
     place = np.arange(variable.size) if numbered else variable.coords[dim]

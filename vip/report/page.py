@@ -22,7 +22,7 @@ from vip.runs.result import Result
 
 
 def own(findings: Findings) -> Iterator[Picture]:
-    """The forward's own."""
+    """Pictures that the forward itself draws."""
     forward = findings.result.problem.forward
     if isinstance(forward, Draws):
         yield from (Picture(*picture) for picture in forward.pictures(findings.flat.astype(float)))
@@ -45,9 +45,9 @@ FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
     gathers.traces,
     fit.residuals,
 ]
-"""In the order of the page; each leaves out what the forward cannot tell."""
+"""Functions that draw the pictures, in the order of the page; each leaves out what the forward cannot give."""
 PAGE_DPI = 105
-"""Pixels of the page for an inch of a figure."""
+"""Number of pixels of the page for an inch of a figure."""
 
 
 def write_report(result: Result, output: Path | None = None, dispatch: DispatchSettings | None = None) -> Path:
@@ -64,7 +64,7 @@ def write_report(result: Result, output: Path | None = None, dispatch: DispatchS
     Returns
     -------
     Path
-        Of the page.
+        Path of the page.
     """
     output = output or (result.path or Path()) / "report"
     output.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def write_report(result: Result, output: Path | None = None, dispatch: DispatchS
 
 
 def summary(findings: Findings) -> dict[str, str]:
-    """What was run, what it cost and what it gave, in words."""
+    """Summary in words: what was run, what it cost and what it found."""
     result = findings.result
     settings, made = result.problem.config.algorithm, result.store.provenance
     options = settings.model_dump(exclude={"name", "iterations"})
@@ -114,7 +114,7 @@ def summary(findings: Findings) -> dict[str, str]:
         rows["Time"] = f"{_duration(seconds.sum())}; {np.median(seconds):.3g} s an iteration (median)"
     if findings.sampled:
         rows |= _sample_rows(findings, algorithm.is_chain)
-    rows |= {diagnosis.name: diagnosis.told for diagnosis in findings.diagnoses if diagnosis.name not in rows}
+    rows |= {diagnosis.name: diagnosis.finding for diagnosis in findings.diagnoses if diagnosis.name not in rows}
     rows["Machine"] = f"{made['machine']}, {made['platform']}"
     rows["Seed"] = str(made["seed"])
     rows["Versions"] = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
@@ -150,13 +150,13 @@ def _png(picture: Picture) -> bytes:
 
 
 def _width(png: bytes) -> int:
-    """Of a picture on the page, so that all have letters of one size."""
+    """Width of a picture on the page, in pixels, such that all pictures have letters of one size."""
     pixels = int.from_bytes(png[16:20])
     return round(pixels * PAGE_DPI / DPI)
 
 
 def _duration(seconds: float) -> str:
-    """In a unit that suits it.
+    """A time in a unit that suits it.
 
     Examples
     --------

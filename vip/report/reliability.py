@@ -14,9 +14,9 @@ from vip.report.findings import Findings
 from vip.report.layout import BLACK, BLUE, ORANGE, Picture, name_of
 
 LEVELS = np.linspace(0.01, 0.99, 99)
-"""Of central intervals."""
+"""Levels of central intervals."""
 LEAST = 20
-"""Entries of a variable, below which shares of them say little."""
+"""Least number of entries of a variable: with fewer, shares of them say little."""
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7")
 
 

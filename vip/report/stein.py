@@ -1,4 +1,4 @@
-"""What the gradients at some samples say: whether they are spread as the posterior is, and how far from it they are."""
+"""Statistics from gradients at some samples: whether they are spread as the posterior is, and how far from it they are."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from vip.rng import Purpose, stream
 from vip.runs.result import Result
 
 N_EVALUATED = 200
-"""Gradients in all, if they can be had in time."""
+"""Largest number of gradients in all."""
 SECONDS = 60.0
-"""That they may take."""
+"""Time that the gradients may take, s."""
 N_POINTS = 5
-"""Parts of a chain's samples that are looked at one by one."""
+"""Number of parts of a chain's samples, each of which is judged by itself."""
 LEAST = 10
-"""Samples in each part, below which nothing can be said."""
+"""Least number of samples in each part."""
 
 
 class Stein(NamedTuple):
-    """Of a run's samples, in unconstrained space; distances in standard deviations of each entry."""
+    """Statistics of a run's samples in unconstrained space; distances are in standard deviations of each entry."""
 
     iterations: Floats
-    """(points,) of the last of the samples that each point is of."""
+    """Iteration (points,) of the last sample of each part."""
     discrepancies: list[Discrepancy]
     spread: float
-    """Variance over the posterior's, of the last point."""
+    """Variance of the last part's samples over that of the posterior."""
     n: int
-    """Samples of the last point."""
+    """Number of samples of the last part."""
     n_evaluated: int
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ def measure(result: Result) -> Stein | None:
 
 
 def _parts(result: Result) -> tuple[Floats, list[Floats]]:
-    """Iterations at the ends, and models (n, d) of the parts of a run that are looked at."""
+    """Last iterations, and models (n, d), of the parts of a run that are judged."""
     kept = np.concatenate([stretch.iterations for stretch in result.store.samples()])
     models = result.equal()[None] if result.is_weighted else result.models
     n_parts = int(np.clip(models.shape[1] // LEAST, 1, N_POINTS)) if len(models) > 1 else 1
@@ -86,7 +86,7 @@ def _parts(result: Result) -> tuple[Floats, list[Floats]]:
 
 
 def _evaluated(result: Result, models: Floats) -> tuple[Floats, Floats]:
-    """Theta and gradients (n, d) of models, but for those that rounding to single precision has put on a bound."""
+    """Theta and gradients (n, d) of models, except those that rounding to single precision has put on a bound."""
     problem = result.problem
     theta = problem.transform.to_theta(models)
     theta = theta[np.isfinite(theta).all(axis=1)]

@@ -1,4 +1,4 @@
-"""The run itself, by iteration: log-posterior, fit, steps, and what its algorithm tells besides."""
+"""The run by iteration: log-posterior, fit, steps, and other numbers that its algorithm reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vip.report.layout import BLACK, BLUE, SPACING, WIDTH, Picture
 from vip.report.stein import Stein
 
 SPAN = 30
-"""Between the worst and the best log-likelihood, from which the axis is logarithmic."""
+"""Ratio of the worst to the best log-likelihood from which the axis is logarithmic."""
 LABELS = {
     "log_density": ("whole run", "mean log-posterior"),
     "log_likelihood": ("fit", "mean log-likelihood"),
@@ -24,7 +24,7 @@ LABELS = {
     "elbo": ("evidence lower bound", "ELBO"),
     "acceptance": ("acceptance", "share of steps accepted"),
 }
-"""Title and axis of what is recorded at each iteration; runs of earlier versions have not all of it."""
+"""Title and axis of each number that is recorded at each iteration; runs of earlier versions may lack some."""
 
 
 def trace(findings: Findings) -> Iterator[Picture]:
@@ -68,7 +68,7 @@ def trace(findings: Findings) -> Iterator[Picture]:
 
 
 def _axes(names: list[str]) -> tuple[Figure, dict[str, Axes]]:
-    """By name; two a row, or three of only so many."""
+    """Axes by name: two in a row, or three where there are only three."""
     columns = 3 if len(names) == 3 else 2
     rows = -(-len(names) // columns)
     size = (WIDTH + 0.6, 2.9 if rows == 1 else 2.7 * rows)
@@ -86,7 +86,7 @@ def _draw_stein(ax: Axes, stein: Stein, last: int) -> None:
 
 
 def _make_logarithmic(ax: Axes, values: Floats) -> None:
-    """Where a fit improves by orders of magnitude, on a linear axis only its beginning is seen."""
+    """Make the axis logarithmic where a fit improves by orders of magnitude: a linear one would show only its beginning."""
     known = values[np.isfinite(values)]
     if known.max() < 0 and known.min() < SPAN * known.max():
         ax.set_yscale("symlog", linthresh=-known.max())
@@ -96,7 +96,7 @@ def _make_logarithmic(ax: Axes, values: Floats) -> None:
 
 
 def _draw_late(ax: Axes, iteration: Floats, log_density: Floats, burn_in: int) -> None:
-    """After burn-in, or the second half where there is none or it is not over."""
+    """Draw the log-posterior after burn-in, or its second half where there is no burn-in or it is not over."""
     first = burn_in if 0 < burn_in < iteration[-1] else iteration[-1] // 2
     late = iteration > first
     ax.plot(iteration[late], log_density[late], color=BLUE, lw=1)

@@ -1,4 +1,4 @@
-"""What was found against the truth of a synthetic test, row by row of a map."""
+"""Comparison of the result with the truth of a synthetic test, row by row of a map."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ from vip.report.maps import MASKED, colour_scale, draw_map
 from vip.report.marginals import HALO, density
 
 N_WELLS = 3
-"""Where the forward names none."""
+"""Number of wells where the forward names none."""
 MAX_WELLS = 4
-"""In a figure."""
+"""Largest number of wells in a figure."""
 
 
 def profiles(findings: Findings) -> Iterator[Picture]:

@@ -1,1 +1,1 @@
-"""The life of a run: the problem, its directory, its result, its jobs."""
+"""Everything about a run: the problem, its directory, its result, its jobs."""

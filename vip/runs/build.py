@@ -1,4 +1,4 @@
-"""From a configuration to a problem."""
+"""Building a problem from a configuration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load_problem(path: str | Path) -> Problem:
 
 
 def build_problem(config: Config, path: Path) -> Problem:
-    """Build a problem from a checked configuration; `path` says where relative paths start and what errors name."""
+    """Build a problem from a checked configuration; relative paths start at the folder of `path`, which errors name."""
     forward = build_forward(config, path)
     prior, transform = build_prior(config, forward, path)
     _check_together(config, forward, prior, path)
@@ -39,7 +39,7 @@ def build_problem(config: Config, path: Path) -> Problem:
 
 
 def build_forward(config: Config, path: Path) -> Forward:
-    """The forward of a configuration, with its data; workers build it too.
+    """Build the forward of a configuration, with its data; workers do so too.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def build_forward(config: Config, path: Path) -> Forward:
 
 
 def _check_together(config: Config, forward: Forward, prior: Prior, path: Path) -> None:
-    """What neither the forward nor the rest of the configuration can check alone."""
+    """Check what neither the forward nor the rest of the configuration can check alone."""
     if isinstance(forward, ChecksPrior):
         try:
             forward.check_prior(prior.lower, prior.upper)
@@ -79,7 +79,7 @@ def _check_together(config: Config, forward: Forward, prior: Prior, path: Path) 
 
 
 def _with_hint(error: ConfigError) -> ConfigError:
-    """Say how to get a public data set that is not there."""
+    """Add to an error how to get a public data set that is not there."""
     if str(data_dir()) not in f"{error.file} {error.value}" or "cannot be read" not in error.remedy:
         return error
     wanted = next((name for name in data_sets() if f"{folder(name)}/" in f"{error.file} {error.value}"), None)

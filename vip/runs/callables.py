@@ -1,4 +1,4 @@
-"""Plain functions as forwards: what they take and return is found out once, and said where it is not what is wanted."""
+"""Plain functions as forwards: what they take and return is found out once, and an error if it is not what is wanted."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Function:
     Parameters
     ----------
     function : callable
-        Of models (n, d) or of one model (d,); it returns log-densities and gradients, or log-densities alone.
+        Function of models (n, d) or of one model (d,) that returns log-densities and gradients, or log-densities alone.
     models : (m, d) float
-        Models to try it at.
+        Models to try the function at.
     name : str
-        What it is, for messages.
+        Name of the function in messages.
 
     Raises
     ------
     ConfigError
-        If it fails at a model, or what it returns has another shape.
+        If the function fails at a model, or what it returns has another shape.
     """
 
     includes_prior = False
@@ -64,14 +64,14 @@ class Function:
 
 
 def density_of(function: Callable[[Floats], Any], points: Floats) -> Function:
-    """A log-density as a forward that leaves nothing to a prior."""
+    """A log-density as a forward that includes the prior."""
     made = Function(function, points, "the log-density")
     made.includes_prior = True
     return made
 
 
 def _tried(function: Callable[[Floats], Any], models: Floats) -> list[Any] | Exception:
-    """What a function returns, or raises."""
+    """What a function returns, or the error that it raises."""
     try:
         return _parts(function(models))
     except Exception as error:  # a user's function may raise anything
@@ -79,7 +79,7 @@ def _tried(function: Callable[[Floats], Any], models: Floats) -> list[Any] | Exc
 
 
 def _parts(returned: Any) -> list[Any]:
-    """Log-densities and gradients, or log-densities alone."""
+    """What a function returned, as arrays: log-densities and gradients, or log-densities alone."""
     return [np.asarray(part) for part in returned] if isinstance(returned, tuple | list) else [np.asarray(returned)]
 
 
@@ -88,7 +88,7 @@ def _shapes(found: list[Any] | Exception) -> list[tuple[int, ...]]:
 
 
 def _described(of_many: list[Any] | Exception, of_one: list[Any] | Exception, shape: tuple[int, ...]) -> str:
-    """What came of models of this shape, and of one of them."""
+    """In words, what the function returned for models of this shape, and for one of them."""
     said = [
         f"{type(found).__name__}: {found}" if isinstance(found, Exception) else f"shapes {_shapes(found)}"
         for found in (of_many, of_one)

@@ -1,4 +1,4 @@
-"""Papers that a run rests on, as BibTeX: those of its method, its forward, its data and this package."""
+"""Papers that a run rests on, as BibTeX: those of its method, forward and data, and of this package."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vip.runs.problem import Problem
 from vip.runs.store import Store
 
 ALWAYS = ("vip", "zhang_curtis_2024")
-"""This package, and the paper whose methods it began with."""
+"""Keys to cite for every run: this package, and the paper whose methods it began with."""
 
 
 def citation(store: Store) -> str:
-    """Papers of a run as BibTeX entries, each once.
+    """Papers that a run rests on, as BibTeX entries, each once.
 
     Raises
     ------
@@ -33,13 +33,13 @@ def citation(store: Store) -> str:
 
 
 def papers(problem: Problem) -> tuple[str, ...]:
-    """Papers that the method and the forward of a problem name; none for those that name none."""
+    """Papers that the method and the forward of a problem name, if they name any."""
     parts = (problem.config.algorithm, problem.forward)
     return tuple(paper for part in parts if isinstance(part, Cites) for paper in part.papers)
 
 
 def data_papers(store: Store) -> Iterable[str]:
-    """Papers of the public data sets that a run's files come from, which their checksums say."""
+    """Papers of the public data sets that a run's files come from, which are recognised by their checksums."""
     used = {f"sha256:{checksum}" for checksum in store.provenance["inputs"].values()}
     for data_set in data_sets().values():
         if used & set(data_set.files.values()):
@@ -47,7 +47,7 @@ def data_papers(store: Store) -> Iterable[str]:
 
 
 def entry(paper: str) -> str:
-    """The BibTeX entry of a paper: of a key of this package's references, or as a plugin wrote it.
+    """The BibTeX entry of a paper, given by a key of this package's references, or as the entry that a plugin wrote.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From dispatch settings to the dispatcher that evaluates a problem's particles."""
+"""Making the dispatcher that evaluates a problem's particles, from its dispatch settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 HEAVY_SECONDS = 0.1
-"""A particle that takes longer is worth sending to another process."""
+"""Time of a particle, s, above which it is worth sending to another process."""
 
 
 def choose(problem: Problem, settings: DispatchSettings) -> DispatchSettings:
@@ -63,12 +63,12 @@ def dispatcher(
     ----------
     problem : Problem
     settings : DispatchSettings
-        "auto" means this process here: whoever may start processes decides first, see `choose`.
+        Settings in which "auto" means this process: `choose` decides before, where processes may be started.
     run_dir : Path, optional
-        For the certificates and logs of workers that are jobs of a scheduler: only these need one.
+        Folder for the certificates and logs of workers that are jobs of a scheduler; only these need one.
     leave : callable
-        Asked while particles are evaluated, or (with True) while there is nobody to evaluate them; when it says so they are
-        given up and `Interrupted` is raised.
+        Called while particles are evaluated, and with True while there is no worker to evaluate them; where it returns true,
+        they are given up and `Interrupted` is raised.
     """
     with ExitStack() as stack:
         yield stack.enter_context(_dispatcher(problem, settings, run_dir, leave, stack))
@@ -107,7 +107,7 @@ def _dispatcher(
 def _queue_cluster(
     settings: DispatchSettings, site: Site, asked: Resources, processes: int, run_dir: Path, stack: ExitStack
 ) -> Any:
-    """A cluster of a job scheduler; its certificates end with `stack`."""
+    """A cluster of a job scheduler; its certificates are deleted when `stack` is left."""
     security = certificates.made_for_run(run_dir / "tls")
     stack.callback(certificates.remove, run_dir / "tls")
     dashboard = {"dashboard_address": clusters.dashboard_address(settings.dashboard)}
@@ -117,18 +117,18 @@ def _queue_cluster(
 
 
 def asked_of_scheduler(settings: DispatchSettings) -> tuple[Site, Resources]:
-    """The site, and what jobs ask for: the settings' values, the site's for what they leave out."""
+    """The site, and what jobs ask for: the values of the settings, and those of the site where a setting is left out."""
     site = load_site(settings.site)
     return site, resources(site, **{key: getattr(settings, key) for key in Resources._fields})
 
 
 def processes_of_job(problem: Problem, asked: Resources) -> int:
-    """A forward with threads of its own fills the cores of a job; of another, each core has one."""
+    """Number of processes of a job: one where the forward has threads of its own, else one for each core."""
     return 1 if isinstance(problem.forward, UsesThreads) else asked.cores
 
 
 def job_name(run_dir: Path) -> str:
-    """Name of a run's jobs: the same whenever it is asked for."""
+    """Name of a run's jobs, which depends on its directory alone."""
     return f"vip-{hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:10]}"
 
 
@@ -142,7 +142,7 @@ def _remote_security(settings: DispatchSettings) -> Security | None:
 
 
 def _seconds(problem: Problem) -> float:
-    """What one particle takes in this process, with all its cores (s); 0 if it fails."""
+    """Time that one particle takes in this process, with all its cores (s); 0 if it fails."""
     forward, models = problem.forward, problem.sample_prior(1, stream(problem.config.seed, 0, Purpose.START))
     if isinstance(forward, UsesThreads):
         forward.threads = available_cores()

@@ -45,7 +45,7 @@ Tell = Callable[[Record], None]
 Stop = Callable[[], bool]
 
 PROBE = 3
-"""Models at which a run made from objects remembers its log-density, to know them again."""
+"""Number of models at which a run made from objects keeps its log-density, to recognise the objects later."""
 
 
 def run(
@@ -69,11 +69,11 @@ def run(
     tell : callable
         Called with a `Record` after each iteration.
     stop : callable
-        Asked before each iteration; the run is saved and ends when it returns true. If it has an attribute `at_once` that is
-        true, particles that are being evaluated by workers are given up.
+        Called before each iteration; the run is saved and ends where it returns true. If it has an attribute `at_once` that is
+        true, particles that workers are evaluating are given up.
     dispatch : DispatchSettings, optional
-        Who evaluates the particles, instead of what the problem says. Where that is "auto" it is this process: worker
-        processes need a script that can be imported, with its work under ``if __name__ == "__main__"``.
+        Who evaluates the particles, in place of the problem's own settings. There "auto" means this process: worker processes
+        need a script that can be imported, with its work under ``if __name__ == "__main__"``.
 
     Returns
     -------
@@ -109,15 +109,15 @@ def resume(
 
     A run that was made from Python objects needs the same `problem` again.
 
-    With `iterations` it goes on to so many in total, also where it had finished: the samples of chains are then those of a run
-    that was to do so many from the beginning. Who evaluates the particles may be another than before, see `run`.
+    With `iterations` it goes on to that number in total, even if it had finished: the samples of chains are then those of a run
+    that was to do that many from the beginning. The engine that evaluates the particles may be another one, see `run`.
 
     Raises
     ------
     StoreError
         If there is no run, its inputs have changed since it began, or it has converged and more iterations change nothing.
     ConfigError
-        If it has done, or is to do, more `iterations` already.
+        If it has done at least `iterations` already, or is to do more.
     """
     store, given = Store(Path(run_dir)), problem
     problem = load_run(store, given)
@@ -133,9 +133,9 @@ def resume(
 
 
 def load_run(store: Store, problem: Problem | None = None) -> Problem:
-    """The problem of a run directory: its own copy of the configuration, extended or not, and the data files it began with.
+    """The problem of a run directory, from its own copy of the configuration and the data files that it began with.
 
-    For a run that was made from objects it is the given `problem`.
+    For a run that was made from objects, it is the given `problem`.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def load_run(store: Store, problem: Problem | None = None) -> Problem:
 
 
 def _known_again(store: Store, problem: Problem | None) -> Problem:
-    """The problem made from objects, if it is that of the run, with the iterations that this was extended to."""
+    """The given problem, if it is that of the run, with the iterations that the run was extended to."""
     if problem is None:
         raise StoreError(
             f"{store.path}: was made from Python objects: give the same ones again, as in"
@@ -172,7 +172,7 @@ def _known_again(store: Store, problem: Problem | None) -> Problem:
 
 
 def _objects(problem: Problem) -> dict[str, Any]:
-    """What tells the objects of a run from others: names, method, and the log-density of models drawn from the prior."""
+    """Marks by which the objects of a run are recognised: names, method, and the log-density of models drawn from the prior."""
     models = problem.sample_prior(PROBE, stream(problem.config.seed, 0, Purpose.CHECK))
     method = problem.config.algorithm.model_dump(mode="json")
     value = problem.log_density(problem.transform.to_theta(models)).value
@@ -213,7 +213,7 @@ def new_store(problem: Problem, directory: Path, overwrite: bool = False) -> Sto
 
 
 def output_directory(problem: Problem, output: str | Path | None = None) -> Path | None:
-    """Where a run goes: `output`, else what the problem says, else ``runs/NAME`` beside its configuration, else nowhere."""
+    """Run directory: `output`, else that of the problem, else ``runs/NAME`` beside its configuration, else None."""
     wanted = output if output is not None else problem.config.run.output
     if problem.path is None:
         return None if wanted is None else Path(wanted)
@@ -221,12 +221,12 @@ def output_directory(problem: Problem, output: str | Path | None = None) -> Path
 
 
 def run_directory(problem: Problem, output: str | Path | None = None) -> Path:
-    """Where a run that must leave a directory goes.
+    """Run directory of a run that must have one.
 
     Raises
     ------
     ConfigError
-        If a problem made from objects does not say.
+        If a problem that was made from objects names none.
     """
     directory = output_directory(problem, output)
     if directory is None:
@@ -235,7 +235,7 @@ def run_directory(problem: Problem, output: str | Path | None = None) -> Path:
 
 
 def loop_schedule(problem: Problem) -> loop.Schedule:
-    """When the loop does what."""
+    """Schedule of the loop: iterations, burn-in, thinning and draws."""
     settings = problem.config.algorithm
     return loop.Schedule(
         settings.iterations, getattr(settings, "burn_in", 0), getattr(settings, "thin", 1), getattr(settings, "draws", 0)
@@ -243,7 +243,7 @@ def loop_schedule(problem: Problem) -> loop.Schedule:
 
 
 def density_at(problem: Problem, posterior: Posterior) -> Callable[[int], LogDensity]:
-    """The log-posterior of an iteration: the whole, or estimated from data blocks drawn for it."""
+    """The log-posterior of an iteration: the whole one, or one estimated from data blocks drawn for the iteration."""
     wanted, seed = problem.config.algorithm.data_blocks, problem.config.seed
     if wanted is None or not isinstance(problem.forward, DataBlocks):
         return lambda iteration: posterior
@@ -257,7 +257,7 @@ def density_at(problem: Problem, posterior: Posterior) -> Callable[[int], LogDen
 
 
 def steps(problem: Problem, stop: Stop = lambda: False, dispatch: DispatchSettings | None = None) -> Iterator[Record]:
-    """The records of a run from its beginning, one an iteration: a plain loop, to stop when one likes.
+    """The records of a run from its beginning, one per iteration: a plain loop, which may be stopped after any of them.
 
     Nothing is saved; `Record.samples` are the samples that an iteration adds.
     """
@@ -277,7 +277,7 @@ def _records(
 
 
 def _leave(stop: Stop) -> Callable[[bool], bool]:
-    """Whether particles that are being evaluated are to be given up; asked with True while there is nobody to evaluate them."""
+    """A function that says whether to give up particles in evaluation; it is called with True while there is no worker."""
 
     def leave(idle: bool) -> bool:
         return stop() if idle else isinstance(stop, StopsAtOnce) and stop.at_once
@@ -288,7 +288,7 @@ def _leave(stop: Stop) -> Callable[[bool], bool]:
 def _run_from(
     problem: Problem, store: Store, checkpoint: Checkpoint | None, tell: Tell, stop: Stop, dispatch: DispatchSettings | None
 ) -> Result:
-    """From a checkpoint to the end; without one from the beginning, which loses nothing that was ever saved."""
+    """Run from a checkpoint to the end; without one, from the beginning, since nothing was saved yet."""
     algorithm, first = problem.build_algorithm(), checkpoint.iteration if checkpoint else 0
     settings = dispatch or problem.dispatch
     with _log_file(store.path), engines.dispatcher(problem, settings, store.path, _leave(stop)) as dispatcher:
@@ -309,13 +309,13 @@ def run_in_memory(
     stop: Stop = lambda: False,
     dispatcher: Dispatcher | None = None,
 ) -> tuple[Memory, str]:
-    """Run a problem's method without a run directory; what it kept, and its status.
+    """Run a problem's method without a run directory, and return what it kept and its status.
 
     Parameters
     ----------
     problem : Problem
     thin : int, optional
-        Instead of the method's own.
+        Thinning in place of the method's own.
     tell, stop : callable
         See `run`.
     dispatcher : Dispatcher, optional
@@ -337,7 +337,7 @@ def run_in_memory(
 def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
     """Models (n_particles, d) that a run starts from: drawn from the prior, if nothing better is known.
 
-    Algorithms that tell the evidence start from the prior, whatever else is known.
+    Algorithms that find the evidence start from the prior, whatever else is known.
     """
     rng = stream(problem.config.seed, 0, Purpose.START)
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
@@ -356,14 +356,14 @@ def _first_state(problem: Problem, algorithm: Algorithm) -> Any:
 
 
 def _saved_state(problem: Problem, algorithm: Algorithm, checkpoint: Checkpoint) -> Any:
-    """The state of a checkpoint, put into any state: a forward may take long to make the one that a run starts from."""
+    """The state of a checkpoint. It is put into a state of any models: those that a run starts from may take long to make."""
     models = problem.sample_prior(algorithm.n_particles, stream(problem.config.seed, 0, Purpose.START))
     return unflatten(algorithm.init(problem.transform.to_theta(models)), checkpoint.arrays)
 
 
 @contextmanager
 def _log_file(run_dir: Path) -> Iterator[None]:
-    """Messages of this package go to the run's log file too."""
+    """Write messages of this package to the run's log file too, while the context is open."""
     handler = logging.FileHandler(run_dir / "run.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("vip")

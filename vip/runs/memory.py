@@ -1,4 +1,4 @@
-"""What a run leaves behind that was not asked to leave a directory."""
+"""What a run without a directory leaves behind."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Memory:
     Attributes
     ----------
     path : None
+        A run in memory has no directory.
     failed : list of (n, d) float
         Models whose forward failed.
     """
@@ -42,7 +43,7 @@ class Memory:
 
     @property
     def evaluations(self) -> int:
-        """Models evaluated so far."""
+        """Number of models evaluated so far."""
         return int(sum(line["evaluations"] for line in self._metrics))
 
     def append(self, iteration: int, models: Floats, log_weights: Floats = EQUAL) -> None:
@@ -54,7 +55,7 @@ class Memory:
         self._checkpoint = Checkpoint(iteration, status, flatten(state))
 
     def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float]) -> None:
-        """Keep a line on one iteration."""
+        """Keep the numbers that one iteration reports."""
         about = {"log_density": info.log_density, "step": info.step, **info.more}
         self._metrics.append({"iteration": iteration, **about, "seconds": seconds, **more})
 
@@ -64,7 +65,7 @@ class Memory:
         return "memory, in result.store.failed"
 
     def samples(self) -> Iterator[Stretch]:
-        """Samples, an iteration at a time."""
+        """Samples of one iteration after the other."""
         return iter(self._stretches)
 
     def metrics(self) -> list[dict[str, float]]:

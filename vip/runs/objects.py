@@ -1,6 +1,6 @@
-"""The front door for Python objects: a forward code and a prior, or a log-density, in; a result out.
+"""Inversion of Python objects: from a forward code and a prior, or from a log-density, to a result.
 
-Nothing needs a file that was not asked for. ``vip.load_problem`` makes the same kind of problem from a configuration.
+No file is written that was not asked for. ``vip.load_problem`` makes the same kind of problem from a configuration.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from vip.runs.result import Result
 log = logging.getLogger(__name__)
 
 STEP = 6e-6
-"""Step of finite differences over the prior's standard deviation: the cube root of double precision."""
+"""Step of finite differences over the prior's standard deviation: the cube root of the precision of a double."""
 N_SCALE = 100
-"""Models drawn from the prior to find its standard deviations."""
+"""Number of models drawn from the prior to find its standard deviations."""
 
 
 def invert(
@@ -52,21 +52,21 @@ def invert(
     progress: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """The posterior of a forward code with its data, and a prior.
+    """Sample the posterior of a forward code, with its data, and a prior.
 
     Parameters
     ----------
     forward : Forward or callable
-        A `vip.protocols.Forward`, or a function of models that returns log-likelihoods and their gradients: of models (n, d)
-        to (n,) and (n, d), or of one model (d,) to a number and (d,); or log-likelihoods alone.
+        A `vip.protocols.Forward`, or a function that returns log-likelihoods and their gradients, or log-likelihoods alone:
+        (n,) and (n, d) for models (n, d), or a number and (d,) for one model (d,).
     prior : Prior, or mapping of str to Prior
-        Such as those of `vip.priors`, for all d parameters; or one for each variable of the forward's space by its name.
+        A prior of all d parameters, such as those of `vip.priors`; or one for each variable of the forward's space, by name.
     method : str or settings
         Name of a method, with its default settings, or settings such as ``vip.methods.SSVGD(particles=50)``.
     iterations : int, optional
-        Iterations in the place of the method's own number.
+        Number of iterations, in place of the method's own.
     seed : int
-        All random numbers follow from it.
+        Seed from which all random numbers follow.
     gradient : "differences", optional
         How to find the gradient of a forward that gives none: by central differences, 2 d + 1 evaluations for each particle.
     on_failure : str
@@ -81,9 +81,9 @@ def invert(
     resume : bool
         Whether to go on with the run in `output`, if there is one: the same objects must be given again.
     progress : bool
-        Whether to show how far the run is.
+        Whether to show the progress of the run.
     stop : callable
-        Asked before each iteration; the run ends when it returns true.
+        Called before each iteration; the run ends where it returns true.
 
     Returns
     -------
@@ -92,7 +92,8 @@ def invert(
     Raises
     ------
     ConfigError
-        If what the forward returns has no known shape, or the method needs a gradient and there is none; it says what is right.
+        If what the forward returns has no known shape, or the method needs a gradient and there is none; the message says what
+        would be right.
     StoreError
         If `output` cannot be used, or its run was made from other objects.
     ForwardError
@@ -132,16 +133,16 @@ def sample(
     progress: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Samples of a density on the whole of R^d whose logarithm is known but for a constant.
+    """Sample a density on the whole of R^d whose logarithm is known up to a constant.
 
     Parameters
     ----------
     log_density : callable
-        As the function `forward` of `invert`, of points (n, ndim) or of one point (ndim,).
+        A function of points (n, ndim) or of one point (ndim,), which returns what the function `forward` of `invert` does.
     ndim : int
         Number of parameters.
     start : Prior, optional
-        Where particles start; it is no part of the density. Without it, a standard normal distribution.
+        Distribution of the first particles, which is no part of the density; a standard normal one by default.
     method, iterations, seed, gradient, dispatch, output, overwrite, resume, progress, stop
         See `invert`.
 
@@ -171,7 +172,7 @@ def steps(
     gradient: Literal["differences"] | None = None,
     dispatch: str | DispatchSettings = "serial",
 ) -> Iterator[Record]:
-    """A run as a plain loop over its iterations, to stop when one likes; nothing is saved.
+    """Run as a plain loop over iterations, which may be stopped after any of them; nothing is saved.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def make_problem(
     on_failure: Literal["raise", "hold", "resample"] = "raise",
     dispatch: str | DispatchSettings = "serial",
 ) -> Problem:
-    """The problem that `invert` runs, for whoever wants to look at it or check it first; parameters and errors are the same."""
+    """The problem that `invert` runs, to look at it or check it first; parameters and errors are the same."""
     joint = prior if not isinstance(prior, Mapping) else _joint(forward, prior)
     draw = joint.sample(N_SCALE, stream(seed, 0, Purpose.CHECK))
     made = forward if isinstance(forward, Forward) else Function(forward, draw[:, :], "the forward")

@@ -1,4 +1,4 @@
-"""What forward plugins do before there is a problem."""
+"""Abilities of forward plugins that are used before there is a problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def starter_config(name: str) -> str:
     Raises
     ------
     ConfigError
-        If there is no such plugin, or it has none.
+        If there is no such plugin, or it offers none.
     """
     plugin = find(name, Path(), "plugin")
     if not isinstance(plugin, HasStarter):
@@ -30,7 +30,7 @@ def write_example(name: str, directory: Path, seed: int) -> Path:
     Raises
     ------
     ConfigError
-        If there is no such plugin, or it has none.
+        If there is no such plugin, or it offers none.
     """
     plugin = find(name, Path(), "plugin")
     if not isinstance(plugin, HasExample):
@@ -39,7 +39,7 @@ def write_example(name: str, directory: Path, seed: int) -> Path:
 
 
 def data_sets() -> dict[str, DataSet]:
-    """Public data sets of all installed plugins, by name; a plugin that cannot be imported has none: see `vip doctor`."""
+    """Public data sets of all installed plugins that can be imported, by name; `vip doctor` shows the other plugins."""
     found: dict[str, DataSet] = {}
     for entry in sorted(entry_points(group=FORWARDS)):
         try:

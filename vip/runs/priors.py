@@ -1,4 +1,4 @@
-"""From the priors of a configuration to the joint prior of a model, and the transform that its bounds ask for."""
+"""Building the joint prior of a model from a configuration, and the transform that its bounds ask for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vip.protocols import Floats, Forward, HasBounds, Prior, Variable
 
 
 def build_prior(config: Config, forward: Forward, path: Path) -> tuple[Prior, Transform]:
-    """The joint prior of all variables, the forward's bounds where none is given, and the transform that its bounds ask for."""
+    """The joint prior of all variables, uniform in the forward's bounds where none is given, and the transform for it."""
     space = forward.space
     names = [variable.name for variable in space.variables]
     for name in config.prior:
@@ -80,7 +80,7 @@ def _variable_prior(settings: PriorSettings, variable: Variable, base_dir: Path)
 
 
 def _bounds(settings: UniformSettings, variable: Variable, base_dir: Path) -> tuple[Floats, Floats]:
-    """Lower and upper bounds (d,): two numbers, or from a file a pair for each row of the variable."""
+    """Lower and upper bounds (d,), from two numbers, or from a file with a pair for each row of the variable."""
     if settings.bounds_file is None or settings.lower is not None:
         return np.full(variable.size, settings.lower, dtype=float), np.full(variable.size, settings.upper, dtype=float)
     file = base_dir / settings.bounds_file
@@ -106,7 +106,7 @@ def _read(file: Path, key: str) -> Floats:
 
 
 def _at_rows(rows: Floats, spacing: float, variable: Variable, file: Path) -> Floats:
-    """Bounds (m, 2) that are `spacing` apart, from zero, at the variable's rows."""
+    """Bounds at the variable's rows, interpolated from `rows` (m, 2), which are `spacing` apart and begin at zero."""
     if not variable.dims:
         raise ConfigError("bounds_spacing", spacing, f"{variable.name} is a single number; leave it out")
     have, wanted = spacing * np.arange(len(rows)), variable.coords[variable.dims[0]]

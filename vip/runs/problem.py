@@ -78,7 +78,7 @@ class Problem:
         return html_table("vip.Problem", self.rows())
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values for a person: what it is of, how many parameters and data, and the method."""
+        """Names and values for a person to read: the forward, the numbers of parameters and data, and the method."""
         variables = ", ".join(f"{v.name} {list(v.shape) or ''} {v.units}" for v in self.space.variables)
         data = [("data", f"{len(self.forward.sigma):,}")] if isinstance(self.forward, Simulates) else []
         rows = [("forward", type(self.forward).__name__), ("parameters", f"{self.space.size:,} ({variables})"), *data]
@@ -88,12 +88,12 @@ class Problem:
 
     @property
     def space(self) -> ModelSpace:
-        """What the entries of a model are."""
+        """Meaning of the entries of a model."""
         return self.forward.space
 
     @property
     def free_entries(self) -> NDArray[np.bool_]:
-        """Entries (d,) of a model whose value is not known beforehand: of these statistics are made."""
+        """Whether the value of each entry (d,) of a model is unknown beforehand: statistics are made of these entries."""
         if isinstance(self.forward, FixesEntries):
             return ~self.forward.fixed_nodes
         return np.ones(self.space.size, dtype=bool)
@@ -119,7 +119,7 @@ class Problem:
 
     @property
     def target(self) -> Target:
-        """What a method is built for."""
+        """The target that a method is built for."""
         return Target(self.space, self.forward, self.log_density.log_prior, self.transform.project)
 
     def build_algorithm(self) -> Algorithm:
@@ -127,7 +127,7 @@ class Problem:
         return self.config.algorithm.build(self.target)
 
     def planned(self, config: Plan) -> Problem:
-        """The same problem with something else to be done with it."""
+        """The same problem with another plan: method, seed, engine, and how the run is saved."""
         return Problem(self.forward, self.prior, self.transform, config, self.path, self.inputs, self.build)
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
@@ -136,5 +136,5 @@ class Problem:
 
 
 def _itself(forward: Forward) -> Forward:
-    """What makes a forward in another process, to which it is sent whole."""
+    """A function that makes the forward in another process, to which the forward itself is sent."""
     return forward

@@ -1,7 +1,7 @@
 """Another prior after a run, without the forward (Zhao & Curtis 2024, "Variational prior replacement").
 
-What a variational run found, over the prior that it used, is the likelihood as far as the run knows it. So it can stand for the
-forward of a new run with another prior and any algorithm: ``plugin = "run"`` in ``[forward]``.
+The distribution that a variational run found, divided by the prior that it used, is the likelihood as far as the run knows it.
+So it can stand for the forward of a new run with another prior and any algorithm: ``plugin = "run"`` in ``[forward]``.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class RunLikelihood:
     Parameters
     ----------
     problem : Problem
-        Of that run.
+        Problem of that run.
     algorithm : ADVI
     state : ADVIState
-        Its last.
+        Last state of that run.
     inputs : list of Path
-        Files that it depends on.
+        Files that the likelihood depends on.
     """
 
     def __init__(self, problem: Problem, algorithm: ADVI, state: Any, inputs: list[Path]) -> None:
@@ -44,12 +44,12 @@ class RunLikelihood:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
-        """Of the run directory in the key ``run``.
+        """Build from the run directory that the key ``run`` names.
 
         Raises
         ------
         ConfigError
-            If it is no finished run of a variational algorithm.
+            If it is not a finished run of a variational algorithm.
         """
         unknown = set(settings) - {"run"}
         if unknown or not isinstance(settings.get("run"), str):
@@ -71,7 +71,7 @@ class RunLikelihood:
         return cls(problem, algorithm, state, [run_dir / "checkpoint.h5", run_dir / "config.toml"])
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
-        """Log-likelihood (n,) and gradient (n, d): of what the run fitted, less its prior, by the models."""
+        """Log-likelihood (n,) and gradient (n, d): log-density of the fitted distribution, less that of the prior."""
         transform = self.problem.transform
         theta = transform.to_theta(models)
         of_prior, prior_gradient = self.problem.log_density.log_prior(theta)
@@ -79,7 +79,7 @@ class RunLikelihood:
         return of_run - of_prior, transform.push(theta, run_gradient - prior_gradient)
 
     def check_prior(self, lower: Floats, upper: Floats) -> None:
-        """Raise `ConfigError` for bounds (d,) beyond those of the run: there it knows nothing."""
+        """Raise `ConfigError` for bounds (d,) beyond those of the run, which knows nothing there."""
         old = self.problem.prior
         outside = np.flatnonzero((lower < old.lower) | (upper > old.upper))
         if len(outside):

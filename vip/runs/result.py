@@ -1,4 +1,4 @@
-"""What a run found: labelled samples and their statistics, in physical units."""
+"""The result of a run: labelled samples and their statistics, in physical units."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 N_PRIOR = 100
 N_PREDICTED = 100
-"""Models drawn from the prior, and models whose data are predicted, in an export."""
+"""Numbers of models drawn from the prior, and of models whose data are predicted, in an export."""
 
 
 class Result:
@@ -49,7 +49,7 @@ class Result:
         return html_table("vip.Result", self.rows())
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values for a person: status, samples, evidence and verdict."""
+        """Names and values for a person to read: status, samples, evidence and verdict."""
         checkpoint = self.store.checkpoint()
         method, done = self.problem.config.algorithm, checkpoint.iteration if checkpoint else 0
         rows = [
@@ -65,7 +65,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """What the diagnostics say of the samples, by all that needs no forward."""
+        """Verdict of the diagnostics on the samples, from all that needs no forward."""
         # Found late: diagnostics stand above results, and ask them.
         judge = import_module("vip.diagnose.verdict")
         return str(judge.verdict(judge.without_evaluations(self)))
@@ -93,7 +93,7 @@ class Result:
         return self._joined([stretch.models for stretch in self.store.samples()])
 
     def entries(self, chosen: NDArray[np.intp]) -> np.ndarray[Any, Any]:
-        """Samples (chain, draw, m) of some entries of the model (m,): all samples of a large one may not fit into memory.
+        """Samples (chain, draw, m) of some entries (m,) of the model: all samples of a large model may not fit into memory.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Result:
         return float(1 / np.sum(self.weights**2))
 
     def equal(self, n: int | None = None) -> np.ndarray[Any, Any]:
-        """Samples (n, d) of equal weight: all of them, or where weights differ, drawn by these (systematic resampling)."""
+        """Samples (n, d) of equal weight: all of them, or where weights differ, a draw by weight (systematic resampling)."""
         if not self.is_weighted:
             return self.flat if n is None else self.flat[np.linspace(0, len(self.flat) - 1, min(n, len(self.flat))).astype(int)]
         n = n or len(self.flat)

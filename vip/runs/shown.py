@@ -1,4 +1,4 @@
-"""How objects show themselves in a notebook."""
+"""HTML by which objects show themselves in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data that models predict, from wherever particles are evaluated."""
+"""Data that models predict, simulated wherever particles are evaluated."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def simulate(problem: Problem, models: Floats, dispatch: DispatchSettings | None
     ----------
     problem : Problem
     models : (n, d) float
-        Physical units.
+        Models in physical units.
     dispatch : DispatchSettings, optional
-        Who simulates; this process without it. The data are the same to the last bit.
+        Who simulates; this process without it. The data do not depend on it, to the last bit.
 
     Raises
     ------
     ForwardError
-        If the forward fails for a model; it says which.
+        If the forward fails for a model; the message says which.
     DispatchError
         If the forward does not predict data.
     """

@@ -9,7 +9,7 @@ from vip.protocols import Floats, Separates
 
 
 def separate_start(forward: Separates, n: int, rng: np.random.Generator) -> Floats:
-    """Models (n, d) spread as the posterior of each problem of a forward is, see `vip.algorithms.tempered`.
+    """Models (n, d) drawn from the posterior of each independent problem of a forward, see `vip.algorithms.tempered`.
 
     Examples
     --------

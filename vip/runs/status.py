@@ -1,4 +1,4 @@
-"""How far a run is, read from its directory: by its owner or by anyone else."""
+"""Progress of a run, read from its directory, by its owner or by anyone else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from vip.config import Config, load_config
 from vip.runs.store import Store
 
 RECENT = 50
-"""Iterations over which the time per iteration is averaged."""
+"""Number of iterations over which the time per iteration is averaged."""
 
 
 def run_config(store: Store) -> Config:
-    """The configuration that a run has kept, with the iterations that it was extended to.
+    """Configuration that a run has kept, with the iterations that the run was extended to.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def run_status(store: Store) -> dict[str, str]:
 
 
 def _method(store: Store) -> tuple[str, int]:
-    """Name of a run's method, and iterations that it is to do."""
+    """Name of a run's method, and the number of iterations that it is to do."""
     if "objects" in store.provenance:
         method, extension = store.provenance["objects"]["method"], store.extension
         return method["name"], extension.iterations if extension else method["iterations"]

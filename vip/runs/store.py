@@ -41,42 +41,42 @@ from vip.protocols import Floats, Info
 from vip.runs.shown import html_table
 
 SCHEMA = 1
-"""How run directories are laid out. It is written with each checkpoint; a checkpoint without it counts as 1."""
+"""Version of the layout of run directories. It is written with each checkpoint; a checkpoint without it counts as 1."""
 
 SAMPLE_DTYPE = np.float32
-"""Samples have seven digits; the state in a checkpoint has all."""
+"""Type of samples on disk, with seven digits; the state in a checkpoint is in double precision."""
 EQUAL = np.zeros(0)
-"""Logarithms of weights that are equal."""
+"""Logarithms of weights where all are equal: an empty array."""
 
 
 class Checkpoint(NamedTuple):
-    """How far a run is, and the state it goes on from."""
+    """Progress of a run, and the state from which it can go on."""
 
     iteration: int
     status: str
     """"running", "interrupted" or "finished"."""
     arrays: dict[str, Any]
-    """Leaves of the state by their path."""
+    """Leaves of the state, by their path."""
 
 
 class Stretch(NamedTuple):
     """Samples of successive iterations."""
 
     iterations: np.ndarray[Any, Any]
-    """(m,)"""
+    """Iterations (m,) of the samples."""
     models: np.ndarray[Any, Any]
-    """(m, n, d) in physical units."""
+    """Models (m, n, d) in physical units."""
     log_weights: Floats
-    """(m, n) logarithms of their weights; empty where they are equal."""
+    """Logarithms (m, n) of the models' weights; empty where they are equal."""
 
 
 class Extension(NamedTuple):
-    """More iterations than the configuration says."""
+    """A request for more iterations than the configuration says."""
 
     iterations: int
-    """In total."""
+    """Number of iterations in total."""
     begins: int
-    """Iterations that were done when it was asked for."""
+    """Number of iterations that were done at the time of the request."""
 
 
 class Store:
@@ -85,7 +85,7 @@ class Store:
     Parameters
     ----------
     path : Path
-        Must exist; `create` makes a new one.
+        The directory, which must exist; `create` makes a new one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +101,7 @@ class Store:
         Raises
         ------
         StoreError
-            If there is one already and not `overwrite`, it is running, or the folder holds anything else.
+            If there is one already and `overwrite` is false, if its run is going on, or if the folder holds anything else.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,18 +123,18 @@ class Store:
         return html_table("vip.Store", self.rows())
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values for a person."""
+        """Names and values for a person to read."""
         checkpoint = self.checkpoint()
         saved = f"{checkpoint.status}, {checkpoint.iteration:,} iterations saved" if checkpoint else "nothing saved yet"
         return [("path", str(self.path)), ("status", saved), ("seed", str(self.provenance["seed"]))]
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the directory for one process; the system lets go when the process ends, however it ends."""
+        """Reserve the directory for one process; the system lets go when the process ends, however it ends."""
         return _locked(self.path)
 
     @property
     def is_locked(self) -> bool:
-        """Whether a process is running it now."""
+        """Whether a process is doing the run now."""
         file_path = self.path / ".lock"
         if not file_path.is_file():
             return False
@@ -147,7 +147,7 @@ class Store:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What made this run."""
+        """Origin of the run: versions, machine, seed and checksums of the inputs, see `provenance`."""
         content: dict[str, Any] = json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
         return content
 
@@ -190,18 +190,18 @@ class Store:
 
     @property
     def extension(self) -> Extension | None:
-        """What the run is to do beyond its configuration, if anything."""
+        """Iterations that the run is to do beyond its configuration, if any."""
         path = self.path / "extension.json"
         return Extension(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
     def extend(self, iterations: int) -> None:
-        """Let the run do as many iterations in total, more than it has done, from where it is now."""
+        """Let the run, from where it is now, do this number of iterations in total, which is more than it has done."""
         checkpoint = self.checkpoint()
         extension = Extension(iterations, checkpoint.iteration if checkpoint else 0)
         self.write_text("extension.json", json.dumps(extension._asdict()))
 
     def rewind(self, iteration: int) -> None:
-        """Remove what was written after the checkpoint at `iteration`: its process ended before the next."""
+        """Remove what was written after the checkpoint at `iteration`: the process ended before the next checkpoint."""
         for path in self._segments():
             if int(path.stem.split("-")[1]) > iteration:
                 path.unlink()
@@ -221,9 +221,9 @@ class Store:
                     yield Stretch(file["iteration"][()], file["models"][()], log_weights)
 
     def log_metrics(self, iteration: int, info: Info, seconds: float, more: Mapping[str, float] | None = None) -> None:
-        """Add a line on one iteration."""
-        told = {"log_density": info.log_density, "step": info.step, **info.more}
-        line = {"iteration": iteration, **told, "seconds": round(seconds, 6), **(more or {})}
+        """Add a line with the numbers that one iteration reports."""
+        numbers = {"log_density": info.log_density, "step": info.step, **info.more}
+        line = {"iteration": iteration, **numbers, "seconds": round(seconds, 6), **(more or {})}
         path = self.path / "metrics.jsonl"
         with _explained(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -257,13 +257,13 @@ OWN = (
     "extension.json",
     *("job.json", "job.sh", "job.log", "workers", "tls"),
 )
-"""What a run makes, beside its checkpoint and lock; nothing else is ever removed."""
+"""Files and folders that a run makes, besides its checkpoint and lock; nothing else is ever removed."""
 
 LOCK_TRIES = 10
 
 
 def _check_free(path: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds a run, unless it may be overwritten, or anything that is not a run's."""
+    """Raise `StoreError` for a folder that holds a run which may not be overwritten, or anything else."""
     if (path / "provenance.json").is_file():
         if not overwrite:
             raise StoreError(f"{path}: holds a run; continue it with `vip resume {path}` or replace it with --overwrite")
@@ -274,7 +274,7 @@ def _check_free(path: Path, overwrite: bool) -> None:
 
 
 def _remove_run(path: Path) -> None:
-    """Delete what a run makes: first its checkpoint, so that at no moment there is one without its samples."""
+    """Delete what a run makes, its checkpoint first, so that there is never a checkpoint without its samples."""
     (path / "checkpoint.h5").unlink(missing_ok=True)
     for entry in [entry for pattern in OWN for entry in path.glob(pattern)]:
         if entry.is_dir():
@@ -338,7 +338,7 @@ def unflatten(template: Any, leaves: Mapping[str, Any], prefix: str = "") -> Any
 
 
 def provenance(seed: int, inputs: Sequence[Path], made_from: Mapping[str, Any]) -> dict[str, Any]:
-    """Versions, machine, seed and checksums of the inputs; `made_from` says of what else the run was made."""
+    """Versions, machine, seed and checksums of the inputs, with `made_from`, which says what else the run was made from."""
     packages = ["vip-inversion", "numpy", "scipy", "h5py", "xarray", "arviz-stats", "matplotlib"]
     return {
         "schema": SCHEMA,
@@ -371,7 +371,7 @@ def _new_h5(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """A file that cannot be written is an error that says what to do."""
+    """Turn the error of a file that cannot be written into one that says what to do."""
     try:
         yield
     except OSError as error:

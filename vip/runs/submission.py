@@ -1,4 +1,4 @@
-"""Runs as jobs of a scheduler: submitted, looked at, cancelled.
+"""Runs as jobs of a scheduler: how they are submitted, watched and cancelled.
 
 A run directory that was submitted has a ``job.json``: its scheduler, the job's id and name, and the dispatch settings with
 which the job resumes the run.
@@ -29,7 +29,7 @@ from vip.runs.problem import Problem
 from vip.runs.store import Store
 
 PATIENCE = 5
-"""Allocations that may end, one after another, before an iteration is done."""
+"""Number of allocations in a row that may end before an iteration is done."""
 
 
 def submit(
@@ -46,7 +46,7 @@ def submit(
     ----------
     problem : Problem
     store : Store, optional
-        The run to go on with; without it a new one is made, after all else that can be refused has not been.
+        The run to go on with; without it, a new one is made, after everything else has been checked.
     scheduler : {"slurm", "sge"}
     dispatch : DispatchSettings
     output, overwrite
@@ -99,7 +99,7 @@ def driver_script(run_dir: Path, scheduler: str, dispatch: DispatchSettings) -> 
 
 
 def worker_script(problem: Problem, run_dir: Path, dispatch: DispatchSettings) -> str:
-    """The script of a worker's job, but for the address of the driver."""
+    """The script of a worker's job, without the address of the driver."""
     site, asked = asked_of_scheduler(dispatch)
     run_dir, processes = run_dir.resolve(), processes_of_job(problem, asked)
     security = certificates.expected_in(run_dir / "tls")
@@ -107,7 +107,7 @@ def worker_script(problem: Problem, run_dir: Path, dispatch: DispatchSettings) -
 
 
 def cancel(store: Store) -> list[str]:
-    """Cancel a run's job and its workers; ids of those that there were.
+    """Cancel a run's job and its workers, and return the ids of those that there were.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def cancel(store: Store) -> list[str]:
 
 
 def queue_status(store: Store) -> dict[str, str]:
-    """Queue state of a submitted run's job and workers, as text by name; nothing for another run."""
+    """Queue state of a submitted run's job and workers, as text by name; empty for a run that was not submitted."""
     job = _job(store)
     if job is None:
         return {}
@@ -147,7 +147,7 @@ def resumed_dispatch(store: Store, configured: DispatchSettings, kind: str | Non
     Raises
     ------
     SchedulerError
-        If the job was started anew several times and has not come further: it would do so for ever.
+        If the job was started anew several times without any progress: it would start for ever.
     """
     job = _job(store)
     if kind is None:
@@ -163,12 +163,12 @@ def resumed_dispatch(store: Store, configured: DispatchSettings, kind: str | Non
 
 
 def with_options(settings: DispatchSettings, **options: Any) -> DispatchSettings:
-    """The settings with the options that were given (not None) in their place; paths among them are made absolute.
+    """The settings, replaced by the options that were given (not None); paths among these are made absolute.
 
     Raises
     ------
     ConfigError
-        If one of them is wrong.
+        If an option is wrong.
     """
     given = {key: value for key, value in options.items() if value is not None}
     given |= {key: value.resolve() for key, value in given.items() if isinstance(value, Path)}
@@ -182,7 +182,7 @@ def with_options(settings: DispatchSettings, **options: Any) -> DispatchSettings
 
 
 def _note_start(store: Store, job: dict[str, Any]) -> None:
-    """Remember at which iteration a job's command starts, each time that its scheduler starts it."""
+    """Note the iteration at which a job's command starts, each time that its scheduler starts it."""
     if not {"SLURM_JOB_ID", "JOB_ID"} & set(os.environ):
         return
     checkpoint = store.checkpoint()

@@ -1,4 +1,4 @@
-"""Tables between commas: stations, picks, layers, and catalogues of located events."""
+"""CSV tables: stations, picks, layers, and catalogues of located events."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_layers(file: Path) -> pd.DataFrame:
 
 
 def write_origins(origins: Sequence[Origin], file: Path, level: float = LEVEL) -> None:
-    """A catalogue, one row an event.
+    """Write a catalogue with one row for each event.
 
     Columns: time (UTC), latitude and longitude (or y and x, km), depth (km), standard deviations time_uncertainty (s),
     sigma_east, sigma_north and sigma_down (km), the axes of the ellipse of the epicentre (km, degrees), quality and number of

@@ -21,7 +21,7 @@ def read_velocity(file: Path) -> Grid3D:
     Raises
     ------
     ConfigError
-        If a variable, its axes or its units are not these, or a velocity is not positive.
+        If a variable, its axes or its units are other ones, or a velocity is not positive.
     """
     import xarray as xr
 

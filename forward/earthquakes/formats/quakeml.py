@@ -21,9 +21,9 @@ from vip.forward.earthquakes.stations import Stations
 from vip.protocols import Floats
 
 OWN_EVENT = "smi:local/event/"
-"""What QuakeML written here puts before the name of an event that is no resource identifier."""
+"""Prefix, in QuakeML written here, of an event's name that is not a resource identifier."""
 RESOURCE = re.compile(r"(smi|quakeml):\w[\w.\-*()~']{2,}/[\w.\-*()~'][\w.\-*()+?~'=,;#/&]*", re.ASCII)
-"""A resource identifier of QuakeML 1.2."""
+"""Pattern of a resource identifier of QuakeML 1.2."""
 
 
 def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     ----------
     file : Path
     of_events : bool
-        Whether only those are read that the preferred origin of their event refers to, if it refers to any.
+        Whether to read only the picks that the preferred origin of their event refers to, if it refers to any.
 
     Raises
     ------
@@ -52,12 +52,12 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     if not of_events:
         return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
     empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
-    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # told as a fault, not lost
+    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # reported as a fault, not lost
     return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
 
 
 def _all_in_events(file: Path) -> BytesIO:
-    """The file, with picks that stand outside of events, as detectors write them, in an event without a name."""
+    """The file, with picks outside of events, as detectors write them, put into an event without a name."""
     from lxml import etree  # type: ignore[import-untyped]
 
     root = etree.parse(str(file)).getroot()
@@ -70,7 +70,7 @@ def _all_in_events(file: Path) -> BytesIO:
 
 
 def _pick_rows(event: Any, of_origin: bool) -> Iterator[tuple[str, ...]]:
-    """The weights of an earlier location are its results, not data: they are not read."""
+    """Rows of an event's picks. The weights of an earlier location are its results, not data: they are not read."""
     name = event.resource_id.id.removeprefix(OWN_EVENT)
     picks = {pick.resource_id.id: pick for pick in event.picks if pick.evaluation_status != "rejected"}
     origin = event.preferred_origin() or next(iter(event.origins), None)
@@ -92,7 +92,7 @@ def _pick_rows(event: Any, of_origin: bool) -> Iterator[tuple[str, ...]]:
 
 
 def write_origins(origins: Sequence[Origin], picks: Picks, stations: Stations, file: Path, level: float = LEVEL) -> None:
-    """Events with their picks, origins and arrivals, checked against the schema of QuakeML 1.2.
+    """Write events with their picks, origins and arrivals, checked against the schema of QuakeML 1.2.
 
     Picks that came from QuakeML keep their resource identifiers; other names become identifiers under smi:local.
 
@@ -157,7 +157,7 @@ def _quakeml_event(
 
 
 def _quakeml_origin(origin: Origin, name: str, stations: Sequence[str], level: float) -> Any:
-    """Lengths in m, as QuakeML has them; standard deviations with a confidence level of 68.3 %."""
+    """The origin with lengths in m, as QuakeML has them, and standard deviations with a confidence level of 68.3 %."""
     from obspy import UTCDateTime
     from obspy.core.event import Origin as QuakeMLOrigin
     from obspy.core.event import OriginQuality, ResourceIdentifier

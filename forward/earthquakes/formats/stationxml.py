@@ -1,4 +1,4 @@
-"""StationXML."""
+"""StationXML: stations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vip.errors import ConfigError
 from vip.forward.earthquakes.stations import Stations, checked_stations
 
 LARGEST_MOVE = 0.1
-"""km; a station of StationXML that moved further between its epochs is not one station."""
+"""Largest distance, km, that a station of StationXML may move between its epochs and still be one station."""
 
 
 def read_stations(file: Path) -> Stations:
-    """The surface above a borehole instrument counts as its position, as in the station's own element."""
+    """Stations from StationXML; the surface above a borehole instrument is its position, as in the station's own element."""
     try:
         from obspy import read_inventory
     except ImportError as error:

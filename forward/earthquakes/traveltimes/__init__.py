@@ -1,1 +1,1 @@
-"""Travel times of first arrivals: tables, or trained networks in their place."""
+"""Travel times of first arrivals, from tables or from trained networks."""

@@ -22,29 +22,29 @@ from vip.protocols import Floats
 Ints = NDArray[np.intp]
 
 WITHIN_CELL = (np.arange(16) + 0.5) / 16 - 0.5
-"""Places within a cell, in cells, whose slownesses are averaged: layers need not end at nodes."""
+"""Places within a cell, in cells, at which slownesses are averaged, so that layers need not end at nodes."""
 MARGIN = 3
-"""Nodes beyond the region and the stations."""
+"""Number of nodes beyond the region and the stations."""
 
 
 class Box(NamedTuple):
-    """Where hypocentres may be."""
+    """Box in which hypocentres may be."""
 
     lower: Floats
-    """(3,) x, y and depth, km."""
+    """Lower corner (3,): x, y and depth, km."""
     upper: Floats
 
 
 class Solver(NamedTuple):
-    """What tables are made with.
+    """Settings by which tables are made.
 
     Attributes
     ----------
     box : Box
     spacing : float
-        Of the nodes, km.
+        Spacing of the nodes, km.
     cache : path
-        Folder of what was solved before.
+        Folder of tables that were solved before.
     threads : int
     """
 
@@ -82,11 +82,11 @@ class Solver(NamedTuple):
         return TimeTables(slowness, stations, lower, [self.spacing] * 3)
 
     def reach(self, stations: Floats) -> Box:
-        """Around the region and the stations (n, 3)."""
+        """Box around the region and the stations (n, 3)."""
         return Box(np.minimum(self.box.lower, stations.min(axis=0)), np.maximum(self.box.upper, stations.max(axis=0)))
 
     def profile(self, model: Layered, phase: str, stations: Floats) -> Floats:
-        """Velocities (n,), km/s, averaged over a cell around each node: from above all ends of rays to below all rays."""
+        """Velocities (n,), km/s, averaged over a cell around each node, from above all ends of rays to below all rays."""
         lower, upper = self.reach(stations)
         furthest = self._furthest(stations)
         depth = np.arange(lower[2] - MARGIN * self.spacing, upper[2] + furthest + self.spacing, self.spacing)
@@ -133,7 +133,7 @@ class Solver(NamedTuple):
 
 
 def deepest(depth: Floats, velocity: Floats, bottom: float, furthest: float) -> int:
-    """The deepest node that a first arrival needs, if its ends are not below `bottom`, km, and at most `furthest` km apart.
+    """Deepest node (index) that a first arrival needs, if its ends are not below `bottom`, km, and at most `furthest` km apart.
 
     Between ends at the bottom and X apart, a ray of parameter p that turns at a depth d takes
     ``p X + 2 int_bottom^d sqrt(1 / v^2 - p^2) dz``, with p the least slowness that it meets. The first to arrive is the one for
@@ -156,12 +156,12 @@ def deepest(depth: Floats, velocity: Floats, bottom: float, furthest: float) -> 
 
 
 def default_cache() -> Path:
-    """The user's folder for what can be made again."""
+    """Folder of travel times in the user's cache."""
     return Path(pooch.os_cache("vip")) / "travel_times"
 
 
 def _save(file: Path, table: Floats) -> None:
-    """Never half a file: other runs may read it."""
+    """Write a table to a file, which appears as a whole, since other runs may read it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as part, part.open("wb") as opened:
         np.save(opened, table.astype(np.float32))

@@ -274,7 +274,7 @@ def test_fewer_than_four_picks_and_an_event_without_a_name(written):
     assert faults[0].message.startswith("an event needs a name")
 
 
-def test_several_faults_of_an_event_are_all_told(written):
+def test_several_faults_of_an_event_are_all_reported(written):
     rows = "e1,NONE,P,2024-05-17T09:30:13,0.1\ne1,OTHER,P,2024-05-17T09:30:13,0.1\ne1,BBB,S,2024-05-17T09:30:14,-1\n"
     _, faults = read_picks(written(GOOD + rows), STATIONS)
     assert [fault.place.rsplit(" ", 1)[1] for fault in faults] == ["6", "8"]

@@ -19,7 +19,7 @@ pytest.importorskip("pyproj", reason="stations in degrees need the extra 'seismo
 
 VELOCITY = {"P": 6.0, "S": 3.5}
 PLACES = {"A": (45.0, 7.0), "B": (45.3, 7.1), "C": (45.1, 7.4), "D": (45.4, 7.5), "FAR": (-21.1, 55.5)}
-"""Of stations, the last on another continent."""
+"""Latitudes and longitudes of stations, the last on another continent."""
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def picks_at(*times, sizes=None):
 
 
 def test_early_by_is_that_of_a_slow_twin():
-    """Of each pick: how many others of its event begin after its end, if it may end so much later."""
+    """The twin counts, for each pick, how many others of its event begin after its end, if it may end so much later."""
     rng = np.random.default_rng(3)
     sizes = rng.integers(4, 9, 40)
     picks = picks_at(*rng.normal(0, 20, sizes.sum()), sizes=list(sizes))

@@ -1,4 +1,4 @@
-"""A package of a plugin to start from, by templates that lie beside: `vip plugins new NAME`."""
+"""A package of a plugin to start from, written from the templates in this folder: `vip plugins new NAME`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = {
     "$name/starter.toml": "starter.toml.template",
     "tests/test_$name.py": "test_plugin.py.template",
 }
-"""Templates by the files that they become."""
+"""Names of the templates, by the files that they become."""
 
 
 def write(name: str, parent: Path) -> Path:
@@ -28,7 +28,7 @@ def write(name: str, parent: Path) -> Path:
     Raises
     ------
     ConfigError
-        If it cannot be the name of a plugin.
+        If `name` cannot be the name of a plugin.
     StoreError
         If there is something of that name in `parent`.
     """
@@ -47,7 +47,7 @@ def write(name: str, parent: Path) -> Path:
 
 
 def _check(name: str) -> None:
-    """Whether a name can be that of a module and an entry point."""
+    """Raise `ConfigError` for a name that cannot be that of a module and an entry point."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise ConfigError("NAME", name, "use small letters, digits and single underscores, a letter first, no word of Python's")
 

@@ -12,7 +12,7 @@ from vip.forward.earthquakes.projection import MapProjection, Projection, Simple
 from vip.forward.earthquakes.stations import Stations, checked_stations
 
 LAYER = ["depth", "vp", "vp_gradient", "vs", "vs_gradient"]
-"""What follows LAYER in a NonLinLoc control file; densities may come after it."""
+"""Numbers that follow LAYER in a NonLinLoc control file; densities may come after them."""
 ELLIPSOIDS = {
     "WGS-84": "WGS84",
     "GRS-80": "GRS80",
@@ -28,9 +28,9 @@ ELLIPSOIDS = {
     "Hayford-1830": "evrst30",
     "Sphere": "sphere",
 }
-"""Those of NonLinLoc as PROJ calls them."""
+"""Names of NonLinLoc's ellipsoids in PROJ."""
 LABELS = ("RefEllipsoid", "LatOrig", "LongOrig", "FirstStdParal", "SecondStdParal", "RotCW", "UseFalseEasting")
-"""Before the numbers in the header of a NonLinLoc grid, but not in a control file."""
+"""Labels that stand before the numbers in the header of a NonLinLoc grid, but not in a control file."""
 
 
 def read_stations(text: str, file: Path) -> Stations:
@@ -69,14 +69,14 @@ def _source(fields: list[str], line: int, file: Path) -> tuple[str, float, float
 
 
 def _degrees(parts: list[str]) -> float:
-    """Of degrees, minutes, (seconds,) and N, S, E or W."""
+    """Decimal degrees from degrees, minutes, (seconds,) and N, S, E or W."""
     *values, side = parts
     size: float = sum(float(value) / 60**i for i, value in enumerate(values))
     return size * {"N": 1, "E": 1, "S": -1, "W": -1}[side.upper()]
 
 
 def read_layers(lines: list[str], file: Path) -> pd.DataFrame:
-    """An S velocity of 0 in every layer stands for none."""
+    """Layers from LAYER lines; an S velocity of 0 in every layer means that there is none."""
     rows = {}
     for number, fields in ((i, line.split()[1:]) for i, line in enumerate(lines, 1) if line.startswith("LAYER")):
         try:
@@ -96,7 +96,7 @@ def read_transform(line: str) -> Projection:
     Raises
     ------
     ConfigError
-        If it is another than SIMPLE, LAMBERT or TRANS_MERC.
+        If the projection is not SIMPLE, LAMBERT or TRANS_MERC.
     """
     kind, *fields = [word for word in line.split()[1:] if word not in LABELS] or [""]
     try:
@@ -113,7 +113,7 @@ def read_transform(line: str) -> Projection:
             origin = f"+lat_0={latitude} +lon_0={longitude} +k=1 +x_0={500000 * shifted:g}"
             return MapProjection(f"+proj=tmerc {origin} {ellipsoid}", rotation)
     except (ValueError, KeyError, IndexError):
-        pass  # told below
+        pass  # the error below reports it
     remedy = "expected SIMPLE, LAMBERT or TRANS_MERC with their numbers; give another as a PROJ string, `projection`"
     raise ConfigError("TRANSFORM", line or "none", remedy)
 

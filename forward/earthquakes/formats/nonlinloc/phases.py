@@ -22,20 +22,20 @@ from vip.forward.earthquakes.projection import MapProjection, Projection, Simple
 from vip.protocols import Floats
 
 UNSAFE = r"[^\w.-]+"
-"""In names of files."""
+"""Characters that are replaced in names of files."""
 COLUMNS = (
     "PHASE ID Ins Cmp On Pha  FM Date     HrMn   Sec     Err  ErrMag    Coda      Amp       Per       PriorWt  >   "
     "TTpred    Res       Weight    StaLoc(X  Y         Z)        SDist    SAzim  RAz  RDip RQual    Tcorr"
 )
-"""Above the lines of phases."""
+"""Names of columns, which stand above the lines of phases."""
 UNKNOWN = (-1, -1, -1)
-"""What only a search over a grid finds: indices of nodes, the largest density, misfits."""
+"""Values that only a search over a grid finds: indices of nodes, the largest density, misfits."""
 
 
 def write_origins(
     origins: Sequence[Origin], picks: Picks, network: Network, correction: Floats, folder: Path, level: float = LEVEL
 ) -> None:
-    """A file .hyp and a file .scat for each event, of which unusual characters in its name become underscores.
+    """Write a file .hyp and a file .scat for each event; unusual characters of its name become underscores.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def write_origins(
     picks : Picks
     network : Network
     correction : (n_picks,) float
-        Of the predicted times, s.
+        Corrections that the predicted times include, s.
     folder : path
-        Made if it is not there.
+        Folder of the files, which is made if it is not there.
     level : float
         Probability of the regions of confidence.
 
@@ -74,7 +74,7 @@ def write_origins(
 
 
 def _hypocentre(origin: Origin, name: str, projection: Projection | None) -> list[str]:
-    """What stands above the numbers on uncertainty."""
+    """Lines that stand above the numbers on uncertainty."""
     time = pd.Timestamp(origin.time)
     second = f"{time.second + time.microsecond / 1e6:.6f}"
     where = _line("", "Lat Long Depth", origin.latitude, origin.longitude, origin.depth)
@@ -90,7 +90,7 @@ def _hypocentre(origin: Origin, name: str, projection: Projection | None) -> lis
 
 
 def _uncertainty(origin: Origin, level: float) -> list[str]:
-    """Angles are those of true north; ellipsoids are given by their two shorter axes."""
+    """Numbers on uncertainty: angles are from true north; ellipsoids are given by their two shorter axes."""
     ellipsoid, ellipse = confidence_ellipsoid(origin.covariance, level), horizontal_ellipse(origin.covariance, level)
     longest, middle, shortest = zip(ellipsoid.azimuths, ellipsoid.plunges, ellipsoid.semi_axes, strict=True)
     axes = (longest[2], shortest[2], middle[2])
@@ -105,7 +105,7 @@ def _uncertainty(origin: Origin, level: float) -> list[str]:
 
 
 def _quality(origin: Origin, n_stations: int) -> list[str]:
-    """Magnitudes are none: -9.90."""
+    """Line on the quality of the location; there are no magnitudes, which is written as -9.90."""
     seen, n = origin.arrivals, origin.n_picks
     distances = (origin.nearest, seen.distance.max(), float(np.median(seen.distance)))
     return [
@@ -123,7 +123,7 @@ def _line(keyword: str, names: str, *values: float | str) -> str:
 
 
 def _transform(projection: Projection | None) -> str:
-    """NonLinLoc knows no other than its own: of a projection of PROJ, the definition stands here for people."""
+    """Line of the projection. NonLinLoc knows only its own: for one of PROJ, the definition is written for people to read."""
     match projection:
         case None:
             return "TRANSFORM  NONE"
@@ -149,7 +149,7 @@ def _phases(
     network: Network,
     correction: Floats,
 ) -> Iterator[str]:
-    """Stations by their codes alone, as in NonLinLoc, where only one network has a station of this code."""
+    """Lines of phases, with stations by their codes alone, as in NonLinLoc, where only one network has that code."""
     names, known = network.stations.names, network.stations.indices()
     seen = origin.arrivals
     for i, row in enumerate(rows):
@@ -168,10 +168,10 @@ def _phases(
 
 
 def write_scatter(origin: Origin, file: Path) -> None:
-    """Samples as a NonLinLoc scatter file: records of four 4-byte numbers, little-endian.
+    """Write samples as a NonLinLoc scatter file: records of four 4-byte numbers, little-endian.
 
-    The first holds the number of samples (integer), the largest density and two unused numbers; the others x, y and depth, km,
-    and the density, which is 1 for all: samples come without weights.
+    The first record holds the number of samples (integer), the largest density and two unused numbers; the others hold x, y and
+    depth, km, and the density, which is 1 for all, since samples have no weights.
     """
     header = np.zeros(1, dtype=[("n", "<i4"), ("largest", "<f4"), ("unused", "<f4", 2)])
     header["n"], header["largest"] = len(origin.samples), 1
@@ -182,7 +182,7 @@ def write_scatter(origin: Origin, file: Path) -> None:
 
 
 def read_picks(text: str, file: Path) -> pd.DataFrame:
-    """Phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
+    """Picks from a phase file (NonLinLoc, Phase File Formats): 14 fields between blanks, and in newer files a prior weight."""
     rows = []
     for name, line, words in _phase_lines(text, file.stem):
         station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
@@ -195,7 +195,7 @@ def read_picks(text: str, file: Path) -> pd.DataFrame:
 
 
 def _phase_lines(text: str, stem: str) -> Iterator[tuple[str, int, list[str]]]:
-    """Event, line and fields of each phase; of located events (.hyp), only what stands between PHASE and END_PHASE."""
+    """Event, line and fields of each phase; in files of located events (.hyp), only those between PHASE and END_PHASE."""
     number, name, among_phases = 0, "", True
     for line, written in enumerate(text.splitlines(), 1):
         words = written.split(">")[0].split()
@@ -216,7 +216,7 @@ def _phase_lines(text: str, stem: str) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _with_times(table: pd.DataFrame) -> pd.DataFrame:
-    """From date, hours and minutes, and seconds, which may be negative or more than 60."""
+    """The table with times from date, hours and minutes, and seconds, which may be negative or more than 60."""
     parts = table["time"].str.extract(r"^(\d{8}) (\d\d?)(\d\d) ([-+.\deE]+)$")
     day = pd.to_datetime(parts[0], format="%Y%m%d", errors="coerce")
     hours, minutes, seconds = (pd.to_numeric(parts[i], errors="coerce") for i in (1, 2, 3))

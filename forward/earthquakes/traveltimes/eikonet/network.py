@@ -26,18 +26,18 @@ from vip.forward.neural.saved import load_tensors, save_tensors
 from vip.protocols import Floats
 
 WIDTH, HIDDEN = 48, 3
-"""Neurons of a hidden layer, and these layers."""
+"""Number of neurons of a hidden layer, and number of hidden layers."""
 RAYS = 5
-"""Ray parameters of delay times, the first 0."""
+"""Number of ray parameters of delay times, the first of which is 0."""
 LENGTHS = 4
-"""At which directions are told."""
+"""Number of lengths at which the network distinguishes directions."""
 SLACK = 0.01
-"""By which m may leave the slownesses of the medium, over these: a sigmoid never reaches its bounds."""
+"""Share by which m may exceed the slownesses of the medium: a sigmoid never reaches its bounds."""
 AT_ONCE = 3072
-"""Pairs of places evaluated together, always, and 3 times a power of 2. The last bits of a matrix product depend on its shape,
-and on where in it a column is unless columns are a multiple of those that the library computes together, 24 or 48 mostly."""
+"""Number of pairs of places that are always evaluated together, 3 times a power of 2. The last bits of a matrix product depend
+on its shape, and on a column's position unless the columns are a multiple of those computed together, mostly 24 or 48."""
 COINCIDENT = 1e-20
-"""km^2; added to squared distances, so that there is a gradient at the source."""
+"""Number added to squared distances, km^2, so that there is a gradient at the source."""
 FORMAT = "vip eikonet 1"
 
 
@@ -45,26 +45,26 @@ class Medium(NamedTuple):
     """Slownesses on the nodes of a box."""
 
     slowness: Floats
-    """(nx, ny, nz) s/km, linear between nodes; nx = ny = 1 where it depends on depth alone."""
+    """Slowness (nx, ny, nz), s/km, linear between nodes; nx = ny = 1 where it depends on depth alone."""
     lower: Floats
-    """(3,) x, y and depth of the first node, km."""
+    """X, y and depth (3,) of the first node, km."""
     upper: Floats
-    """(3,) of the last."""
+    """X, y and depth (3,) of the last node, km."""
 
     @property
     def layered(self) -> bool:
-        """Whether it depends on depth alone."""
+        """Whether slowness depends on depth alone."""
         return self.slowness.shape[:2] == (1, 1)
 
 
 class Shape(NamedTuple):
-    """All of a network but its weights."""
+    """Everything about a network except its weights."""
 
     lower: Floats
-    """(3,) x, y and depth, km, of the box."""
+    """Lower corner (3,) of the box: x, y and depth, km."""
     upper: Floats
     bounds: tuple[float, float]
-    """Of slowness, s/km."""
+    """Bounds of slowness, s/km."""
     layered: bool
     phase: str
 
@@ -75,7 +75,7 @@ class Shape(NamedTuple):
 
     @property
     def lengths(self) -> Floats:
-        """(LENGTHS,) km, at which directions are told."""
+        """Lengths (LENGTHS,), km, at which the network distinguishes directions."""
         return np.geomspace((self.upper[2] - self.lower[2]) / 30, self.reach / 6, LENGTHS)
 
 
@@ -96,8 +96,8 @@ class EikoNet:
     def times(self, a: Floats, b: Floats, threads: int = 1) -> tuple[Floats, Floats]:
         """Travel times (n,), s, between places a and b (n, 3: x, y, depth, km), and their gradients (n, 3) by a, s/km.
 
-        They are as exact as the tensors' dtype. The result for a pair does not depend on what is evaluated with it. Places
-        outside the box are not refused here, and their times mean nothing.
+        Results are as exact as the tensors' dtype. The result for a pair does not depend on the pairs evaluated with it. Places
+        outside the box are not refused here, but their times mean nothing.
         """
         n = len(a)
         pairs = np.empty((2, 3, -(-n // AT_ONCE) * AT_ONCE))
@@ -120,7 +120,7 @@ class EikoNet:
         return time.detach().cpu().numpy(), gradient.cpu().numpy()
 
     def time(self, a: Any, b: Any) -> Any:
-        """As `times`, of tensors (3, n), for automatic differentiation: T = R m."""
+        """Travel times T = R m, as of `times`, from tensors (3, n), for automatic differentiation."""
         import torch
 
         features, distance = self.features(a, b)
@@ -133,7 +133,7 @@ class EikoNet:
         return distance * (low + (high - low) * share)
 
     def features(self, a: Any, b: Any) -> tuple[Any, Any]:
-        """What the network sees (n_features, n) of pairs of places, the same for (a, b) and (b, a); and distances (n,)."""
+        """Features (n_features, n) of pairs of places, the same for (a, b) and (b, a); and distances (n,), km."""
         import torch
 
         lengths = a.new_tensor(self.shape.lengths)[:, None] ** 2
@@ -177,7 +177,7 @@ class EikoNet:
         return torch.stack([start, slope, bend]).to(self.tensors["profile"])
 
     def save(self, file: Path) -> None:
-        """Write it; never half a file, for others may read it."""
+        """Write the network to a file, which appears as a whole, since others may read it."""
         s = self.shape
         about = {
             "lower": s.lower.tolist(),
@@ -190,12 +190,12 @@ class EikoNet:
 
     @classmethod
     def load(cls, file: Path, device: Any = None) -> EikoNet:
-        """Read what `save` wrote; onto the GPU if there is one, unless another device is named.
+        """Read a network that `save` wrote, onto the GPU if there is one, unless another device is named.
 
         Raises
         ------
         ConfigError
-            If the file is damaged, or something else.
+            If the file is damaged, or is not that of a network.
         """
         layers = (f"{kind}{layer}" for kind in ("weight", "bias") for layer in range(HIDDEN + 1))
         s, tensors = load_tensors(file, FORMAT, {"profile", "centre", "scale", *layers}, device or best_device())

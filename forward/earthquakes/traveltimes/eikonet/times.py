@@ -25,9 +25,9 @@ Ints = NDArray[np.intp]
 
 SEED = 0
 LAST = 50
-"""Steps whose misfit is that of the network."""
+"""Number of last steps whose mean misfit is reported as that of the network."""
 POOR = 1.5
-"""%, of slownesses, that a user is warned of; layers and smooth volumes leave a tenth of it."""
+"""Misfit above which the user is warned, % of slowness; layers and smooth volumes leave a tenth of it."""
 log = logging.getLogger(__name__)
 
 
@@ -38,9 +38,9 @@ class NetworkTimes(NamedTuple):
     ----------
     networks : mapping of phase to EikoNet
     phases : (n_tables,) str
-        What would be a table is a phase and the place of a station here.
+        Phase of each pair of phase and station, which takes the place of a table.
     places : (n_tables, 3) array
-        X, y and depth, km.
+        X, y and depth of the station of each pair, km.
     """
 
     networks: Mapping[str, EikoNet]
@@ -55,16 +55,16 @@ class NetworkTimes(NamedTuple):
         hypocentres : (n_particles, n_events, 3) array_like
             X, y and depth, km.
         event, table : (n_picks,) int
-            Of each pick.
+            Event of each pick, and its pair of phase and station.
         threads : int
             Number of threads; does not change the result.
 
         Returns
         -------
         time : (n_particles, n_picks) float64
-            Seconds; that of a particle and a pick does not depend on the others.
+            Travel times, s; that of a particle and a pick does not depend on the others.
         gradient : (3, n_particles, n_picks) float64
-            By x, y and depth of the pick's event, s/km.
+            Derivatives of the times by x, y and depth of the pick's event, s/km.
 
         Raises
         ------
@@ -93,7 +93,7 @@ def _refuse_outside(network: EikoNet, hypocentres: Floats, event: Ints) -> None:
 def network_times(
     solver: Solver, velocity: Layered | Grid3D, phases: Sequence[str], stations: Floats, projection: Projection | None
 ) -> NetworkTimes:
-    """Networks for the phases (n,) and stations (n, 3: x, y, depth) of picks: from the cache, or trained and put there.
+    """Networks for the phases (n,) and stations (n, 3: x, y, depth) of picks, from the cache, or trained and put there.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def network_times(
 def medium_of(
     solver: Solver, velocity: Layered | Grid3D, phase: str, stations: Floats, projection: Projection | None
 ) -> Medium:
-    """What tables would be solved in, as deep as these. Slownesses of layers are averaged over the spacing of their nodes."""
+    """Medium that tables would be solved in, to the same depth. Slownesses of layers are averaged over the nodes' spacing."""
     lower, upper = solver.reach(stations)
     if isinstance(velocity, Layered):
         upper[2] = lower[2] + solver.spacing * (len(solver.profile(velocity, phase, stations)) - 1 - MARGIN)

@@ -1,4 +1,4 @@
-"""Training of an EikoNet on the eikonal equation: |grad T| = s at both ends of every pair of places, no travel time given."""
+"""Training of an EikoNet on the eikonal equation, |grad T| = s at both ends of every pair of places, without travel times."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from vip.forward.neural.training import Kept, Progress, resumed, run
 
 STEPS = 3000
 BATCH = 2048
-"""Pairs of places in a step, drawn anew for each."""
+"""Number of pairs of places in a step, drawn anew for each step."""
 STEP_SIZE = 1e-2
 WARM_UP = 0.03
-"""Part of the steps over which their size rises; then it falls as a cosine."""
+"""Part of the steps over which their size rises; afterwards it falls as a cosine."""
 AT_LAST = 1e-3
 """Size of the last step, over that of the largest."""
 NEAREST = 0.1
-"""Shortest distance of pairs, over the shortest length at which the network tells directions."""
+"""Shortest distance of pairs, over the shortest length at which the network distinguishes directions."""
 FAR, CLOSE = 0.5, 0.1
-"""Part of the pairs whose horizontal distances are drawn evenly, others having even logarithms; and of those about as far
-apart in depth as they are across."""
+"""Part of the pairs whose horizontal distances are drawn evenly, while the others have even logarithms; and part of the pairs
+that are about as far apart in depth as horizontally."""
 FOR_SCALES = 16384
-"""Pairs from which the means and standard deviations of features are taken."""
+"""Number of pairs from which the means and standard deviations of features are taken."""
 STARTS, TRIED = 3, 0.1
-"""Networks that are begun, and the part of the steps after which the best goes on: some stay at several times the misfit of
-others, with times that are wrong by 1 %, and this shows early."""
+"""Number of networks that are begun, and the part of the steps after which the best goes on: some stay at several times the
+misfit of others, with times that are wrong by 1 %, and this shows early."""
 SLOW_START = 3.0
-"""Where the sigmoid starts: times that are too long become first arrivals, those that are too short may become what is none."""
+"""Start of the sigmoid: times that are too long become first arrivals, those that are too short may become no arrivals."""
 
 RECIPE = (WIDTH, HIDDEN, BATCH, STEP_SIZE, WARM_UP, AT_LAST, NEAREST, FAR, CLOSE, STARTS, TRIED, SLOW_START)
-"""What networks of the same medium, steps and seed differ by, if it changes."""
+"""Version of the recipe: if it changes, networks of the same medium, steps and seed differ."""
 
 
 def train(
@@ -49,20 +49,21 @@ def train(
     progress: Progress | None = None,
     kept: Path | None = None,
 ) -> EikoNet:
-    """A network of the travel times of one phase in a medium; on a GPU if there is one, else on one core.
+    """Train a network of the travel times of one phase in a medium, on a GPU if there is one, else on one core.
 
     Parameters
     ----------
     medium : Medium
     phase : str
-        Kept with the network.
+        Name of the phase, which is kept with the network.
     seed : int
         The same seed makes the same network on the same kind of processor.
     steps : int
     batch : int
-        Pairs of places in each of them.
+        Number of pairs of places in each step.
     progress : callable, optional
-        Receives each step of the network that goes on: how many are done, and the root mean square of v^2 |grad T|^2 - 1 in it.
+        Called after each step of the network that goes on, with the number of steps done and the root mean square of
+        v^2 |grad T|^2 - 1.
     kept : Path, optional
         File of the state from which a training that was killed goes on to the same network; deleted by the caller.
     """
@@ -84,7 +85,7 @@ def train(
 
 
 class _Training:
-    """A network from random weights, and what changes them."""
+    """A network that starts from random weights, with its optimiser."""
 
     def __init__(self, shape: Shape, slowness: Any, batch: int, device: Any, seed: int) -> None:
         import torch
@@ -96,7 +97,7 @@ class _Training:
         self.optimiser = SOAP(self.weights)
 
     def step(self, done: float) -> float:
-        """One of them, the part `done` of all being behind it; returns the misfit before it."""
+        """Do one step, before which the part `done` of all steps is done; return the misfit before the step."""
         import torch
 
         loss = misfit(self.network, self.slowness, *_pairs(self.network.shape, self.batch, self.random))
@@ -130,12 +131,12 @@ def misfit(network: EikoNet, slowness: Any, a: Any, b: Any) -> Any:
 
 
 def _pace(done: float) -> float:
-    """Size of a step over the largest, `done` being the part of them that is done."""
+    """Size of a step over the largest, when the part `done` of all steps is done."""
     return min(1.0, done / WARM_UP + AT_LAST) * max(AT_LAST, (1 + math.cos(math.pi * done)) / 2)
 
 
 def _untrained(shape: Shape, slowness: Any, random: Any) -> EikoNet:
-    """Random weights, such that a layer keeps the variance; features are centred and scaled."""
+    """A network with random weights such that a layer keeps the variance; features are centred and scaled."""
     import torch
 
     network = EikoNet(shape, {"profile": slowness.mean(dim=(0, 1))})
@@ -154,7 +155,7 @@ def _untrained(shape: Shape, slowness: Any, random: Any) -> EikoNet:
 
 
 def _pairs(shape: Shape, n: int, random: Any) -> tuple[Any, Any]:
-    """Places a and b (3, n) within the box, all distances well represented, for errors are relative."""
+    """Places a and b (3, n) within the box, with all distances well represented, since errors are relative."""
     import torch
 
     even = torch.rand(8, n, generator=random, device=random.device)
@@ -170,7 +171,7 @@ def _pairs(shape: Shape, n: int, random: Any) -> tuple[Any, Any]:
 
 
 def _folded(share: Any) -> Any:
-    """Into 0 to 1, as by mirrors at both."""
+    """Numbers folded into the range 0 to 1, as by mirrors at both ends."""
     return 1 - (share.remainder(2) - 1).abs()
 
 
