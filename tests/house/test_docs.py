@@ -128,8 +128,9 @@ def test_links_lead_somewhere(hook):
             if "://" not in target:
                 there = (file.parent / target).resolve()
                 assert there.exists() or there in pages, f"{file}: {target}"
-        for target in re.findall(r'--8<-- "([^"]+)"', text):
+        for target, section in re.findall(r'--8<-- "([^":]+):?([^"]*)"', text):
             assert (ROOT / target).is_file(), f"{file}: {target}"
+            assert not section or f"[start:{section}]" in (ROOT / target).read_text(encoding="utf-8"), f"{file}: {section}"
 
 
 @pytest.mark.parametrize("text", every_block("toml"))
@@ -170,7 +171,7 @@ def test_python(text):
             assert hasattr(vip, node.attr)
 
 
-@pytest.mark.parametrize("file", [ROOT / "docs" / "tutorials" / "objects.md"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [ROOT / "README.md", ROOT / "docs" / "tutorials" / "objects.md"], ids=lambda file: file.name)
 def test_python_runs(file, tmp_path, monkeypatch):
     """The blocks of a page, one after the other as a reader would run them; the truth is among what they find."""
     monkeypatch.chdir(tmp_path)
