@@ -1,4 +1,4 @@
-"""MkDocs hook: adds the pages that are made from the code, so that they cannot be out of date."""
+"""MkDocs hook: adds the pages that are made from the code and README.md, so that they cannot be out of date."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import api_pages
 import commands_page
 import configuration_page
 import gallery_page
+import home_page
 
 
 def generated() -> dict[str, str]:
     """Text of every generated page, by its path under ``docs/``."""
     pages = {
+        "index.md": home_page.page(),
         "configuration.md": configuration_page.page(),
         "commands.md": commands_page.page(),
         "gallery.md": gallery_page.page(),

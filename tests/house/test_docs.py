@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
+import numpy as np
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -127,8 +128,9 @@ def test_links_lead_somewhere(hook):
             if "://" not in target:
                 there = (file.parent / target).resolve()
                 assert there.exists() or there in pages, f"{file}: {target}"
-        for target in re.findall(r'--8<-- "([^"]+)"', text):
+        for target, section in re.findall(r'--8<-- "([^":]+):?([^"]*)"', text):
             assert (ROOT / target).is_file(), f"{file}: {target}"
+            assert not section or f"[start:{section}]" in (ROOT / target).read_text(encoding="utf-8"), f"{file}: {section}"
 
 
 @pytest.mark.parametrize("text", every_block("toml"))
@@ -167,6 +169,17 @@ def test_python(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "vip":
             assert hasattr(vip, node.attr)
+
+
+@pytest.mark.parametrize("file", [ROOT / "README.md", ROOT / "docs" / "tutorials" / "objects.md"], ids=lambda file: file.name)
+def test_python_runs(file, tmp_path, monkeypatch):
+    """The blocks of a page, one after the other as a reader would run them; the truth is among what they find."""
+    monkeypatch.chdir(tmp_path)
+    page = {"__name__": "page"}
+    for text in blocks(file, "python"):
+        exec(compile(text, str(file), "exec"), page)
+    result = page["result"]
+    assert np.all(np.abs(result.mean_model - page["truth"]) < 4 * result.std_model)
 
 
 @pytest.mark.parametrize("text", every_block("sh"))
