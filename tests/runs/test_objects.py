@@ -222,3 +222,21 @@ def test_the_face_is_whole():
     script = "import sys, vip; print([name for name in sys.modules if name.startswith('vip.')])"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment).stdout
     assert out.strip() == "[]"
+
+
+def test_iterations_that_do_not_suit_a_method_are_one_line():
+    method = vip.methods.HMC(iterations=1000, warm_up=300)
+    with pytest.raises(ConfigError, match="warm_up") as caught:
+        vip.invert(of_many, PRIOR, method, iterations=200)
+    assert "\n" not in str(caught.value)
+
+
+def test_differences_are_not_made_for_a_method_that_needs_none():
+    calls = []
+
+    def log_likelihood(models):
+        calls.append(len(models))
+        return of_many(models)[0]
+
+    vip.invert(log_likelihood, PRIOR, vip.methods.Metropolis(particles=5, iterations=20), gradient="differences")
+    assert sum(calls) < 5 * 25

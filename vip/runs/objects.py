@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from vip.config import DispatchSettings, Plan, RunSettings
+from vip.config.faults import explain
 from vip.errors import ConfigError
 from vip.forward.combine import FiniteDifferences
 from vip.inference.loop import Record
@@ -266,7 +268,7 @@ def _problem(
 
 def _with_gradient(forward: Forward, settings: Method, gradient: str | None, draw: Floats) -> Forward:
     """A forward without a gradient, by differences if these are wanted, or as it is for a method that needs none."""
-    if gradient == "differences":
+    if gradient == "differences" and settings.needs_gradient:
         made = FiniteDifferences(forward, STEP * np.maximum(draw.std(axis=0), np.finfo(float).tiny))
         log.warning("gradients by central differences: %d evaluations of the forward for each particle", made.gradient_runs)
         return made
@@ -279,7 +281,10 @@ def _with_gradient(forward: Forward, settings: Method, gradient: str | None, dra
 def _method(method: str | Method, iterations: int | None) -> Method:
     """Settings of a method by its name or as they are, with another number of iterations if one is given."""
     settings = method_class(method, Path())() if isinstance(method, str) else method
-    return settings if iterations is None else settings.with_iterations(iterations)
+    try:
+        return settings if iterations is None else settings.with_iterations(iterations)
+    except ValidationError as error:
+        raise explain(error, type(settings)) from error
 
 
 def _joint(forward: Any, priors: Mapping[str, Prior]) -> Prior:
