@@ -31,6 +31,11 @@ running() {
     [ -s "$2" ] && [ "$(cat "/proc/$(cat "$2")/comm" 2>/dev/null)" = "$1" ]
 }
 
+# launch NAME PIDFILE COMMAND...: start this daemon unless it runs.
+launch() {
+    running "$1" "$2" || "${@:3}" || fail "$1 did not start; look into $LOGS"
+}
+
 ended() {
     ! running "$@"
 }

@@ -38,8 +38,8 @@ changed() {
     sed "${commands[@]}"
 }
 
-# change WHAT FILE: put the settings of the file (conf: global ones, sconf: the scheduler's, p: a parallel environment, q: a queue)
-# in place of those that are there.
+# change WHAT FILE: what stands in the file replaces what is set (conf: in general, sconf: for the scheduler; p: a parallel
+# environment, q: a queue).
 change() {
     local said
     said=$(qconf "-M$1" "$2" 2>&1) || fail "qconf -M$1 $2: $said"
@@ -96,12 +96,12 @@ ANSWERS
     mkdir -p /run/gridengine $spool/execd
     chown sgeadmin:sgeadmin /run/gridengine $spool/execd
     echo "$host" >$SGE_ROOT/$SGE_CELL/common/act_qmaster
-    running "${QMASTER[@]}" || sge_qmaster
+    launch "${QMASTER[@]}" sge_qmaster
     wait_for 30 answers || fail "sge_qmaster does not answer; look into $LOGS"
     for list in h s; do qconf -a$list "$host" >/dev/null 2>&1 || true; done # may administer and submit; refused the second time
     qconf -am root >/dev/null 2>&1 || true
     configure
-    running "${EXECD[@]}" || SGE_EXECD_PIDFILE=${EXECD[1]} sge_execd
+    launch "${EXECD[@]}" env "SGE_EXECD_PIDFILE=${EXECD[1]}" sge_execd
     qmod -c '*' >/dev/null 2>&1 || true # errors of jobs before
 }
 

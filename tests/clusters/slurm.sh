@@ -17,7 +17,7 @@ configure() {
     fi
     mkdir -p /etc/slurm /var/log/slurm /var/spool/slurmctld /var/spool/slurmd
     # Eight cores are promised whatever the machine has (config_overrides), so that several jobs run at once on a small one.
-    # Processes are followed by their parents, since a container seldom lets cgroups be made. Daemons listen on loopback only.
+    # Processes are followed by their parents, since a container seldom lets cgroups be made.
     cat >$conf <<CONF
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
@@ -31,7 +31,6 @@ SlurmdLogFile=/var/log/slurm/slurmd.log
 ProctrackType=proctrack/linuxproc
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
-CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 ReturnToService=2
 SlurmdParameters=config_overrides
 NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=16000
@@ -42,12 +41,10 @@ CONF
 start() {
     need slurmctld slurmctld slurmd slurm-client munge
     configure
-    if ! running munged /run/munge/munged.pid; then
-        mkdir -p /run/munge && chown munge:munge /run/munge
-        su -s /bin/sh munge -c "munged --force" # over the socket of one that was killed
-    fi
-    running slurmctld /run/slurmctld.pid || slurmctld
-    running slurmd /run/slurmd.pid || slurmd
+    mkdir -p /run/munge && chown munge:munge /run/munge
+    launch munged /run/munge/munged.pid su -s /bin/sh munge -c "munged --force" # over the socket of one that was killed
+    launch slurmctld /run/slurmctld.pid slurmctld
+    launch slurmd /run/slurmd.pid slurmd
 }
 
 stop() {
