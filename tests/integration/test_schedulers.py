@@ -1,6 +1,6 @@
 """Jobs on the real schedulers of this machine: quoting, warnings, requeueing, cancelling and Dask workers.
 
-`shared/clusters` has scripts that start a one-node SLURM and a one-node Grid Engine. Nothing here is mocked.
+`tests/clusters` has scripts that start a SLURM and a Grid Engine of one node. Nothing here is mocked.
 """
 
 import json
@@ -171,7 +171,7 @@ def test_odd_account_arrives_verbatim_or_is_refused_by_us(scheduler, name, run_d
 def test_drivers_are_warned_and_go_on_with_the_same_id(scheduler, name, run_dir, tmp_path):
     """The scheduler's own warning, of two drivers at once: one saves itself, one does not listen and is killed.
 
-    SLURM's shortest walltime is a minute. Grid Engine needs about that long to start a job again.
+    SLURM's shortest walltime is a minute. Grid Engine needs half of that to start a job again.
     """
     deaf_dir = shutil.copytree(run_dir, tmp_path / "deaf")
     walltime = 60 if scheduler.kind == "SLURM" else 26
