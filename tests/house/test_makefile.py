@@ -1,12 +1,15 @@
-"""When make builds the native code, which takes minutes, and when it does not."""
+"""When make builds the native code, which takes minutes, and when it does not; and what workflows ask of it."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="no make here")
 
@@ -46,3 +49,10 @@ def test_a_changed_source_is_built(file, built):
 
 def test_what_cython_writes_is_no_source(built):
     assert installs("test", built, "--what-if=kernels_c/edt/_edt.c") == 0
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_workflows_make_what_there_is(file, built):
+    steps = [step for job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values() for step in job["steps"]]
+    for target in re.findall(r"\bmake ([\w-]+)", "\n".join(step.get("run", "") for step in steps)):
+        installs(target, built)  # make fails on a target that it does not know
