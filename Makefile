@@ -13,6 +13,8 @@ EXTRAS ?= dev
 DEMO ?= runs/demo
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels_c/*.h kernels_c/*/*.h kernels_c/*/[!_]*.c kernels_c/*/*.pyx) # not the _NAME.c that Cython writes
+BUILT_FROM = pyproject.toml setup.py $(NATIVE)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .PHONY: demo test test-full lint types bench docs whole build clean
 
@@ -57,17 +59,18 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: pyproject.toml setup.py $(NATIVE) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+# pip builds the native code each time, which takes minutes: once is enough for all that is wanted.
+$(VENV)/installed: $(BUILT_FROM) | $(VENV)/bin/python
+	$(INSTALL) .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
-	@touch $@
+$(VENV)/installed-dev: $(BUILT_FROM) | $(VENV)/bin/python
+	$(INSTALL) ".[$(EXTRAS)]"
+	@touch $(VENV)/installed $@
 
-$(VENV)/installed-docs: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
-	@touch $@
+$(VENV)/installed-docs: $(BUILT_FROM) | $(VENV)/bin/python
+	$(INSTALL) ".[docs]"
+	@touch $(VENV)/installed $@
 
 clean:
 	rm -rf build *.egg-info kernels_c/*/*.so kernels_c/*/_*.c

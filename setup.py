@@ -1,4 +1,7 @@
-"""Builds the native kernels; everything else is in pyproject.toml."""
+"""Builds the native kernels; everything else is in pyproject.toml.
+
+``VIP_PLAIN_C=1`` in the environment builds what other processors than x86-64 get.
+"""
 
 import os
 import sys
@@ -9,6 +12,7 @@ from setuptools import Extension, find_packages, setup
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 # Strict IEEE results except errno and traps: the same numbers on every run, vectorised square roots.
 COMPILE = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function", *OPENMP]
+MACROS: list[tuple[str, str | None]] = [("VIP_PLAIN_C", None)] if os.environ.get("VIP_PLAIN_C") else []
 
 
 def kernel(name: str, *headers: str) -> Extension:
@@ -19,6 +23,7 @@ def kernel(name: str, *headers: str) -> Extension:
         [f"{folder}/_{name}.pyx", f"{folder}/{name}.c"],
         depends=["kernels_c/simd.h", *(f"{folder}/{header}" for header in headers)],
         include_dirs=[folder, "kernels_c"],
+        define_macros=MACROS,
         extra_compile_args=COMPILE,
         extra_link_args=OPENMP,
     )

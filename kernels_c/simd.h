@@ -2,15 +2,20 @@
 #ifndef VIP_SIMD_H
 #define VIP_SIMD_H
 
+/* Whether a file may name instructions of x86-64. VIP_PLAIN_C: no, so that the code of other processors can be tried here. */
+#if defined(__x86_64__) && !defined(VIP_PLAIN_C)
+#define WITH_X86
+#endif
+
 /* A function compiled for each level; the loader chooses. Where it is left to the compiler to vectorise. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(WITH_X86) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
 #define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MULTIVERSION
 #endif
 
 /* Whether a file may be included once for each level, with `#pragma GCC target`. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(WITH_X86) && defined(__GNUC__) && !defined(__clang__)
 #define WITH_X86_LEVELS
 #endif
 
@@ -32,7 +37,7 @@ static inline enum simd_level simd_level(void)
 
 static inline const char *simd_level_name(void)
 {
-    static const char *names[] = {"baseline", "AVX2", "AVX-512"};
+    static const char *names[] = {"plain C", "AVX2", "AVX-512"};
     return names[simd_level()];
 }
 

@@ -73,6 +73,7 @@ def read_text(sources_file: Path, receivers_file: Path, times_file: Path) -> Pic
     source, receiver = np.divmod(measured, len(receivers))
     points, index = np.unique(np.concatenate([sources.to_numpy(), receivers.to_numpy()]), axis=0, return_inverse=True)
     names = [str(i + 1) for i in range(len(points))]
+    index = index.ravel()  # NumPy 2.0.0 gives a column
     ends = index[source], index[len(sources) + receiver]
     return _checked(Picks(names, points, ends[0], ends[1], time, sigma), times_file)
 

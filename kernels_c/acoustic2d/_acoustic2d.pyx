@@ -46,7 +46,7 @@ cdef extern from "acoustic2d.h":
 def simd_level():
     """The instruction set that the kernel uses on this machine.
 
-    >>> simd_level() in {"AVX-512", "AVX2", "baseline"}
+    >>> simd_level() in {"AVX-512", "AVX2", "plain C"}
     True
     """
     return acoustic2d_simd_level().decode()

@@ -37,7 +37,7 @@ static void *allocate_zeros(size_t bytes)
     return memory;
 }
 
-#ifdef __SSE2__
+#ifdef WITH_X86
 #include <immintrin.h>
 static unsigned flush_denormals(void)
 {

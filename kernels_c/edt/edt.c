@@ -115,13 +115,13 @@ static int plan_grid(const edt_batch *batch, int64_t event, int64_t particle, in
     return 1;
 }
 
-#ifdef __SSE2__
+#ifdef WITH_X86
 #include <immintrin.h>
 #endif
 
 #define LANE_BYTES 16
 #define NAME(x) x##_baseline
-#ifdef __SSE2__
+#ifdef WITH_X86
 #define GUESS(x) ((LANE)_mm_cvtps_pd(_mm_rsqrt_ps(_mm_cvtpd_ps((__m128d)(x)))))
 #define SMALLER(x, y) ((LANE)_mm_min_pd((__m128d)(x), (__m128d)(y)))
 #else

@@ -40,7 +40,7 @@ MOST_NODES = 2**31 - 1
 def simd_level():
     """The instruction set that the kernel uses on this machine.
 
-    >>> simd_level() in {"AVX-512", "AVX2", "baseline"}
+    >>> simd_level() in {"AVX-512", "AVX2", "plain C"}
     True
     """
     return eikonal3d_simd_level().decode()
