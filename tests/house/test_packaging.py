@@ -17,7 +17,7 @@ import vip
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-KERNELS = ("eikonal2d", "acoustic2d", "eikonal3d", "edt", "stein_groups", "timetables")
+KERNELS = sorted(file.parent.name for file in ROOT.glob("kernels_c/*/_*.pyx"))
 SHIPPED = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "vip", "forward", "kernels_c", "jobs")
 
 DATA_SUFFIXES = {".toml", ".html", ".template", ".typed"}
@@ -97,7 +97,7 @@ def wheel(tools, sdist, tmp_path_factory):
     """Wheel that is built from the source distribution."""
     folder = tmp_path_factory.mktemp("wheel")
     line = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(sdist))
-    python(*line, folder=folder, PYTHONPATH=str(tools))
+    python(*line, folder=folder, PYTHONPATH=str(tools), VIP_PLAIN_C="1")  # one instruction set builds in a third of the time
     (file,) = folder.iterdir()
     return file
 
