@@ -27,22 +27,23 @@ pass_on() {
     signalled=1
     kill -s "$1" "$driver" 2>/dev/null
 }
-kill_after() {  # Grid Engine signals the whole process group, so this ignores what is meant for the script
+later() {  # sends a signal to a process; Grid Engine signals the whole group, so this ignores what is meant for the script
     (
         trap 'kill "$!"' TERM  # ends the sleep too
         trap '' USR1 USR2
         sleep "$1" &
-        wait "$!" && kill -s KILL "$driver"
+        wait "$!" && kill -s "$2" "$3"
     ) 2>/dev/null &
     watchers="$watchers $!"
 }
 trap 'warned=1; say "warned of the walltime"; pass_on USR1' USR1
-trap 'cancelled=1; say "cancelled"; pass_on "$save"; kill_after "$patience"' TERM USR2
+trap 'cancelled=1; say "cancelled"; pass_on "$save"; later "$patience" KILL "$driver"' TERM USR2
 
 say "starts on $HOSTNAME"
 (trap '' USR2; exec "${command[@]}") &  # Grid Engine's SIGUSR2, here turned into $save, would end it at once
 driver=$!
-kill_after $((limit - SECONDS))
+later $((limit - SECONDS)) KILL "$driver"
+[ -z "$warning" ] || later $((warning - SECONDS)) USR1 $$
 
 wait "$driver"
 code=$?
@@ -72,6 +73,7 @@ exit "$code"
 
 - `command`, an array;
 - `job`, the job's id;
+- `warning`, when the driver is warned of the walltime (s from the start of the script), or nothing where the scheduler warns;
 - `limit`, when the driver is killed if it did not listen to the warning (s from the start of the script);
 - `patience`, how long it has to save itself when the job is cancelled (s);
 - `save`, the signal that asks for that;
@@ -88,10 +90,13 @@ class Dialect(NamedTuple):
         Shell variable with the job's id.
     requeue : str
         Shell commands that put the job back into the queue, and end the script.
+    warns : bool
+        Whether the scheduler itself warns of the walltime.
     """
 
     job_id: str
     requeue: str
+    warns: bool
 
 
 def checked_name(name: str) -> str:
@@ -149,6 +154,7 @@ def driver_body(command: Sequence[str], walltime: int, site: Site, ranks: int, d
     settings = [
         f"command=({quoted([*launcher, *command])})",
         f"job=${dialect.job_id}",
+        f"warning={'' if dialect.warns else walltime - site.warning}",
         f"limit={walltime - min(site.warning // 4, LONGEST_MARGIN)}",
         f"patience={site.warning}",
         # mpirun kills its ranks when it gets SIGTERM, and passes SIGUSR1 on to them

@@ -70,8 +70,7 @@ class Site(BaseModel):
     driver_cores, driver_memory : int, str
         Cores and memory of the driver's job.
     warning : int
-        Time before the walltime at which a driver is warned to save the run (s). Not below 60 for Grid Engine, whose own clock
-        may be 20 s ahead of that of a requeued job.
+        Time before the walltime at which a driver is warned to save the run (s).
     mpirun : tuple of str
         Program, with its arguments, that starts MPI ranks; the number of ranks is added as ``-n``.
     """

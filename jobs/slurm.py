@@ -38,7 +38,7 @@ class Slurm(BatchScheduler):
     """The scheduler SLURM, whose walltimes are whole minutes."""
 
     kind = "SLURM"
-    dialect = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0')
+    dialect = Dialect(job_id="SLURM_JOB_ID", requeue='scontrol requeue "$job" && exit 0', warns=True)
     resolution = 60
 
     def driver_header(self, name: str, walltime: int, resources: Resources, site: Site, ranks: int) -> str:

@@ -41,21 +41,21 @@ def write(*entry): record.write(json.dumps(entry) + "\\n")
 def heard(number, _): write("signal", signal.Signals(number).name); signals.append(number)
 signals = []
 for number in (signal.SIGUSR1, signal.SIGTERM): signal.signal(number, heard)
-first = not os.path.exists("started" + rank)
-open("started" + rank, "w").close()
+starts = open("record" + rank).read().count('"start"')
 write("start", os.environ.get("SLURM_JOB_ID") or os.environ.get("JOB_ID"), words)
-while first and what != "end":
+while starts < (2 if what == "save twice" else 1) and what != "end":
     time.sleep(0.1)
     if what == "fail":
         sys.exit(3)
-    if what == "save" and signals:
+    if what.startswith("save") and signals:
         time.sleep(2)
         write("saved")
         sys.exit(75 if signals[0] == signal.SIGUSR1 else 143)
 write("complete")
 """
 """What runs in place of `vip resume`: writes down its starts and signals. At its first start, "save" waits for a signal and
-then saves itself, "deaf" does nothing but write down, "fail" fails; "end" and all others at their second start end."""
+then saves itself, "save twice" at its second start too; "deaf" does nothing but write down, "fail" fails. "end", and all
+others at the start after that, end."""
 
 
 @pytest.fixture(params=sorted(jobs.SCHEDULERS))
@@ -148,7 +148,7 @@ def test_odd_words_arrive_verbatim_and_run_nothing(scheduler, name, run_dir, tmp
     assert record(run_dir) == [["start", number, words], ["complete"]]
     assert "ended with code 0" in (run_dir / "job.log").read_text()
     assert files(tmp_path) == [ODD]
-    assert files(run_dir) == ["job.log", "job.sh", "record", "stand in.py", "started"]
+    assert files(run_dir) == ["job.log", "job.sh", "record", "stand in.py"]
 
 
 def test_odd_account_arrives_verbatim_or_is_refused_by_us(scheduler, name, run_dir, tmp_path):
@@ -169,20 +169,22 @@ def test_odd_account_arrives_verbatim_or_is_refused_by_us(scheduler, name, run_d
 
 
 def test_drivers_are_warned_and_go_on_with_the_same_id(scheduler, name, run_dir, tmp_path):
-    """The scheduler's own warning, of two drivers at once: one saves itself, one does not listen and is killed.
+    """The warning before the walltime, of two drivers at once: one saves itself, one does not listen and is killed.
 
-    SLURM's shortest walltime is a minute. Grid Engine needs half of that to start a job again.
+    SLURM's shortest walltime is a minute. Grid Engine needs half of that to start a job again; there the first one needs three
+    walltimes.
     """
     deaf_dir = shutil.copytree(run_dir, tmp_path / "deaf")
     walltime = 60 if scheduler.kind == "SLURM" else 26
-    number = driver(scheduler, name, run_dir, "save", walltime=walltime)
+    walltimes = 1 if scheduler.kind == "SLURM" else 2
+    number = driver(scheduler, name, run_dir, "save" if walltimes == 1 else "save twice", walltime=walltime)
     deaf = driver(scheduler, f"{name}-worker", deaf_dir, "deaf", walltime=walltime)
     wait_for_end(scheduler, name)
     heard = {directory: record(directory) for directory in (run_dir, deaf_dir)}
     for entries in heard.values():
         assert {tuple(entry) for entry in entries if entry[0] == "signal"} == {("signal", "SIGUSR1")}
     steps = {directory: [entry for entry in entries if entry[0] != "signal"] for directory, entries in heard.items()}
-    assert steps[run_dir] == [["start", number, []], ["saved"], ["start", number, []], ["complete"]]
+    assert steps[run_dir] == walltimes * [["start", number, []], ["saved"]] + [["start", number, []], ["complete"]]
     assert steps[deaf_dir] == [["start", deaf, []], ["start", deaf, []], ["complete"]]
     assert "ended with code 75, goes back into the queue" in (run_dir / "job.log").read_text()
     assert "ended with code 137, goes back into the queue" in (deaf_dir / "job.log").read_text()

@@ -259,6 +259,14 @@ def test_signals_are_passed_on_and_the_driver_is_waited_for(run_dir, ranks, numb
     log_has(run_dir, f"ended with code {75 if job_code == 99 else 143}")
 
 
+def test_where_the_scheduler_does_not_warn_the_script_does(run_dir):
+    """Grid Engine: at two seconds, with a walltime of 22 s and a warning of 20 s."""
+    process = start(run_dir, LISTENING, Site(warning=20), walltime=22)
+    assert process.wait() == 99
+    log_has(run_dir, "warned of the walltime")
+    log_has(run_dir, "ended with code 75, goes back")
+
+
 def test_a_group_that_grid_engine_announces_its_end_to_can_save_itself(run_dir):
     """SIGUSR2 goes to every process of the job: the driver ignores it, and gets SIGTERM from the script."""
     process = start(run_dir, LISTENING)

@@ -7,7 +7,6 @@
 #$ -l h_rt=5430
 #$ -notify
 #$ -r y
-#$ -l s_rt=5310
 #$ -A a;b|c&d$(touch)%j
 #$ -l h_vmem=3815M
 
@@ -19,6 +18,7 @@ module load 'a b; touch x' || exit 1
 
 command=(/usr/bin/python3 -m vip resume '/odd $(touch x) `y` '"'"'single'"'"' "double" %j $HOME \t #c ü;&|*~')
 job=$JOB_ID
+warning=5310
 limit=5410
 patience=120
 save=TERM
@@ -31,22 +31,23 @@ pass_on() {
     signalled=1
     kill -s "$1" "$driver" 2>/dev/null
 }
-kill_after() {  # Grid Engine signals the whole process group, so this ignores what is meant for the script
+later() {  # sends a signal to a process; Grid Engine signals the whole group, so this ignores what is meant for the script
     (
         trap 'kill "$!"' TERM  # ends the sleep too
         trap '' USR1 USR2
         sleep "$1" &
-        wait "$!" && kill -s KILL "$driver"
+        wait "$!" && kill -s "$2" "$3"
     ) 2>/dev/null &
     watchers="$watchers $!"
 }
 trap 'warned=1; say "warned of the walltime"; pass_on USR1' USR1
-trap 'cancelled=1; say "cancelled"; pass_on "$save"; kill_after "$patience"' TERM USR2
+trap 'cancelled=1; say "cancelled"; pass_on "$save"; later "$patience" KILL "$driver"' TERM USR2
 
 say "starts on $HOSTNAME"
 (trap '' USR2; exec "${command[@]}") &  # Grid Engine's SIGUSR2, here turned into $save, would end it at once
 driver=$!
-kill_after $((limit - SECONDS))
+later $((limit - SECONDS)) KILL "$driver"
+[ -z "$warning" ] || later $((warning - SECONDS)) USR1 $$
 
 wait "$driver"
 code=$?

@@ -18,6 +18,7 @@ export SRUN_CPUS_PER_TASK=2
 
 command=('/opt/my mpi/mpirun' --bind-to none -n 8 /usr/bin/python3 -m vip resume '/odd $(touch x) `y` '"'"'single'"'"' "double" %j $HOME \t #c ü;&|*~')
 job=$SLURM_JOB_ID
+warning=
 limit=5440
 patience=120
 save=USR1
@@ -30,22 +31,23 @@ pass_on() {
     signalled=1
     kill -s "$1" "$driver" 2>/dev/null
 }
-kill_after() {  # Grid Engine signals the whole process group, so this ignores what is meant for the script
+later() {  # sends a signal to a process; Grid Engine signals the whole group, so this ignores what is meant for the script
     (
         trap 'kill "$!"' TERM  # ends the sleep too
         trap '' USR1 USR2
         sleep "$1" &
-        wait "$!" && kill -s KILL "$driver"
+        wait "$!" && kill -s "$2" "$3"
     ) 2>/dev/null &
     watchers="$watchers $!"
 }
 trap 'warned=1; say "warned of the walltime"; pass_on USR1' USR1
-trap 'cancelled=1; say "cancelled"; pass_on "$save"; kill_after "$patience"' TERM USR2
+trap 'cancelled=1; say "cancelled"; pass_on "$save"; later "$patience" KILL "$driver"' TERM USR2
 
 say "starts on $HOSTNAME"
 (trap '' USR2; exec "${command[@]}") &  # Grid Engine's SIGUSR2, here turned into $save, would end it at once
 driver=$!
-kill_after $((limit - SECONDS))
+later $((limit - SECONDS)) KILL "$driver"
+[ -z "$warning" ] || later $((warning - SECONDS)) USR1 $$
 
 wait "$driver"
 code=$?
