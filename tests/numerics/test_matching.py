@@ -88,7 +88,7 @@ def test_a_channel_that_is_too_crowded_is_refused():
 
 def test_a_time_shift_and_other_channels_change_nothing():
     rng = np.random.default_rng(5)
-    parts, matching, (first, first_pick) = channels(rng, [(5, 7), (4, 4)])
+    parts, matching, _ = channels(rng, [(5, 7), (4, 4)])
     p, a, t, b, s = parts[1]
     alone = Matching([0, 4], [0, 4], p + 1000, a, t + 1000, b, s)
     assert_array_equal(alone.best(), np.where(matching.best()[5:] < 0, -1, matching.best()[5:] - 7))

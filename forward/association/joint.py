@@ -1,0 +1,150 @@
+"""All events of a record together: each pick belongs to one of them or to none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.forward.association.fit import LOG_2PI, Events, Rules, moved, occam
+from vip.kernels_c.matching import Matching
+from vip.protocols import Floats
+
+MOST_STEPS = 12
+"""Matchings and relocations in turn, unless they settle before."""
+SETTLED = 1e-3
+"""Change of all arrival times, s, below which they have settled."""
+
+
+class Arrived(NamedTuple):
+    """Predicted arrivals of events at channels within reach, sorted by channel and time."""
+
+    event: Ints
+    channel: Ints
+    time: Floats
+    jacobian: Floats
+    """Derivatives (n, 4) of the times by x, y, depth and origin time."""
+
+    def starts(self, n_channels: int) -> Ints:
+        """Index of the first prediction of each channel, and their number at the end."""
+        return np.searchsorted(self.channel, np.arange(n_channels + 1))
+
+
+class Solution(NamedTuple):
+    """Events, their picks and their evidence."""
+
+    events: Events
+    arrived: Arrived
+    match: Ints
+    """Pick of each prediction, or -1."""
+    evidence: Floats
+    """Log-odds (n_events,) of each event against chance, given the others."""
+
+    def owner(self, n_picks: int) -> Ints:
+        """Event of each pick, or -1."""
+        owner = np.full(n_picks, -1)
+        matched = self.match >= 0
+        owner[self.match[matched]] = self.arrived.event[matched]
+        return owner
+
+
+class Joint:
+    """The picks of a record, with their rates by chance.
+
+    Parameters
+    ----------
+    picks : Arrivals
+    rate : (n,) float
+        Rate of chance picks, 1/s.
+    channels : Channels
+    rules : Rules
+    """
+
+    def __init__(self, picks: Arrivals, rate: Floats, channels: Channels, rules: Rules) -> None:
+        self.picks, self.channels, self.rules = picks, channels, rules
+        self.gain = picks.log_weight - LOG_2PI / 2 - np.log(picks.sigma) - np.log(rate)
+        self.first_pick = picks.starts(len(channels))
+
+    def solve(self, events: Events) -> Solution:
+        """Match and relocate in turn until nothing changes; events without enough evidence or picks die, the weakest first."""
+        while True:
+            solution = self._settled(events)
+            events = solution.events
+            counts = np.bincount(solution.arrived.event[solution.match >= 0], minlength=len(events.time))
+            weak = (solution.evidence < 0) | (counts < self.rules.least)
+            if not weak.any():
+                return solution
+            rank = np.where(weak, solution.evidence, np.inf)
+            events = events.of(~(weak & (rank <= np.quantile(rank[weak], 0.5))))
+
+    def arrived(self, events: Events) -> Arrived:
+        """Arrivals of events within their reach."""
+        time, gradient = self.channels.travel_times(events.x)
+        order = self.channels.nearest_first(events.x)
+        inside = np.empty(time.shape, bool)
+        np.put_along_axis(inside, order, np.arange(time.shape[1]) < events.reach[:, None], axis=1)
+        event, channel = np.nonzero(inside)
+        predicted = (events.time[:, None] + time)[event, channel]
+        jacobian = np.concatenate([gradient[event, channel], np.ones((len(event), 1))], axis=1)
+        by_time = np.lexsort((event, predicted, channel))
+        return Arrived(event[by_time], channel[by_time], predicted[by_time], jacobian[by_time])
+
+    def matching(self, arrived: Arrived) -> Matching:
+        """The matching problem of some arrivals."""
+        gain = np.full(len(arrived.time), self.rules.log_odds)
+        starts = arrived.starts(len(self.channels))
+        return Matching(starts, self.first_pick, arrived.time, gain, self.picks.time, self.gain, self.picks.sigma)
+
+    def _settled(self, events: Events) -> Solution:
+        for _ in range(MOST_STEPS):
+            arrived = self.arrived(events)
+            match = self.matching(arrived).best()
+            events, change = self._relocated(events, arrived, match)
+            events = events._replace(reach=self._reach(events, arrived, match))
+            if change < SETTLED:
+                break
+        arrived = self.arrived(events)
+        match = self.matching(arrived).best()
+        return Solution(events, arrived, match, self._evidence(events, arrived, match))
+
+    def _relocated(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Events, float]:
+        n, matched = len(events.time), match >= 0
+        shape = (n, len(self.channels))
+        place = arrived.event[matched], arrived.channel[matched]
+        jacobian, weight, residual = np.zeros((*shape, 4)), np.zeros(shape), np.zeros(shape)
+        jacobian[place] = arrived.jacobian[matched]
+        weight[place] = 1 / self.picks.sigma[match[matched]] ** 2
+        residual[place] = self.picks.time[match[matched]] - arrived.time[matched]
+        after = moved(events, jacobian, weight, residual, self.rules)
+        step = np.concatenate([after.x - events.x, (after.time - events.time)[:, None]], axis=1)
+        change = np.abs(np.einsum("nci,ni->nc", jacobian, step)).max(initial=0.0)
+        return after, float(change)
+
+    def _pair_gain(self, arrived: Arrived, match: Ints) -> Floats:
+        """Gain (n_predictions,) of the match of each prediction over leaving it alone, 0 where it has none."""
+        matched = match >= 0
+        gain, pick = np.zeros(len(match)), match[matched]
+        z = (self.picks.time[pick] - arrived.time[matched]) / self.picks.sigma[pick]
+        gain[matched] = self.rules.log_odds + self.gain[pick] - z**2 / 2
+        return gain
+
+    def _shares(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Floats, Ints]:
+        """What each channel adds to the log-odds of each event (n, n_channels), in the order of the distances, and that order."""
+        share = np.full((len(events.time), len(self.channels)), self.rules.missed)
+        share[arrived.event, arrived.channel] += self._pair_gain(arrived, match)
+        order = self.channels.nearest_first(events.x)
+        return np.take_along_axis(share, order, axis=1), order
+
+    def _reach(self, events: Events, arrived: Arrived, match: Ints) -> Ints:
+        share, _ = self._shares(events, arrived, match)
+        return np.minimum(share.cumsum(axis=1).argmax(axis=1) + 1 + 4, len(self.channels))  # a few more may have picks too
+
+    def _evidence(self, events: Events, arrived: Arrived, match: Ints) -> Floats:
+        share, _ = self._shares(events, arrived, match)
+        matched = match >= 0
+        information = np.zeros((len(events.time), 4, 4))
+        weight = 1 / self.picks.sigma[match[matched]] ** 2
+        outer = arrived.jacobian[matched][:, :, None] * arrived.jacobian[matched][:, None] * weight[:, None, None]
+        np.add.at(information, arrived.event[matched], outer)
+        return share.cumsum(axis=1).max(axis=1) + occam(information, self.rules)
