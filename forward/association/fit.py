@@ -47,6 +47,11 @@ class Events(NamedTuple):
     reach: Ints
     """Number of nearest channels (n,) within reach."""
 
+    @classmethod
+    def none(cls) -> Events:
+        """No events."""
+        return cls(np.zeros((0, 3)), np.zeros(0), np.zeros(0, int))
+
     def of(self, chosen: NDArray[np.bool_] | Ints) -> Events:
         """Some of the events."""
         return Events(*(column[chosen] for column in self))
@@ -62,12 +67,12 @@ class Free:
     Parameters
     ----------
     picks : Arrivals
-    rate : (n,) float
-        Rate of chance picks, 1/s.
+    log_rate : (n,) float
+        Logarithm of the rate of chance picks, 1/s.
     """
 
-    def __init__(self, picks: Arrivals, rate: Floats) -> None:
-        self.picks, self.log_rate = picks, np.log(rate)
+    def __init__(self, picks: Arrivals, log_rate: Floats) -> None:
+        self.picks, self.log_rate = picks, log_rate
         self.first = picks.time.min() - 1e3 if len(picks.time) else 0.0
         self.span = (picks.time.max() if len(picks.time) else 0.0) - self.first + 1e3
         self._key = picks.channel * self.span + (picks.time - self.first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vip.forward.association.channels import Arrivals, Channels, Ints
 from vip.forward.association.fit import LOG_2PI, Events, Rules, moved, occam
@@ -41,6 +42,12 @@ class Solution(NamedTuple):
     evidence: Floats
     """Log-odds (n_events,) of each event against chance, given the others."""
 
+    @classmethod
+    def empty(cls) -> Solution:
+        """No events."""
+        nothing = np.zeros(0, int)
+        return cls(Events.none(), Arrived(nothing, nothing, np.zeros(0), np.zeros((0, 4))), nothing, np.zeros(0))
+
     def owner(self, n_picks: int) -> Ints:
         """Event of each pick, or -1."""
         owner = np.full(n_picks, -1)
@@ -55,20 +62,26 @@ class Joint:
     Parameters
     ----------
     picks : Arrivals
-    rate : (n,) float
-        Rate of chance picks, 1/s.
+    log_rate : (n,) float
+        Logarithm of the rate of chance picks, 1/s.
     channels : Channels
     rules : Rules
     """
 
-    def __init__(self, picks: Arrivals, rate: Floats, channels: Channels, rules: Rules) -> None:
-        self.picks, self.channels, self.rules = picks, channels, rules
-        self.gain = picks.log_weight - LOG_2PI / 2 - np.log(picks.sigma) - np.log(rate)
+    def __init__(self, picks: Arrivals, log_rate: Floats, channels: Channels, rules: Rules) -> None:
+        self.picks, self.log_rate, self.channels, self.rules = picks, log_rate, channels, rules
+        self.gain = picks.log_weight - LOG_2PI / 2 - np.log(picks.sigma) - log_rate
         self.first_pick = picks.starts(len(channels))
+
+    def of(self, chosen: NDArray[np.bool_]) -> Joint:
+        """Some of the picks alone."""
+        return Joint(self.picks.of(chosen), self.log_rate[chosen], self.channels, self.rules)
 
     def solve(self, events: Events) -> Solution:
         """Match and relocate in turn until nothing changes; events without enough evidence or picks die, the weakest first."""
         while True:
+            if not len(events.time):
+                return Solution.empty()
             solution = self._settled(events)
             events = solution.events
             counts = np.bincount(solution.arrived.event[solution.match >= 0], minlength=len(events.time))
@@ -95,6 +108,22 @@ class Joint:
         gain = np.full(len(arrived.time), self.rules.log_odds)
         starts = arrived.starts(len(self.channels))
         return Matching(starts, self.first_pick, arrived.time, gain, self.picks.time, self.gain, self.picks.sigma)
+
+    def rivalry(self, solution: Solution) -> Floats:
+        """Expected number of picks (n_events, n_events) that an event has and that are another's."""
+        first, pick, probability = self.matching(solution.arrived).probabilities()
+        event, owner = np.repeat(solution.arrived.event, np.diff(first)), solution.owner(len(self.picks.time))
+        rivals = (owner[pick] >= 0) & (owner[pick] != event)
+        table = np.zeros((len(solution.events.time),) * 2)
+        np.add.at(table, (owner[pick[rivals]], event[rivals]), probability[rivals])
+        return table + table.T
+
+    def missing(self, solution: Solution) -> Floats:
+        """Number of picks (n_events,) that are missing within reach, over what is expected."""
+        share, _ = self._shares(*solution[:3])
+        reach = share.cumsum(axis=1).argmax(axis=1) + 1
+        unmatched = (share == self.rules.missed) & (np.arange(share.shape[1]) < reach[:, None])
+        return np.maximum(unmatched.sum(axis=1) - 2 * reach * (1 - self.rules.detection) - 1, 0)
 
     def _settled(self, events: Events) -> Solution:
         for _ in range(MOST_STEPS):
@@ -130,7 +159,7 @@ class Joint:
         return gain
 
     def _shares(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Floats, Ints]:
-        """What each channel adds to the log-odds of each event (n, n_channels), in the order of the distances, and that order."""
+        """What channels add to the log-odds of events (n, n_channels), in the order of distances, and that order."""
         share = np.full((len(events.time), len(self.channels)), self.rules.missed)
         share[arrived.event, arrived.channel] += self._pair_gain(arrived, match)
         order = self.channels.nearest_first(events.x)

@@ -52,11 +52,13 @@ def grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
     return Grid(x, order, delay, slowness * uniform)
 
 
-def gains(picks: Arrivals, rate: Floats, channels: Channels, blur: Floats, rules: Rules, start: float, n: int, step: float) -> Floats:
+def gains(
+    picks: Arrivals, log_rate: Floats, channels: Channels, blur: Floats, rules: Rules, start: float, n: int, step: float
+) -> Floats:
     """Gain (n_channels, n) of an arrival against chance at each step of time from `start` on."""
     likelihood = np.zeros((len(channels), n))
     sigma = np.hypot(picks.sigma, blur[picks.channel])
-    height = picks.log_weight - np.log(sigma) - LOG_2PI / 2 - np.log(rate)
+    height = picks.log_weight - np.log(sigma) - LOG_2PI / 2 - log_rate
     first = np.rint((picks.time - start) / step).astype(int)
     for k in range(-int(3 * sigma.max() / step) - 1, int(3 * sigma.max() / step) + 2) if len(first) else ():
         at = first + k
@@ -66,13 +68,15 @@ def gains(picks: Arrivals, rate: Floats, channels: Channels, blur: Floats, rules
     return np.log1p(rules.detection * (likelihood - 1))
 
 
-def candidates(picks: Arrivals, rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Events, Floats]:
+def candidates(
+    picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1
+) -> tuple[Events, Floats]:
     """Places and times where free picks agree best, no two within a few steps of time; and their log-odds."""
     step = nodes.step
     longest = float(nodes.delay.max()) + 2 * step
     start = float(picks.time.min()) - longest
     n = int((picks.time.max() - start) / step) + int(longest / step) + 3
-    gain = gains(picks, rate, channels, nodes.blur, rules, start, n, step)
+    gain = gains(picks, log_rate, channels, nodes.blur, rules, start, n, step)
     best, node = back_project(gain, nodes.order, np.rint(nodes.delay / step).astype(np.int32), threads)
     peaks = _peaks(best, 3)
     events = Events(nodes.x[node[peaks]], start + peaks * step, np.full(len(peaks), len(channels)))
