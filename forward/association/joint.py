@@ -134,8 +134,21 @@ class Joint:
             if change < SETTLED:
                 break
         arrived = self.arrived(events)
-        match = self.matching(arrived).best()
+        match = self._in_order(arrived, self.matching(arrived).best())
         return Solution(events, arrived, match, self._evidence(events, arrived, match))
+
+    def _in_order(self, arrived: Arrived, match: Ints) -> Ints:
+        """The matches, without the weaker one where an event's S would come before its P at a station."""
+        is_s, station = self.channels.phase[arrived.channel] == "S", self.channels.station[arrived.channel]
+        key = arrived.event * (station.max(initial=0) + 1) + station
+        gain, matched = self._pair_gain(arrived, match), match >= 0
+        p, s = np.flatnonzero(matched & ~is_s), np.flatnonzero(matched & is_s)
+        _, of_p, of_s = np.intersect1d(key[p], key[s], assume_unique=True, return_indices=True)
+        p, s = p[of_p], s[of_s]
+        wrong = self.picks.time[match[s]] <= self.picks.time[match[p]]
+        ordered = match.copy()
+        ordered[np.where(gain[p] < gain[s], p, s)[wrong]] = -1
+        return ordered
 
     def _relocated(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Events, float]:
         n, matched = len(events.time), match >= 0
