@@ -41,6 +41,8 @@ EXTENSIONS = [
     kernel("edt", "edt.h", "edt_lanes.h"),
     kernel("stein_groups", "stein_groups.h"),
     kernel("timetables", "timetables.h"),
+    kernel("backprojection", "backprojection.h"),
+    kernel("matching", "matching.h"),
 ]
 
 setup(

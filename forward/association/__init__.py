@@ -1,0 +1,1 @@
+"""Association of picks: which earthquakes there were, which picks are theirs, and how sure that is."""

@@ -1,0 +1,192 @@
+"""All events of a record together: each pick belongs to one of them or to none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.forward.association.fit import LOG_2PI, Events, Rules, moved, occam
+from vip.kernels_c.matching import Matching
+from vip.protocols import Floats
+
+MOST_STEPS = 12
+"""Matchings and relocations in turn, unless they settle before."""
+SETTLED = 1e-3
+"""Change of all arrival times, s, below which they have settled."""
+
+
+class Arrived(NamedTuple):
+    """Predicted arrivals of events at channels within reach, sorted by channel and time."""
+
+    event: Ints
+    channel: Ints
+    time: Floats
+    jacobian: Floats
+    """Derivatives (n, 4) of the times by x, y, depth and origin time."""
+
+    def starts(self, n_channels: int) -> Ints:
+        """Index of the first prediction of each channel, and their number at the end."""
+        return np.searchsorted(self.channel, np.arange(n_channels + 1))
+
+
+class Solution(NamedTuple):
+    """Events, their picks and their evidence."""
+
+    events: Events
+    arrived: Arrived
+    match: Ints
+    """Pick of each prediction, or -1."""
+    evidence: Floats
+    """Log-odds (n_events,) of each event against chance, given the others."""
+
+    @classmethod
+    def empty(cls) -> Solution:
+        """No events."""
+        nothing = np.zeros(0, int)
+        return cls(Events.none(), Arrived(nothing, nothing, np.zeros(0), np.zeros((0, 4))), nothing, np.zeros(0))
+
+    def owner(self, n_picks: int) -> Ints:
+        """Event of each pick, or -1."""
+        owner = np.full(n_picks, -1)
+        matched = self.match >= 0
+        owner[self.match[matched]] = self.arrived.event[matched]
+        return owner
+
+
+class Joint:
+    """The picks of a record, with their rates by chance.
+
+    Parameters
+    ----------
+    picks : Arrivals
+    log_rate : (n,) float
+        Logarithm of the rate of chance picks, 1/s.
+    channels : Channels
+    rules : Rules
+    """
+
+    def __init__(self, picks: Arrivals, log_rate: Floats, channels: Channels, rules: Rules) -> None:
+        self.picks, self.log_rate, self.channels, self.rules = picks, log_rate, channels, rules
+        self.gain = picks.log_weight - LOG_2PI / 2 - np.log(picks.sigma) - log_rate
+        self.first_pick = picks.starts(len(channels))
+
+    def of(self, chosen: NDArray[np.bool_]) -> Joint:
+        """Some of the picks alone."""
+        return Joint(self.picks.of(chosen), self.log_rate[chosen], self.channels, self.rules)
+
+    def solve(self, events: Events) -> Solution:
+        """Match and relocate in turn until nothing changes; events without enough evidence or picks die, the weakest first."""
+        while True:
+            if not len(events.time):
+                return Solution.empty()
+            solution = self._settled(events)
+            events = solution.events
+            counts = np.bincount(solution.arrived.event[solution.match >= 0], minlength=len(events.time))
+            weak = (solution.evidence < 0) | (counts < self.rules.least)
+            if not weak.any():
+                return solution
+            rank = np.where(weak, solution.evidence, np.inf)
+            events = events.of(~(weak & (rank <= np.quantile(rank[weak], 0.5))))
+
+    def arrived(self, events: Events) -> Arrived:
+        """Arrivals of events within their reach."""
+        time, gradient = self.channels.travel_times(events.x)
+        order = self.channels.nearest_first(events.x)
+        inside = np.empty(time.shape, bool)
+        np.put_along_axis(inside, order, np.arange(time.shape[1]) < events.reach[:, None], axis=1)
+        event, channel = np.nonzero(inside)
+        predicted = (events.time[:, None] + time)[event, channel]
+        jacobian = np.concatenate([gradient[event, channel], np.ones((len(event), 1))], axis=1)
+        by_time = np.lexsort((event, predicted, channel))
+        return Arrived(event[by_time], channel[by_time], predicted[by_time], jacobian[by_time])
+
+    def matching(self, arrived: Arrived) -> Matching:
+        """The matching problem of some arrivals."""
+        gain = np.full(len(arrived.time), self.rules.log_odds)
+        starts = arrived.starts(len(self.channels))
+        return Matching(starts, self.first_pick, arrived.time, gain, self.picks.time, self.gain, self.picks.sigma)
+
+    def rivalry(self, solution: Solution) -> Floats:
+        """Expected number of picks (n_events, n_events) that an event has and that are another's."""
+        first, pick, probability = self.matching(solution.arrived).probabilities()
+        event, owner = np.repeat(solution.arrived.event, np.diff(first)), solution.owner(len(self.picks.time))
+        rivals = (owner[pick] >= 0) & (owner[pick] != event)
+        table = np.zeros((len(solution.events.time),) * 2)
+        np.add.at(table, (owner[pick[rivals]], event[rivals]), probability[rivals])
+        return table + table.T
+
+    def missing(self, solution: Solution) -> Floats:
+        """Number of picks (n_events,) that are missing within reach, over what is expected."""
+        share, _ = self._shares(*solution[:3])
+        reach = share.cumsum(axis=1).argmax(axis=1) + 1
+        unmatched = (share == self.rules.missed) & (np.arange(share.shape[1]) < reach[:, None])
+        return np.maximum(unmatched.sum(axis=1) - 2 * reach * (1 - self.rules.detection) - 1, 0)
+
+    def _settled(self, events: Events) -> Solution:
+        for _ in range(MOST_STEPS):
+            arrived = self.arrived(events)
+            match = self.matching(arrived).best()
+            events, change = self._relocated(events, arrived, match)
+            events = events._replace(reach=self._reach(events, arrived, match))
+            if change < SETTLED:
+                break
+        arrived = self.arrived(events)
+        match = self._in_order(arrived, self.matching(arrived).best())
+        return Solution(events, arrived, match, self._evidence(events, arrived, match))
+
+    def _in_order(self, arrived: Arrived, match: Ints) -> Ints:
+        """The matches, without the weaker one where an event's S would come before its P at a station."""
+        is_s, station = self.channels.phase[arrived.channel] == "S", self.channels.station[arrived.channel]
+        key = arrived.event * (station.max(initial=0) + 1) + station
+        gain, matched = self._pair_gain(arrived, match), match >= 0
+        p, s = np.flatnonzero(matched & ~is_s), np.flatnonzero(matched & is_s)
+        _, of_p, of_s = np.intersect1d(key[p], key[s], assume_unique=True, return_indices=True)
+        p, s = p[of_p], s[of_s]
+        wrong = self.picks.time[match[s]] <= self.picks.time[match[p]]
+        ordered = match.copy()
+        ordered[np.where(gain[p] < gain[s], p, s)[wrong]] = -1
+        return ordered
+
+    def _relocated(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Events, float]:
+        n, matched = len(events.time), match >= 0
+        shape = (n, len(self.channels))
+        place = arrived.event[matched], arrived.channel[matched]
+        jacobian, weight, residual = np.zeros((*shape, 4)), np.zeros(shape), np.zeros(shape)
+        jacobian[place] = arrived.jacobian[matched]
+        weight[place] = 1 / self.picks.sigma[match[matched]] ** 2
+        residual[place] = self.picks.time[match[matched]] - arrived.time[matched]
+        after = moved(events, jacobian, weight, residual, self.rules)
+        step = np.concatenate([after.x - events.x, (after.time - events.time)[:, None]], axis=1)
+        change = np.abs(np.einsum("nci,ni->nc", jacobian, step)).max(initial=0.0)
+        return after, float(change)
+
+    def _pair_gain(self, arrived: Arrived, match: Ints) -> Floats:
+        """Gain (n_predictions,) of the match of each prediction over leaving it alone, 0 where it has none."""
+        matched = match >= 0
+        gain, pick = np.zeros(len(match)), match[matched]
+        z = (self.picks.time[pick] - arrived.time[matched]) / self.picks.sigma[pick]
+        gain[matched] = self.rules.log_odds + self.gain[pick] - z**2 / 2
+        return gain
+
+    def _shares(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Floats, Ints]:
+        """What channels add to the log-odds of events (n, n_channels), in the order of distances, and that order."""
+        share = np.full((len(events.time), len(self.channels)), self.rules.missed)
+        share[arrived.event, arrived.channel] += self._pair_gain(arrived, match)
+        order = self.channels.nearest_first(events.x)
+        return np.take_along_axis(share, order, axis=1), order
+
+    def _reach(self, events: Events, arrived: Arrived, match: Ints) -> Ints:
+        share, _ = self._shares(events, arrived, match)
+        return np.minimum(share.cumsum(axis=1).argmax(axis=1) + 1 + 4, len(self.channels))  # a few more may have picks too
+
+    def _evidence(self, events: Events, arrived: Arrived, match: Ints) -> Floats:
+        share, _ = self._shares(events, arrived, match)
+        matched = match >= 0
+        information = np.zeros((len(events.time), 4, 4))
+        weight = 1 / self.picks.sigma[match[matched]] ** 2
+        outer = arrived.jacobian[matched][:, :, None] * arrived.jacobian[matched][:, None] * weight[:, None, None]
+        np.add.at(information, arrived.event[matched], outer)
+        return share.cumsum(axis=1).max(axis=1) + occam(information, self.rules)

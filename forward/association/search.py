@@ -1,0 +1,90 @@
+"""Where and when events may be: back-projection of free picks onto a coarse grid."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.forward.association.fit import LOG_2PI, Events, Rules
+from vip.kernels_c.backprojection import back_project
+from vip.protocols import Floats
+
+BATCH = 4096
+"""Nodes whose travel times are computed at once."""
+
+
+class Grid(NamedTuple):
+    """Coarse nodes with the delays of their waves."""
+
+    x: Floats
+    """X, y and depth (n_nodes, 3), km."""
+    order: Ints
+    """Channels (n_nodes, n_channels) of each node, the nearest first."""
+    delay: Floats
+    """Travel times (n_nodes, n_channels) to these channels, s."""
+    blur: Floats
+    """Standard deviation (n_channels,), s, of the times of events between nodes."""
+
+    @property
+    def step(self) -> float:
+        """Step of time, s, that resolves the blur."""
+        return float(self.blur.min()) / 1.5
+
+
+def grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
+    """Nodes at most `spacing` (km) apart in the region."""
+    axes = []
+    for low, high in zip(rules.lower, rules.upper, strict=True):
+        n = max(1, int(np.ceil((high - low) / spacing)))
+        axes.append(low + (np.arange(n) + 0.5) * (high - low) / n)
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    order = channels.nearest_first(x)
+    delay, slowness = np.empty(order.shape), np.zeros(len(channels))
+    for first in range(0, len(x), BATCH):
+        part = slice(first, first + BATCH)
+        time, gradient = channels.travel_times(x[part])
+        delay[part] = np.take_along_axis(time, order[part], axis=1)
+        slowness = np.maximum(slowness, np.linalg.norm(gradient, axis=2).mean(axis=0))
+    cell = np.array([(high - low) / len(axis) for low, high, axis in zip(rules.lower, rules.upper, axes, strict=True)])
+    uniform = np.sqrt(np.mean(cell**2) / 12)  # standard deviation within a cell, along a ray
+    return Grid(x, order, delay, slowness * uniform)
+
+
+def gains(
+    picks: Arrivals, log_rate: Floats, channels: Channels, blur: Floats, rules: Rules, start: float, n: int, step: float
+) -> Floats:
+    """Gain (n_channels, n) of an arrival against chance at each step of time from `start` on."""
+    likelihood = np.zeros((len(channels), n))
+    sigma = np.hypot(picks.sigma, blur[picks.channel])
+    height = picks.log_weight - np.log(sigma) - LOG_2PI / 2 - log_rate
+    first = np.rint((picks.time - start) / step).astype(int)
+    for k in range(-int(3 * sigma.max() / step) - 1, int(3 * sigma.max() / step) + 2) if len(first) else ():
+        at = first + k
+        z = (start + at * step - picks.time) / sigma
+        inside = (at >= 0) & (at < n) & (np.abs(z) < 3)
+        np.add.at(likelihood, (picks.channel[inside], at[inside]), np.exp(height[inside] - z[inside] ** 2 / 2))
+    return np.log1p(rules.detection * (likelihood - 1))
+
+
+def candidates(
+    picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1
+) -> tuple[Events, Floats]:
+    """Places and times where free picks agree best, no two within a few steps of time; and their log-odds."""
+    step = nodes.step
+    longest = float(nodes.delay.max()) + 2 * step
+    start = float(picks.time.min()) - longest
+    n = int((picks.time.max() - start) / step) + int(longest / step) + 3
+    gain = gains(picks, log_rate, channels, nodes.blur, rules, start, n, step)
+    best, node = back_project(gain, nodes.order, np.rint(nodes.delay / step).astype(np.int32), threads)
+    peaks = _peaks(best, 3)
+    events = Events(nodes.x[node[peaks]], start + peaks * step, np.full(len(peaks), len(channels)))
+    return events, best[peaks].astype(float)
+
+
+def _peaks(best: Floats, apart: int) -> Ints:
+    """Indices of positive values that are the largest within `apart` to both sides."""
+    padded = np.pad(best, apart, constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * apart + 1)
+    return np.flatnonzero((best > 0) & (windows.argmax(axis=1) == apart))
