@@ -65,7 +65,7 @@ def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
         i for i, line in enumerate(lines) if line[:1] not in NO_DATA or (line.strip() and not line.lstrip().startswith("#"))
     ]
     header = lines[kept[0]] if kept else ""
-    options = {"sep": "\t" if "\t" in header and "," not in header else ","} | options
+    options.setdefault("sep", "\t" if "\t" in header and "," not in header else ",")
     text = io.StringIO("\n".join(lines[i] for i in kept))
     try:
         with warnings.catch_warnings():

@@ -21,6 +21,8 @@ PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "
 """First arrivals by the name of the phase: direct, refracted below the crust, refracted within it. Others are left out."""
 ISO_8601 = r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?|)"
 """A date and a time of the day; its only group is the offset from UTC, empty where there is none."""
+LOCAL = "00000"
+"""Offset from UTC of a time that has none."""
 LATEST = pd.Timestamp("2200-01-01").timestamp()
 """Latest time that is read from a number, s since 1970; a larger number is in other units."""
 COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source", "identifier", "probability", "amplitude"]
@@ -100,7 +102,7 @@ class UnassociatedPicks(NamedTuple):
     source: list[str]
     """Origin of each pick (n,): "line 12", or its resource identifier."""
     identifier: list[str]
-    """Identifier of each pick (n,), each once: that of the input, or else the number of its row there, counted from 0."""
+    """Identifier of each pick (n,), no two alike: that of the input, or else the number of its row there, from 0."""
     probability: Floats
     """Probabilities (n,) that the picker gives, larger than 0 and at most 1; 1 where it gives none."""
     amplitude: Floats
@@ -134,18 +136,17 @@ class PickRules(NamedTuple):
 def with_times(table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns `utc` and `zone`, from times as ISO 8601 or as a number, which is seconds since 1970 in UTC.
 
-    `utc` is not a time where unreadable; `zone` is the offset from UTC as +0100, zeros if there is none.
+    `utc` is not a time where unreadable; `zone` is the offset from UTC as +0100, or `LOCAL`.
     """
     offset = table["time"].str.extract(f"^{ISO_8601}$", expand=False)
     is_iso = offset.notna()
     iso = pd.to_datetime(table["time"].where(is_iso), format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
     seconds = pd.to_numeric(table["time"][~is_iso], errors="coerce").astype(float)
     seconds = seconds.where(seconds.abs() <= LATEST)
-    numbers = pd.to_datetime(np.rint(seconds * 1e6), unit="us").astype("datetime64[us]")
-    zones = {written: written.replace("Z", "+0000").replace(":", "").ljust(5, "0") for written in offset[is_iso].unique()}
-    zone = offset.map(zones)
-    zone[~is_iso] = "+0000"
-    return table.assign(utc=iso.astype("datetime64[us]").fillna(numbers), zone=zone)
+    numbers = pd.to_datetime((seconds * 1e6).round(), unit="us").astype("datetime64[us]")
+    written = offset.fillna("Z")
+    zones = {zone: zone.replace("Z", "+0000").replace(":", "").ljust(5, "0") for zone in written.unique()}
+    return table.assign(utc=iso.astype("datetime64[us]").fillna(numbers), zone=written.map(zones))
 
 
 def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
@@ -299,7 +300,7 @@ def _checks_without_events(table: pd.DataFrame, stations: Stations) -> list[Chec
 
 def _checks_of_zones(table: pd.DataFrame) -> list[Check]:
     """Checks that either all times have an offset from UTC, or none; those that are fewer are wrong."""
-    readable, local = table["utc"].notna(), table["zone"] == ""
+    readable, local = table["utc"].notna(), table["zone"] == LOCAL
     mostly_local = 2 * (readable & local).sum() > readable.sum()
     return [
         (readable & local & (not mostly_local), "time {time!r}: has no offset from UTC, others have; add it (Z for UTC)"),
@@ -313,7 +314,8 @@ def _not_running(table: pd.DataFrame, stations: Stations) -> pd.Series:
         return pd.Series(False, index=table.index)
     known = table["index"].notna()
     first, last = stations.operation[table["index"].fillna(0).astype(int)].T
-    return known & ((table["utc"] < first) | (table["utc"] > last))
+    outside: pd.Series = known & ((table["utc"] < first) | (table["utc"] > last))
+    return outside
 
 
 def _checks_of_copies(table: pd.DataFrame, good: NDArray[np.bool_]) -> list[Check]:

@@ -27,7 +27,8 @@ def read_stations(file: Path) -> Stations:
     """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, by the content of the file.
 
     A CSV table has the columns station, latitude, longitude (degrees) or station, x, y (km, east and north), and elevation_m or
-    elevation_km; it may have the columns network, correction_p and correction_s (s).
+    elevation_km; it may have the columns network, correction_p and correction_s (s). A column elevation is read as m where its
+    median is larger than any elevation in km can be; otherwise its name must say the unit.
 
     Raises
     ------
@@ -46,8 +47,9 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
     """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, by the content of the file.
 
     A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
-    is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
-    rejected ones are left out. NonLinLoc events are separated by blank lines.
+    is left out; it may be any table of `read_unassociated` that has a column event. Of an event in QuakeML, the picks are those
+    that the preferred origin's arrivals refer to, or else all; rejected ones are left out. NonLinLoc events are separated by
+    blank lines.
 
     Returns
     -------
@@ -66,11 +68,16 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
 
 
 def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[UnassociatedPicks, list[Fault]]:
-    """Picks without their events, from the formats of `read_picks`.
+    """Picks without their events, from the formats of `read_picks`, Parquet, or a folder of REAL.
 
-    A CSV table needs no column event, and QuakeML may have picks outside of events; rejected ones are left out. Where there are
-    events, picks are read without them. Nothing is known of which picks belong together, so that `PickRules.fewest` and
-    `PickRules.longest` do not count, and later arrivals of a phase stay.
+    A table needs no column event. It may have the columns probability, amplitude and id, the pick's identifier. Columns are
+    also known by the names that SeisBench, PhaseNet, GaMMA, PyOcto and HARPA give them, which `NAMES` of
+    `vip.forward.earthquakes.formats.pick_columns` lists. A time may be a number, s since 1970 in UTC. A table of text may be
+    separated by tabs, and compressed by gzip. QuakeML may have picks outside of events; rejected ones are left out. REAL's
+    folder has a folder YYYYMMDD for each day, with files NET.STA.P.txt and NET.STA.S.txt.
+
+    Where there are events, picks are read without them. Nothing is known of which picks belong together, so that
+    `PickRules.fewest` and `PickRules.longest` do not count, and later arrivals of a phase stay.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = 
     Raises
     ------
     ConfigError
-        If the file as a whole cannot be read, lacks a column or holds no pick.
+        If the file as a whole cannot be read, lacks a column or holds no pick, or if more than half of its picks have a fault.
     """
     table = _pick_table(file, of_events=False)
     own = table["identifier"] != ""
