@@ -85,6 +85,12 @@ def test_stations_from_csv_in_degrees(written):
     assert stations.geographic
 
 
+def test_an_elevation_without_a_unit_is_in_m_where_most_cannot_be_in_km(written):
+    text = "station\tlongitude\tlatitude\televation\nCI.BOM..HH\t7\t45\t-54\nCI.WES..HH\t7\t46\t8\nCI.SAL..HH\t8\t46\t254.6\n"
+    stations = read_stations(written(text))
+    np.testing.assert_allclose(stations.position, [[45, 7, -0.054], [46, 7, 0.008], [46, 8, 0.2546]])
+
+
 def test_stations_from_csv_in_km_are_y_before_x(written):
     stations = read_stations(written("station,x,y,elevation_km,network\nAAA,1,2,0.3,XX\nBBB,4,5,0,\n"))
     assert stations.names == ["XX.AAA", "BBB"]
