@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import warnings
@@ -38,9 +39,23 @@ def read_text(file: Path, expected: str) -> str:
         raise ConfigError("", file, f"is not {expected}: {error}") from error
 
 
-def read_table(file: Path, columns: list[str]) -> pd.DataFrame:
-    """A table between commas, or tabs if its header has no comma, as text; its rows are named by their lines in the file."""
-    table = _read(file, "a CSV table", skipinitialspace=True, index_col=False)
+def read_table(file: Path, columns: list[str], surplus: str = "") -> pd.DataFrame:
+    """A table between commas, or tabs if its header has no comma, as text; its rows are named by their lines in the file.
+
+    Parameters
+    ----------
+    file : path
+    columns : list of str
+        Columns that are needed.
+    surplus : str
+        Column for the first field beyond the header, empty in most rows; without it, such a row is an error.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not such a table, or lacks a column.
+    """
+    table = _read(file, "a CSV table", surplus, skipinitialspace=True, index_col=False)
     missing = [column for column in columns if column not in table.columns]
     if missing:
         remedy = f"there is no column {missing[0]!r}; expected {','.join(columns)} between commas"
@@ -58,7 +73,7 @@ def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame({name: numbers(table, name, file) for name in names}, index=table.index)
 
 
-def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
+def _read(file: Path, expected: str, surplus: str = "", **options: Any) -> pd.DataFrame:
     """A table as text. Comments and blank lines are left out here, so that rows are still named by their lines."""
     lines = read_text(file, expected).splitlines()
     kept = [
@@ -66,6 +81,10 @@ def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
     ]
     header = lines[kept[0]] if kept else ""
     options.setdefault("sep", "\t" if "\t" in header and "," not in header else ",")
+    if surplus and kept:
+        lines[kept[0]] = header.split("#")[0] + options["sep"] + surplus
+        names = next(csv.reader([lines[kept[0]]], delimiter=options["sep"]))
+        options["usecols"] = range(len(names))  # with which pandas takes rows that are longer still
     text = io.StringIO("\n".join(lines[i] for i in kept))
     try:
         with warnings.catch_warnings():

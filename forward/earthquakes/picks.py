@@ -26,7 +26,10 @@ LOCAL = "00000"
 LATEST = pd.Timestamp("2200-01-01").timestamp()
 """Latest time that is read from a number, s since 1970; a larger number is in other units."""
 COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source", "identifier", "probability", "amplitude"]
-"""Columns of the table into which every format is read first: text as it is in the file, and where it came from."""
+"""Columns of the table into which every format is read first: text as it is in the file, and where it came from.
+
+A column `surplus` may follow, with the first field of a row that is beyond the header.
+"""
 
 
 class Fault(NamedTuple):
@@ -214,9 +217,10 @@ def _check_few_wrong(first: NDArray[np.intp], checks: list[Check], table: pd.Dat
 
 
 def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules) -> pd.DataFrame:
-    """The table without weights of 0, with columns `weight_number`, `kind`, `index` (of the station) and `sigma_s`."""
+    """The table without weights of 0, with columns `weight_number`, `kind`, `surplus`, `index` (of the station), `sigma_s`."""
     table = table.reset_index(drop=True)
-    table = table.assign(weight_number=_numbers(table["weight"], 1.0), kind=table["phase"].map(PHASES))
+    weight = _numbers(table["weight"], 1.0)
+    table = table.assign(weight_number=weight, kind=table["phase"].map(PHASES), surplus=table.get("surplus", ""))
     table = table[table["weight_number"] != 0]
     default = table["kind"].map(dict(rules.default_sigma)).astype(float)
     return table.assign(
@@ -270,6 +274,7 @@ def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
             "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)",
         ),
         (~_positive(table["weight_number"]), "weight {weight!r}: must be a number and not negative"),
+        (table["surplus"] != "", "{surplus!r}: there are more fields than in the header; is a line broken?"),
     ]
 
 

@@ -59,8 +59,9 @@ def _check_metres(elevation: pd.Series, file: Path) -> None:
 
 def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     """Picks as text, with their times in UTC; columns are known by their names, see `pick_columns`."""
-    table = read_table(file, [])
-    return pick_table(table, "line " + table.index.astype(str), file, of_events)
+    table = read_table(file, [], surplus="(beyond the header)")
+    surplus = table.pop("(beyond the header)")
+    return pick_table(table, "line " + table.index.astype(str), file, of_events).assign(surplus=surplus)
 
 
 def read_layers(file: Path) -> pd.DataFrame:

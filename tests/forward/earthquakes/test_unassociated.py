@@ -136,6 +136,8 @@ FAULTS = [
     ("AAA,PKP,2024-05-17T09:30:13,0.1", {}, "phase 'PKP': is neither P nor S"),
     ("AAA,P,2024-05-17T09:30:13,0", {}, "sigma '0': must be a positive number"),
     ("AAA,P", {}, "time '': cannot be read; write it as"),
+    ("AAA,P,2024-05-17T09:30:13,0.1AAA,P,2024-05-17", {}, "sigma '0.1AAA': must be a positive number"),
+    ("AAA,P,2024-05-17T09:30:13,0.1,P,2024-05-17", {}, "'P': there are more fields than in the header; is a line broken?"),
     ("AAA,p,2024-05-17T09:30:12.34,0.1", {}, "this pick is in the file twice; keep one of the two"),
     (
         "",
@@ -201,6 +203,13 @@ a3,DDD,S,2024-05-17T11:31:00.000001+02:00,0.20,1,
 ,AAA,P,2024-05-17T09:30:11.5Z,0.05,,nan
 a1,BBB,Pn,2024-05-17T09:30:12.9Z,0.10,0.25,0
 """
+
+
+def test_a_comment_after_the_header(written):
+    text = CSV.replace("sigma\n", "sigma,surplus  # s\n", 1).replace("0.05\n", "0.05,any\n")
+    picks, faults = read_unassociated(written(text), STATIONS)
+    assert not faults
+    assert len(picks.time) == 5
 
 
 def test_identifiers_go_through(written):
