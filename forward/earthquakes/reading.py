@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vip.errors import ConfigError
-from vip.forward.earthquakes.formats import csv, netcdf, quakeml, stationxml
+from vip.forward.earthquakes.formats import csv, netcdf, parquet, quakeml, real, stationxml
 from vip.forward.earthquakes.formats.nonlinloc import control, grids, phases
+from vip.forward.earthquakes.formats.pick_columns import is_header
 from vip.forward.earthquakes.picks import Fault, PickRules, Picks, UnassociatedPicks, checked_picks, checked_unassociated
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Grid3D, Interpolation, Layered, checked_layers
-from vip.forward.tables import read_text
+from vip.forward.tables import read_bytes, read_text
 
 NETCDF = (".nc", ".nc4", ".netcdf")
 """Suffixes of NetCDF files."""
@@ -24,7 +27,8 @@ def read_stations(file: Path) -> Stations:
     """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, by the content of the file.
 
     A CSV table has the columns station, latitude, longitude (degrees) or station, x, y (km, east and north), and elevation_m or
-    elevation_km; it may have the columns network, correction_p and correction_s (s).
+    elevation_km; it may have the columns network, correction_p and correction_s (s). A column elevation is read as m where its
+    median is larger than any elevation in km can be; otherwise its name must say the unit.
 
     Raises
     ------
@@ -43,8 +47,9 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
     """Picks from a CSV table, QuakeML or NonLinLoc phase or hypocentre-phase files, by the content of the file.
 
     A CSV table has the columns event, station, phase, time (ISO 8601) and, if wanted, sigma (s) and weight; a pick of weight 0
-    is left out. Of an event in QuakeML, the picks are those that the preferred origin's arrivals refer to, or else all;
-    rejected ones are left out. NonLinLoc events are separated by blank lines.
+    is left out; it may be any table of `read_unassociated` that has a column event. Of an event in QuakeML, the picks are those
+    that the preferred origin's arrivals refer to, or else all; rejected ones are left out. NonLinLoc events are separated by
+    blank lines.
 
     Returns
     -------
@@ -63,11 +68,16 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
 
 
 def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = None) -> tuple[UnassociatedPicks, list[Fault]]:
-    """Picks without their events, from the formats of `read_picks`.
+    """Picks without their events, from the formats of `read_picks`, Parquet, or a folder of REAL.
 
-    A CSV table needs no column event, and QuakeML may have picks outside of events; rejected ones are left out. Where there are
-    events, picks are read without them. Nothing is known of which picks belong together, so that `PickRules.fewest` and
-    `PickRules.longest` do not count, and later arrivals of a phase stay.
+    A table needs no column event. It may have the columns probability, amplitude and id, the pick's identifier. Columns are
+    also known by the names that SeisBench, PhaseNet, GaMMA, PyOcto and HARPA give them, which `NAMES` of
+    `vip.forward.earthquakes.formats.pick_columns` lists. A time may be a number, s since 1970 in UTC. A table of text may be
+    separated by tabs, and compressed by gzip. QuakeML may have picks outside of events; rejected ones are left out. REAL's
+    folder has a folder YYYYMMDD for each day, with files NET.STA.P.txt and NET.STA.S.txt.
+
+    Where there are events, picks are read without them. Nothing is known of which picks belong together, so that
+    `PickRules.fewest` and `PickRules.longest` do not count, and later arrivals of a phase stay.
 
     Returns
     -------
@@ -79,24 +89,41 @@ def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = 
     Raises
     ------
     ConfigError
-        If the file as a whole cannot be read, lacks a column or holds no pick.
+        If the file as a whole cannot be read, lacks a column or holds no pick, or if more than half of its picks have a fault.
     """
-    return checked_unassociated(_pick_table(file, of_events=False), stations, rules or PickRules(), file)
+    table = _pick_table(file, of_events=False)
+    own = table["identifier"] != ""
+    table["identifier"] = table["identifier"].where(own, pd.Series(np.arange(len(table)), table.index).astype(str))
+    return checked_unassociated(table, stations, rules or PickRules(), file)
 
 
 def _pick_table(file: Path, of_events: bool) -> pd.DataFrame:
     """Picks as text with their times in UTC, at least one."""
-    text = read_text(file, "a file of picks")
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    if first.lstrip().startswith("<"):
-        table = quakeml.read_picks(file, of_events)
-    elif "," in first:
-        table = csv.read_picks(file, of_events)
-    else:
-        table = phases.read_picks(text, file)
+    table = _folder_table(file, of_events) if file.is_dir() else _file_table(file, of_events)
     if table.empty:
         raise ConfigError("picks", "none", "at least one is needed", file)
     return table
+
+
+def _folder_table(folder: Path, of_events: bool) -> pd.DataFrame:
+    if of_events:
+        raise ConfigError(
+            "picks", folder, "is a folder, as of REAL, whose picks have no events; expected a file of picks with events"
+        )
+    return real.read_picks(folder)
+
+
+def _file_table(file: Path, of_events: bool) -> pd.DataFrame:
+    content = read_bytes(file)
+    if content.startswith(parquet.MAGIC):
+        return parquet.read_picks(content, file, of_events)
+    text = read_text(file, "a file of picks")
+    first = next((line for line in io.StringIO(text) if line.strip() and not line.startswith("#")), "")
+    if first.lstrip().startswith("<"):
+        return quakeml.read_picks(file, of_events)
+    if is_header(first):
+        return csv.read_picks(file, of_events)
+    return phases.read_picks(text, file)
 
 
 def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | Grid3D:

@@ -304,6 +304,24 @@ def test_quakeml_comes_back_with_the_same_picks(tmp_path):
     assert picks.source == [*(f"smi:local/event/e_1/pick/line_{i}" for i in range(2, 7)), *PICKS.source[5:]]
 
 
+def test_stations_named_as_in_seed_come_back(tmp_path):
+    """Network, station, location and channel are written apart, and NonLinLoc has the station's code alone."""
+    pytest.importorskip("obspy", reason="QuakeML is written by obspy")
+    from obspy import read_events
+
+    stations = STATIONS._replace(names=["CI.AAA..HH", "CI.BBB.00.HH", "DDD"])
+    file = tmp_path / "located.xml"
+    quakeml.write_origins(ORIGINS, PICKS, stations, file)
+    found = [pick.waveform_id.get_seed_string() for pick in read_events(str(file))[0].picks]
+    assert found == ["CI.AAA..HH", "CI.AAA..HH", "CI.BBB.00.HH", "CI.BBB.00.HH", ".DDD.."]
+    picks, faults = read_picks(file, stations)
+    assert not faults
+    np.testing.assert_array_equal(picks.station, PICKS.station)
+    phases.write_origins(ORIGINS, PICKS, NETWORK._replace(stations=stations), CORRECTION, tmp_path)
+    lines = (tmp_path / "e_1.hyp").read_text().splitlines()
+    assert [line.split()[0] for line in lines if " GAU " in line] == ["AAA", "AAA", "BBB", "BBB", "DDD"]
+
+
 def test_quakeml_holds_origin_uncertainty_and_arrivals(tmp_path):
     obspy = pytest.importorskip("obspy", reason="QuakeML is written by obspy")
     file = tmp_path / "located.xml"

@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.picks import PickRules
-from vip.forward.earthquakes.reading import read_picks, read_unassociated
+from vip.forward.earthquakes.reading import read_picks, read_stations, read_unassociated
 from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
@@ -46,6 +48,37 @@ QUAKEML = """\
  </eventParameters>
 </q:quakeml>
 """
+STATIONXML = """<?xml version="1.0" encoding="UTF-8"?>
+<FDSNStationXML xmlns="http://www.fdsn.org/xml/station/1" schemaVersion="1.1">
+ <Source>test</Source><Created>2024-01-01T00:00:00</Created>
+ <Network code="XX">
+  <Station code="AAA" startDate="2010-01-01T00:00:00" endDate="2015-01-01T00:00:00">
+   <Latitude>45.0</Latitude><Longitude>7.0</Longitude><Elevation>500.0</Elevation><Site><Name>a</Name></Site>
+  </Station>
+  <Station code="AAA" startDate="2015-01-01T00:00:00" endDate="2023-01-01T00:00:00">
+   <Latitude>45.0</Latitude><Longitude>7.0</Longitude><Elevation>500.0</Elevation><Site><Name>a</Name></Site>
+  </Station>
+  <Station code="BBB" endDate="2015-01-01T00:00:00">
+   <Latitude>45.5</Latitude><Longitude>7.2</Longitude><Elevation>20.0</Elevation><Site><Name>b</Name></Site>
+  </Station>
+  <Station code="BBB" startDate="2015-01-01T00:00:00">
+   <Latitude>45.5</Latitude><Longitude>7.2</Longitude><Elevation>20.0</Elevation><Site><Name>b</Name></Site>
+  </Station>
+ </Network>
+</FDSNStationXML>
+"""
+ROWS = [
+    "a1,XX.AAA,P,2024-05-17T09:30:12.340Z,0.05,0.9,1e-6",
+    "a2,AAA,S,2024-05-17T09:30:12.340Z,,0.8,",
+    "a3,BBB,P,1715938212.34,0.1,,",
+    "a4,BBB,P,2024-05-17T11:30:12.35+0200,0.1,,",
+    "a5,DDD,s,2024-05-17T09:30:20Z,0.1,1,",
+    "a6,DDD,p,2024-05-17T09:30:21Z,0.1,1,3",
+    "b1,NONE,P,2024-05-17T09:30:12Z,0.1,,",
+    "b2,AAA,P,2024-05-17T09:30:12,0.1,,",
+    "b3,AAA,P,2024-05-17T09:30:12Z,0.1,2,",
+]
+"""Six picks and three that have a fault."""
 
 
 def pick(number, second, station="AAA", phase="P", status="preliminary"):
@@ -98,7 +131,19 @@ FAULTS = [
     ("AAA,P,noon,0.1", {}, "time 'noon': cannot be read; write it as"),
     ("AAA,P,2024-05-17T09:30:13,", {}, "no sigma; give it (s), or a default for phase P"),
     ("AAA,P,2024-05-17T09:30:13,-1", {}, "sigma '-1': must be a positive number"),
-    ("AAA,P,2024-05-17T09:30:13Z,0.1", {}, "time '2024-05-17T09:30:13Z': other times have another offset from UTC, or none"),
+    ("AAA,P,2024-05-17T09:30:13Z,0.1", {}, "time '2024-05-17T09:30:13Z': has an offset from UTC, most others have none"),
+    ("AAA,P,1715938212340,0.1", {}, "time '1715938212340': cannot be read; write it as"),
+    ("AAA,PKP,2024-05-17T09:30:13,0.1", {}, "phase 'PKP': is neither P nor S"),
+    ("AAA,P,2024-05-17T09:30:13,0", {}, "sigma '0': must be a positive number"),
+    ("AAA,P", {}, "time '': cannot be read; write it as"),
+    ("AAA,P,2024-05-17T09:30:13,0.1AAA,P,2024-05-17", {}, "sigma '0.1AAA': must be a positive number"),
+    ("AAA,P,2024-05-17T09:30:13,0.1,P,2024-05-17", {}, "'P': there are more fields than in the header; is a line broken?"),
+    ("AAA,p,2024-05-17T09:30:12.34,0.1", {}, "this pick is in the file twice; keep one of the two"),
+    (
+        "",
+        {"inside": np.array([True, True, False]), "model": "the grid"},
+        "station 'DDD': lies outside the grid; enlarge",
+    ),
     ("AAA,P,2024-05-17T09:30:12.34,0.1", {}, "this pick is in the file twice; keep one of the two"),
     ("", {"phases": frozenset("P")}, "phase 'S': the model has no velocity of S"),
 ]
@@ -120,10 +165,115 @@ def test_all_rows_with_the_same_fault_are_named(written):
     assert [fault.place.rpartition(" ")[2] for fault in faults] == ["5", "6"]
 
 
-def test_no_pick_without_a_fault_is_no_pick(written):
-    picks, faults = read_unassociated(written("station,phase,time,sigma\nNONE,P,2024-05-17T09:30:13,0.1\n"), STATIONS)
-    assert len(faults) == 1
-    assert len(picks.time) == len(picks.absolute_time()) == 0
+def test_more_faults_than_picks_are_an_error_that_names_the_commonest(written):
+    """Half of the rows may be wrong, but no more: then the file is not what it is taken for."""
+    wrong = ["AAA,P,noon,0.1", "NONE,P,2024-05-17T09:30:14,0.1", "NONE,S,2024-05-17T09:30:15,0.1"]
+    good = CSV.splitlines()[:4]
+    _, faults = read_unassociated(written("\n".join([*good, *wrong])), STATIONS)
+    assert len(faults) == 3
+    file = written("\n".join([*good[:3], *wrong]))
+    with pytest.raises(ConfigError) as caught:
+        read_unassociated(file, STATIONS)
+    message = f"{file}: picks: 3 of 5: most have a fault; the commonest, 2 times, first in line 5: station 'NONE': there is"
+    assert str(caught.value).startswith(message)
+
+
+def test_no_row_may_have_a_weight(written):
+    """A weight of 0 leaves a pick out, which is no fault."""
+    picks, faults = read_unassociated(written("station,phase,time,sigma,weight\nAAA,P,2024-05-17T09:30:13,0.1,0\n"), STATIONS)
+    assert not faults
+    assert len(picks.time) == len(picks.absolute_time()) == len(picks.identifier) == 0
+
+
+def test_sigma_may_be_learned_later(written):
+    text = "station,phase,time,sigma\nAAA,P,2024-05-17T09:30:13,\nAAA,S,2024-05-17T09:30:15,0.2\nBBB,S,2024-05-17T09:30:16,\n"
+    rules = PickRules(default_sigma={"S": 0.3}, sigma_needed=False)
+    picks, faults = read_unassociated(written(text), STATIONS, rules)
+    assert not faults
+    np.testing.assert_array_equal(picks.sigma, [np.nan, 0.2, 0.3])
+    with_event = "event," + text.replace("\nAAA", "\ne,AAA").replace("\nBBB", "\ne,BBB")
+    _, (fault,) = read_picks(written(with_event), STATIONS, rules._replace(fewest=1))
+    assert "no sigma; give it (s), or a default for phase P" in fault.message
+
+
+IDENTIFIED = """\
+id,station,phase,time,sigma,probability,amplitude
+a7,XX.AAA,P,2024-05-17T09:30:12.340Z,0.05,0.9,1e-6
+a3,DDD,S,2024-05-17T11:31:00.000001+02:00,0.20,1,
+,AAA,P,2024-05-17T09:30:11.5Z,0.05,,nan
+a1,BBB,Pn,2024-05-17T09:30:12.9Z,0.10,0.25,0
+"""
+
+
+def test_a_comment_after_the_header(written):
+    text = CSV.replace("sigma\n", "sigma,surplus  # s\n", 1).replace("0.05\n", "0.05,any\n")
+    picks, faults = read_unassociated(written(text), STATIONS)
+    assert not faults
+    assert len(picks.time) == 5
+
+
+def test_identifiers_go_through(written):
+    """The file's own, or else the number of the row; several offsets from UTC are no fault."""
+    picks, faults = read_unassociated(written("# picks of a day\n" + IDENTIFIED), STATIONS)
+    assert not faults
+    assert picks.identifier == ["2", "a7", "a1", "a3"]
+    assert picks.source == ["line 5", "line 3", "line 6", "line 4"]
+    np.testing.assert_array_equal(picks.probability, [1, 0.9, 0.25, 1])
+    np.testing.assert_array_equal(picks.amplitude, [np.nan, 1e-6, 0, np.nan])
+    assert picks.absolute_time()[3] == np.datetime64("2024-05-17T09:31:00.000001")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,1.2,", "probability '1.2': must be larger than 0 and at most 1"),
+        ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,0,", "probability '0': must be larger than 0 and at most 1"),
+        ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,high,", "probability 'high': must be larger than 0 and at most 1"),
+        ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,,large", "amplitude 'large': must be a number, or empty"),
+        ("a9,AAA,P,2024-05-17T09:30:13,0.1,,", "time '2024-05-17T09:30:13': has no offset from UTC, others have; add it"),
+        ("a7,AAA,P,2024-05-17T09:30:13Z,0.1,,", "identifier 'a7': another pick has it; give each its own"),
+    ],
+)
+def test_a_fault_of_what_a_detector_gives(written, row, message):
+    file = written(f"{IDENTIFIED}{row}\n")
+    picks, (fault,) = read_unassociated(file, STATIONS)
+    assert str(fault).startswith(f"{file}, line 6: ")
+    assert message in fault.message
+    assert picks.identifier == ["2", "a7", "a1", "a3"]
+
+
+def test_a_wrong_copy_does_not_displace_the_right_one(written):
+    text = CSV.replace("DDD,S", "AAA,P,2024-05-17T09:30:11.5,-1\nDDD,S")
+    picks, (fault,) = read_unassociated(written(text), STATIONS)
+    assert "sigma '-1'" in fault.message
+    assert len(picks.time) == 5
+
+
+def test_another_years_stations(written):
+    """The epochs of StationXML say when a station ran; those of BBB have no beginning or no end, which is no limit."""
+    pytest.importorskip("obspy", reason="StationXML is read by obspy")
+    stations = read_stations(written(STATIONXML, "stations.xml"))
+    rows = ["AAA,P,2014-12-31T23:59:59,0.1", "AAA,P,2009-05-17T09:30:12,0.1", "AAA,P,2023-01-01T00:00:01,0.1"]
+    rows += ["BBB,P,1980-05-17T09:30:12,0.1", "BBB,P,2030-05-17T09:30:12,0.1"]
+    picks, faults = read_unassociated(written("\n".join(["station,phase,time,sigma", *rows])), stations)
+    assert [fault.place.rpartition(" ")[2] for fault in faults] == ["3", "4"]
+    assert faults[0].message.startswith("time '2009-05-17T09:30:12': station 'AAA' had not begun or had ended by its epochs;")
+    assert len(picks.time) == 3
+    chosen = stations.chosen(np.array([0]))
+    assert list(chosen.operation[0]) == [np.datetime64("2010-01-01"), np.datetime64("2023-01-01")]
+
+
+@given(st.permutations(range(len(ROWS))))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_order_of_rows_does_not_matter(tmp_path, order):
+    def read(rows):
+        file = tmp_path / "picks.csv"
+        file.write_text("\n".join([IDENTIFIED.splitlines()[0], *rows]))
+        picks, faults = read_unassociated(file, STATIONS, PickRules(sigma_needed=False))
+        values = zip(picks.station, picks.phase, picks.absolute_time(), picks.sigma, picks.probability, strict=True)
+        return dict(zip(picks.identifier, map(repr, values), strict=True)), sorted(fault.message for fault in faults)
+
+    assert read([ROWS[i] for i in order]) == read(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +294,7 @@ def test_quakeml_picks_of_no_event(written):
     file = written(quakeml(pick(1, "23.5"), pick(2, "19.5", "BBB", "S")), "picks.xml")
     picks, faults = read_unassociated(file, STATIONS)
     assert not faults
-    assert picks.source == [f"smi:local/pick{i}" for i in (2, 3, 4, 1)]
+    assert picks.source == picks.identifier == [f"smi:local/pick{i}" for i in (2, 3, 4, 1)]
     np.testing.assert_array_equal(picks.station, [1, 0, 1, 0])
     assert "".join(picks.phase) == "SPSP"
     np.testing.assert_array_equal(picks.sigma, 0.1)
@@ -175,4 +325,5 @@ def test_nonlinloc_phases_without_their_events(written):
     picks, faults = read_unassociated(written("\n\n".join(lines), "picks.obs"), STATIONS)
     assert not faults
     assert picks.source == ["line 3", "line 1"]
+    assert picks.identifier == ["1", "0"]
     np.testing.assert_allclose(picks.time, [0.25, 3.5], atol=1e-9)
