@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +15,37 @@ import pandas as pd
 from vip.errors import ConfigError
 from vip.protocols import Floats
 
+GZIP = b"\x1f\x8b"
+"""First bytes of a file that gzip has compressed."""
+NO_DATA = "# \t"
+"""First characters of lines that may hold no data; a line that starts with another does."""
+
+
+def read_bytes(file: Path) -> bytes:
+    """Content of a file, which may be compressed by gzip."""
+    try:
+        content = file.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigError("", file, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
 
 def read_text(file: Path, expected: str) -> str:
-    """Content of a text file in UTF-8."""
+    """Content of a text file in UTF-8, which may be compressed by gzip."""
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError("", file, f"cannot be read: {error.strerror}") from error
+        return read_bytes(file).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError("", file, f"is not {expected}: {error}") from error
 
 
 def read_table(file: Path, columns: list[str]) -> pd.DataFrame:
-    """A CSV table as text, its rows named by their lines in the file."""
-    table = _read(file, "a CSV table", sep=",", skipinitialspace=True, index_col=False)
+    """A table between commas, or tabs if its header has no comma, as text; its rows are named by their lines in the file."""
+    table = _read(file, "a CSV table", skipinitialspace=True, index_col=False)
     missing = [column for column in columns if column not in table.columns]
     if missing:
         remedy = f"there is no column {missing[0]!r}; expected {','.join(columns)} between commas"
         raise ConfigError("columns", ", ".join(map(str, table.columns)), remedy, file)
-    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
+    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip().fillna(""))
     return stripped
 
 
@@ -47,17 +61,21 @@ def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
 def _read(file: Path, expected: str, **options: Any) -> pd.DataFrame:
     """A table as text. Comments and blank lines are left out here, so that rows are still named by their lines."""
     lines = read_text(file, expected).splitlines()
-    kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
-    text = io.StringIO("\n".join(line for _, line in kept))
+    kept = [
+        i for i, line in enumerate(lines) if line[:1] not in NO_DATA or (line.strip() and not line.lstrip().startswith("#"))
+    ]
+    header = lines[kept[0]] if kept else ""
+    options = {"sep": "\t" if "\t" in header and "," not in header else ","} | options
+    text = io.StringIO("\n".join(lines[i] for i in kept))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table: pd.DataFrame = pd.read_csv(text, dtype=str, keep_default_na=False, comment="#", **options)
     except pd.errors.ParserWarning as error:  # pandas checks later rows against the first
-        raise ConfigError(f"line {kept[1][0]}", kept[1][1], "has more fields than the header", file) from error
+        raise ConfigError(f"line {kept[1] + 1}", lines[kept[1]], "has more fields than the header", file) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ConfigError("", file, f"is not {expected}: {str(error).strip()}") from error
-    table.index = pd.Index([number for number, _ in kept][len(kept) - len(table) :])
+    table.index = pd.Index(np.array(kept, dtype=int)[len(kept) - len(table) :] + 1)
     return table
 
 

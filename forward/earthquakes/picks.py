@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vip.errors import ConfigError
 from vip.forward.earthquakes.stations import Stations
 from vip.protocols import Floats
 
@@ -20,7 +21,9 @@ PHASES = {name: name[0].upper() for name in ("P", "p", "Pg", "Pn", "Pb", "P*", "
 """First arrivals by the name of the phase: direct, refracted below the crust, refracted within it. Others are left out."""
 ISO_8601 = r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?|)"
 """A date and a time of the day; its only group is the offset from UTC, empty where there is none."""
-COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source"]
+LATEST = pd.Timestamp("2200-01-01").timestamp()
+"""Latest time that is read from a number, s since 1970; a larger number is in other units."""
+COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source", "identifier", "probability", "amplitude"]
 """Columns of the table into which every format is read first: text as it is in the file, and where it came from."""
 
 
@@ -91,11 +94,17 @@ class UnassociatedPicks(NamedTuple):
     time: Floats
     """Times (n,), s after the reference."""
     sigma: Floats
-    """Standard deviations (n,), s."""
+    """Standard deviations (n,), s; not a number where none is given and the rules do not need one."""
     weight: Floats
     """Weights (n,), larger than 0."""
     source: list[str]
     """Origin of each pick (n,): "line 12", or its resource identifier."""
+    identifier: list[str]
+    """Identifier of each pick (n,), each once: that of the input, or else the number of its row there, counted from 0."""
+    probability: Floats
+    """Probabilities (n,) that the picker gives, larger than 0 and at most 1; 1 where it gives none."""
+    amplitude: Floats
+    """Amplitudes (n,), in the picker's units; not a number where it gives none."""
 
     def absolute_time(self) -> NDArray[np.datetime64]:
         """Times (n,) in UTC, in microseconds."""
@@ -110,6 +119,8 @@ class PickRules(NamedTuple):
     """Phases that have a velocity."""
     default_sigma: Mapping[str, float] = {}
     """Standard deviation by phase, s, for picks for which the file gives none; without it, such a pick is a fault."""
+    sigma_needed: bool = True
+    """Whether a pick without a standard deviation is a fault; a pick of an event always is."""
     inside: NDArray[np.bool_] | None = None
     """Whether each station (n_stations,) is inside the model; None if all are."""
     model: str = "the model"
@@ -120,22 +131,31 @@ class PickRules(NamedTuple):
     """Longest time from the first pick of an event to its last, s; more is a typing error in a date."""
 
 
-def with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns `utc`, not a time where unreadable, and `zone`: offset as +0100, zeros if there is none."""
+def with_times(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns `utc` and `zone`, from times as ISO 8601 or as a number, which is seconds since 1970 in UTC.
+
+    `utc` is not a time where unreadable; `zone` is the offset from UTC as +0100, zeros if there is none.
+    """
     offset = table["time"].str.extract(f"^{ISO_8601}$", expand=False)
-    readable = table["time"].where(offset.notna())
-    utc = pd.to_datetime(readable, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
-    zone = offset.str.replace("Z", "+0000").str.replace(":", "").str.ljust(5, "0")
-    return table.assign(utc=utc.astype("datetime64[us]"), zone=zone)
+    is_iso = offset.notna()
+    iso = pd.to_datetime(table["time"].where(is_iso), format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+    seconds = pd.to_numeric(table["time"][~is_iso], errors="coerce").astype(float)
+    seconds = seconds.where(seconds.abs() <= LATEST)
+    numbers = pd.to_datetime(np.rint(seconds * 1e6), unit="us").astype("datetime64[us]")
+    zones = {written: written.replace("Z", "+0000").replace(":", "").ljust(5, "0") for written in offset[is_iso].unique()}
+    zone = offset.map(zones)
+    zone[~is_iso] = "+0000"
+    return table.assign(utc=iso.astype("datetime64[us]").fillna(numbers), zone=zone)
 
 
 def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> tuple[Picks, list[Fault]]:
     """Picks of the events without a fault, from a table with the columns of `COLUMNS`, `utc` and `zone`."""
     first_source = table.groupby("event", sort=False)["source"].first()
-    table = _with_numbers(table, stations, rules, file)
+    table = _of_known_phases(_with_numbers(table, stations, rules), file)
     checks = [
         (table["event"] == "", "an event needs a name; give this pick one, or leave it out"),
         *_checks_of_rows(table, rules),
+        _without_sigma(table),
         *_checks_within_events(table, rules),
     ]
     faults = [*_faults_of_rows(checks, table, file), *_faults_of_counts(table, first_source, rules, file)]
@@ -149,39 +169,71 @@ def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, fil
 def checked_unassociated(
     table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path
 ) -> tuple[UnassociatedPicks, list[Fault]]:
-    """Picks without a fault, in the order of their times, from a table as for `checked_picks`; its events do not count."""
-    table = _with_numbers(table.assign(event=""), stations, rules, file)
-    checks = [
-        *_checks_of_rows(table, rules),
-        (
-            table["index"].notna() & table["utc"].notna() & table.duplicated(["index", "phase", "utc"]),
-            "station {station!r}, phase {phase!r}, time {time!r}: this pick is in the file twice; keep one of the two",
-        ),
-        (_other_zone(table), "time {time!r}: other times have another offset from UTC, or none; use one"),
+    """Picks without a fault, in the order of their times, from a table as for `checked_picks`; its events do not count.
+
+    Raises
+    ------
+    ConfigError
+        If more than half of the picks have a fault; it names the commonest.
+    """
+    table = _with_numbers(table.assign(event=""), stations, rules)
+    table = table.assign(
+        probability_number=_numbers(table["probability"], 1.0), amplitude_number=_numbers(table["amplitude"], np.nan)
+    )
+    checks = [*_checks_without_events(table, stations), *_checks_of_rows(table, rules)]
+    checks += [_without_sigma(table)] if rules.sigma_needed else []
+    checks += _checks_of_copies(table, good=_first_checks(checks, table) == len(checks))
+    first = _first_checks(checks, table)
+    _check_few_wrong(first, checks, table, file)
+    faults = [
+        (row, fault)
+        for i, (_, message) in enumerate(checks)
+        for row, fault in _rows_with_faults(table[first == i], message, file)
     ]
-    found = [row for wrong, message in checks for row in _rows_with_faults(table[wrong], message, file)]
-    first: dict[int, Fault] = {}
-    for row, fault in found:
-        first.setdefault(row, fault)
-    good = table.drop(index=list(first)).sort_values("utc", kind="stable")
-    return _unassociated(good), [first[row] for row in sorted(first)]
+    good = table[first == len(checks)].sort_values("utc", kind="stable")
+    return _unassociated(good), [fault for _, fault in sorted(faults, key=lambda found: found[0])]
 
 
-def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path) -> pd.DataFrame:
-    """The table with columns `weight_number`, `kind`, `index` (of the station), `sigma_s`; no weight of 0, no other phase."""
+def _first_checks(checks: list[Check], table: pd.DataFrame) -> NDArray[np.intp]:
+    """Index of the first check that each row (n,) of the table fails; their number if it fails none."""
+    fails = np.stack([*(np.asarray(wrong, bool) for wrong, _ in checks), np.ones(len(table), bool)])
+    found: NDArray[np.intp] = fails.argmax(axis=0)
+    return found
+
+
+def _check_few_wrong(first: NDArray[np.intp], checks: list[Check], table: pd.DataFrame, file: Path) -> None:
+    wrong = np.bincount(first, minlength=len(checks) + 1)[:-1]
+    if 2 * wrong.sum() <= len(table):
+        return
+    commonest = int(wrong.argmax())
+    _, example = next(_rows_with_faults(table[first == commonest][:1], checks[commonest][1], file))
+    place = example.place.removeprefix(f"{file}, ")
+    remedy = f"most have a fault; the commonest, {wrong[commonest]} times, first in {place}: {example.message}"
+    raise ConfigError("picks", f"{wrong.sum()} of {len(table)}", remedy, file)
+
+
+def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules) -> pd.DataFrame:
+    """The table without weights of 0, with columns `weight_number`, `kind`, `index` (of the station) and `sigma_s`."""
     table = table.reset_index(drop=True)
-    table = table.assign(weight_number=pd.to_numeric(table["weight"].replace("", "1"), errors="coerce"))
-    table = _of_known_phases(table[table["weight_number"] != 0], file)
-    given = pd.to_numeric(table["sigma"], errors="coerce")
+    table = table.assign(weight_number=_numbers(table["weight"], 1.0), kind=table["phase"].map(PHASES))
+    table = table[table["weight_number"] != 0]
+    default = table["kind"].map(dict(rules.default_sigma)).astype(float)
     return table.assign(
-        index=table["station"].map(stations.indices()),
-        sigma_s=given.where(table["sigma"] != "", table["kind"].map(rules.default_sigma)),
+        index=table["station"].map(stations.indices(table["station"].unique())),
+        sigma_s=_numbers(table["sigma"], np.nan).where(table["sigma"] != "", default),
     )
 
 
+def _numbers(text: pd.Series, absent: float) -> pd.Series:
+    """Numbers from text, not a number where unreadable, and `absent` where the text is empty."""
+    given = text != ""
+    values = pd.Series(absent, index=text.index, dtype=float)
+    values[given] = pd.to_numeric(text[given], errors="coerce").astype(float)
+    return values
+
+
 def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
-    """The table with a column `kind`, "P" or "S"; other phases are left out, and their number is logged."""
-    table = table.assign(kind=table["phase"].map(PHASES))
+    """The table without other phases than first P and S, the number of which is logged."""
     others = table.loc[table["kind"].isna(), "phase"].value_counts()
     if len(others):
         counts = ", ".join(f"{name or 'no name'} ({number})" for name, number in others.items())
@@ -189,7 +241,7 @@ def _of_known_phases(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     return table[table["kind"].notna()]
 
 
-Check = tuple[pd.Series, str]
+Check = tuple[pd.Series | NDArray[np.bool_], str]
 """Rows that are wrong, and the message for one of them, in which words in braces are columns of the table."""
 
 
@@ -197,7 +249,6 @@ def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
     """Checks of each pick alone."""
     known = table["index"].notna()
     outside = np.flatnonzero([] if rules.inside is None else ~rules.inside)
-    unsaid = table["sigma"] == ""
     return [
         (~known, "station {station!r}: there is no such station; add it to the stations, or leave this pick out"),
         (
@@ -210,14 +261,70 @@ def _checks_of_rows(table: pd.DataFrame, rules: PickRules) -> list[Check]:
         ),
         (
             table["utc"].isna(),
-            "time {time!r}: cannot be read; write it as 2024-05-17T09:30:12.34 (NonLinLoc: 20240517 0930 12.34)",
+            "time {time!r}: cannot be read; write it as 2024-05-17T09:30:12.34, or as seconds since 1970 in UTC "
+            "(NonLinLoc: 20240517 0930 12.34; REAL: seconds of the day)",
         ),
         (
-            unsaid & table["sigma_s"].isna(),
-            "no sigma; give it (s), or a default for phase {kind} (`sigma`; --sigma of `vip locate`)",
+            (table["sigma"] != "") & ~_positive(table["sigma_s"]),
+            "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)",
         ),
-        (~unsaid & ~_positive(table["sigma_s"]), "sigma {sigma!r}: must be a positive number of seconds (NonLinLoc: GAU 0.05)"),
         (~_positive(table["weight_number"]), "weight {weight!r}: must be a number and not negative"),
+    ]
+
+
+def _without_sigma(table: pd.DataFrame) -> Check:
+    """Check that each pick has a standard deviation, its own or that of its phase."""
+    unsaid = (table["sigma"] == "") & table["sigma_s"].isna()
+    return unsaid, "no sigma; give it (s), or a default for phase {kind} (`sigma`; --sigma of `vip locate`)"
+
+
+def _checks_without_events(table: pd.DataFrame, stations: Stations) -> list[Check]:
+    """Checks of what only picks without events have."""
+    probability, amplitude = table["probability_number"], table["amplitude_number"]
+    return [
+        (table["kind"].isna(), "phase {phase!r}: is neither P nor S; leave this pick out"),
+        (~probability.between(0, 1, inclusive="right"), "probability {probability!r}: must be larger than 0 and at most 1"),
+        (
+            ~np.isfinite(amplitude) & ~table["amplitude"].str.lower().isin(["", "nan"]),
+            "amplitude {amplitude!r}: must be a number, or empty",
+        ),
+        *_checks_of_zones(table),
+        (
+            _not_running(table, stations),
+            "time {time!r}: station {station!r} had not begun or had ended by its epochs; is the date right, and are these "
+            "the stations of that time?",
+        ),
+    ]
+
+
+def _checks_of_zones(table: pd.DataFrame) -> list[Check]:
+    """Checks that either all times have an offset from UTC, or none; those that are fewer are wrong."""
+    readable, local = table["utc"].notna(), table["zone"] == ""
+    mostly_local = 2 * (readable & local).sum() > readable.sum()
+    return [
+        (readable & local & (not mostly_local), "time {time!r}: has no offset from UTC, others have; add it (Z for UTC)"),
+        (readable & ~local & mostly_local, "time {time!r}: has an offset from UTC, most others have none; use one"),
+    ]
+
+
+def _not_running(table: pd.DataFrame, stations: Stations) -> pd.Series:
+    """Whether a pick is before the first or after the last moment of its station."""
+    if stations.operation is None:
+        return pd.Series(False, index=table.index)
+    known = table["index"].notna()
+    first, last = stations.operation[table["index"].fillna(0).astype(int)].T
+    return known & ((table["utc"] < first) | (table["utc"] > last))
+
+
+def _checks_of_copies(table: pd.DataFrame, good: NDArray[np.bool_]) -> list[Check]:
+    """Checks that no pick, and no identifier, is in the file twice, among those without another fault."""
+    once = table[good].drop_duplicates(["index", "kind", "utc"])
+    named = once.drop_duplicates("identifier")
+    twice = good & ~table.index.isin(once.index)
+    renamed = good & ~twice & ~table.index.isin(named.index)
+    return [
+        (twice, "station {station!r}, phase {phase!r}, time {time!r}: this pick is in the file twice; keep one of the two"),
+        (renamed, "identifier {identifier!r}: another pick has it; give each its own"),
     ]
 
 
@@ -318,7 +425,14 @@ def _unassociated(table: pd.DataFrame) -> UnassociatedPicks:
     utc = table["utc"].to_numpy("datetime64[us]")
     reference = utc[:1].astype("datetime64[s]").astype("datetime64[us]")
     first = reference[0] if len(reference) else np.datetime64("NaT", "us")
-    return UnassociatedPicks(reference=first, time=(utc - first) / np.timedelta64(1, "s"), **_columns(table))
+    return UnassociatedPicks(
+        reference=first,
+        time=(utc - first) / np.timedelta64(1, "s"),
+        identifier=table["identifier"].tolist(),
+        probability=table["probability_number"].to_numpy(float),
+        amplitude=table["amplitude_number"].to_numpy(float),
+        **_columns(table),
+    )
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
@@ -328,5 +442,5 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
         "phase": table["kind"].to_numpy(str),
         "sigma": table["sigma_s"].to_numpy(float),
         "weight": table["weight_number"].to_numpy(float),
-        "source": list(table["source"]),
+        "source": table["source"].tolist(),
     }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vip.errors import ConfigError
-from vip.forward.earthquakes.formats import csv, netcdf, quakeml, stationxml
+from vip.forward.earthquakes.formats import csv, netcdf, parquet, quakeml, real, stationxml
 from vip.forward.earthquakes.formats.nonlinloc import control, grids, phases
+from vip.forward.earthquakes.formats.pick_columns import is_header
 from vip.forward.earthquakes.picks import Fault, PickRules, Picks, UnassociatedPicks, checked_picks, checked_unassociated
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Grid3D, Interpolation, Layered, checked_layers
-from vip.forward.tables import read_text
+from vip.forward.tables import read_bytes, read_text
 
 NETCDF = (".nc", ".nc4", ".netcdf")
 """Suffixes of NetCDF files."""
@@ -81,22 +84,39 @@ def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = 
     ConfigError
         If the file as a whole cannot be read, lacks a column or holds no pick.
     """
-    return checked_unassociated(_pick_table(file, of_events=False), stations, rules or PickRules(), file)
+    table = _pick_table(file, of_events=False)
+    own = table["identifier"] != ""
+    table["identifier"] = table["identifier"].where(own, pd.Series(np.arange(len(table)), table.index).astype(str))
+    return checked_unassociated(table, stations, rules or PickRules(), file)
 
 
 def _pick_table(file: Path, of_events: bool) -> pd.DataFrame:
     """Picks as text with their times in UTC, at least one."""
-    text = read_text(file, "a file of picks")
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    if first.lstrip().startswith("<"):
-        table = quakeml.read_picks(file, of_events)
-    elif "," in first:
-        table = csv.read_picks(file, of_events)
-    else:
-        table = phases.read_picks(text, file)
+    table = _folder_table(file, of_events) if file.is_dir() else _file_table(file, of_events)
     if table.empty:
         raise ConfigError("picks", "none", "at least one is needed", file)
     return table
+
+
+def _folder_table(folder: Path, of_events: bool) -> pd.DataFrame:
+    if of_events:
+        raise ConfigError(
+            "picks", folder, "is a folder, as of REAL, whose picks have no events; expected a file of picks with events"
+        )
+    return real.read_picks(folder)
+
+
+def _file_table(file: Path, of_events: bool) -> pd.DataFrame:
+    content = read_bytes(file)
+    if content.startswith(parquet.MAGIC):
+        return parquet.read_picks(content, file, of_events)
+    text = read_text(file, "a file of picks")
+    first = next((line for line in io.StringIO(text) if line.strip() and not line.startswith("#")), "")
+    if first.lstrip().startswith("<"):
+        return quakeml.read_picks(file, of_events)
+    if is_header(first):
+        return csv.read_picks(file, of_events)
+    return phases.read_picks(text, file)
 
 
 def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | Grid3D:

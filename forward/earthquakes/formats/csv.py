@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pandas as pd
 
 from vip.errors import ConfigError
 from vip.files import whole
+from vip.forward.earthquakes.formats.pick_columns import pick_table
 from vip.forward.earthquakes.origins import LEVEL, Origin, horizontal_ellipse
-from vip.forward.earthquakes.picks import COLUMNS, with_iso_times
-from vip.forward.earthquakes.stations import Stations, checked_stations
+from vip.forward.earthquakes.stations import LIMITS, Stations, checked_stations
 from vip.forward.tables import numbers, place, read_table
+
+log = logging.getLogger(__name__)
 
 
 def read_stations(file: Path) -> Stations:
@@ -25,16 +28,18 @@ def read_stations(file: Path) -> Stations:
         ]
     geographic = "latitude" in table.columns
     axes = ["latitude", "longitude"] if geographic else ["y", "x"]
-    heights = [column for column in ("elevation_km", "elevation_m") if column in table.columns]
+    heights = [column for column in ("elevation_km", "elevation_m", "elevation") if column in table.columns]
     for column in axes:
         if column not in table.columns:
             raise ConfigError("columns", ", ".join(table.columns), "expected latitude and longitude, or x and y", file)
     if len(heights) != 1:
-        found = ", ".join(heights) or "no unit of elevation"
+        found = ", ".join(heights) or "no elevation"
         raise ConfigError("columns", found, "expected one column, elevation_m or elevation_km", file)
     for column in (*axes, *heights):
         table[column] = numbers(table, column, file)
-    table["elevation_km"] = table[heights[0]] * (0.001 if heights == ["elevation_m"] else 1.0)
+    if heights == ["elevation"]:
+        _check_metres(table["elevation"], file)
+    table["elevation_km"] = table[heights[0]] * (1.0 if heights == ["elevation_km"] else 0.001)
     corrections = {
         phase: numbers(table, column, file)
         if (column := f"correction_{phase.lower()}") in table.columns
@@ -44,14 +49,18 @@ def read_stations(file: Path) -> Stations:
     return checked_stations(table, axes, corrections, file)
 
 
+def _check_metres(elevation: pd.Series, file: Path) -> None:
+    """A column without a unit is in m if most of it cannot be in km; less is no proof, since one value may be an error."""
+    if elevation.abs().median() <= max(np.abs(LIMITS["elevation_km"])):
+        remedy = "may be in m or in km; name the column elevation_m or elevation_km"
+        raise ConfigError("column elevation", f"{elevation.min():g} to {elevation.max():g}", remedy, file)
+    log.info("%s: elevations, %g to %g, are taken to be in m", file, elevation.min(), elevation.max())
+
+
 def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
-    """Picks as text, with their times in UTC, from the columns station, phase, time and, if they are picks of events, event."""
-    table = read_table(file, COLUMNS[:4] if of_events else COLUMNS[1:4])
-    for column in ("event", "sigma", "weight"):
-        if column not in table.columns:
-            table[column] = ""
-    table["source"] = "line " + table.index.astype(str)
-    return with_iso_times(table[COLUMNS])
+    """Picks as text, with their times in UTC; columns are known by their names, see `pick_columns`."""
+    table = read_table(file, [])
+    return pick_table(table, "line " + table.index.astype(str), file, of_events)
 
 
 def read_layers(file: Path) -> pd.DataFrame:

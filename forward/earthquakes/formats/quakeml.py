@@ -16,8 +16,9 @@ from vip.earth import KM_PER_DEGREE
 from vip.errors import ConfigError, VIPError
 from vip.files import whole
 from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
-from vip.forward.earthquakes.picks import COLUMNS, Picks, with_iso_times
-from vip.forward.earthquakes.stations import Stations
+from vip.forward.earthquakes.picks import COLUMNS, Picks, with_times
+from vip.forward.earthquakes.stations import Stations, code_of
+from vip.forward.tables import read_bytes
 from vip.protocols import Floats
 
 OWN_EVENT = "smi:local/event/"
@@ -50,17 +51,17 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
         raise ConfigError("", file, f"is not QuakeML: {error}") from error
     rows = [row for event in catalogue for row in _pick_rows(event, of_events)]
     if not of_events:
-        return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+        return with_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
     empty = {event.resource_id.id.removeprefix(OWN_EVENT) for event in catalogue} - {row[0] for row in rows}
-    rows += [(event, "", "", "", "", "0", "no picks") for event in sorted(empty)]  # reported as a fault, not lost
-    return with_iso_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
+    rows += [(event, "", "", "", "", "0", "no picks", "", "", "") for event in sorted(empty)]  # reported as a fault, not lost
+    return with_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
 
 
 def _all_in_events(file: Path) -> BytesIO:
     """The file, with picks outside of events, as detectors write them, put into an event without a name."""
     from lxml import etree  # type: ignore[import-untyped]
 
-    root = etree.parse(str(file)).getroot()
+    root = etree.fromstring(read_bytes(file))
     for parameters in root.findall("{*}eventParameters"):
         loose = parameters.findall("{*}pick")
         if loose:
@@ -88,7 +89,8 @@ def _pick_rows(event: Any, of_origin: bool) -> Iterator[tuple[str, ...]]:
         if sigma is None and None not in (errors.lower_uncertainty, errors.upper_uncertainty):
             sigma = (errors.lower_uncertainty + errors.upper_uncertainty) / 2
         shown = "" if sigma is None else repr(float(sigma))
-        yield name, station, phase or pick.phase_hint or "", str(pick.time or ""), shown, "", identifier
+        hint = phase or pick.phase_hint or ""
+        yield name, station, hint, str(pick.time or ""), shown, "", identifier, identifier, "", ""
 
 
 def write_origins(origins: Sequence[Origin], picks: Picks, stations: Stations, file: Path, level: float = LEVEL) -> None:
@@ -132,12 +134,12 @@ def _quakeml_event(
     arrivals, written = origin.arrivals, []
     located = _quakeml_origin(origin, name, [stations.names[picks.station[row]] for row in rows], level)
     for i, row in enumerate(rows):
-        network, _, code = stations.names[picks.station[row]].rpartition(".")
+        code = code_of(stations.names[picks.station[row]])
         pick = Pick(
             resource_id=ResourceIdentifier(_identifier(picks.source[row], f"{name}/pick/")),
             time=UTCDateTime(str(times[row])),
             time_errors={"uncertainty": float(picks.sigma[row])},
-            waveform_id=WaveformStreamID(network_code=network, station_code=code),
+            waveform_id=WaveformStreamID(code.network, code.station, code.location or None, code.channel or None),
             phase_hint=str(picks.phase[row]),
         )
         arrival = Arrival(

@@ -93,13 +93,43 @@ def test_stations_from_csv_in_km_are_y_before_x(written):
 
 
 def test_a_code_alone_finds_its_station_where_only_one_network_has_it():
-    assert STATIONS.indices() == {"XX.AAA": 0, "AAA": 0, "XX.BBB": 1, "BBB": 1, "XX.CCC": 2, "YY.CCC": 3, "DDD": 4}
+    names = ["XX.AAA", "AAA", "XX.BBB", "BBB", "XX.CCC", "YY.CCC", "CCC", "DDD", "YY.AAA"]
+    assert STATIONS.indices(names) == {"XX.AAA": 0, "AAA": 0, "XX.BBB": 1, "BBB": 1, "XX.CCC": 2, "YY.CCC": 3, "DDD": 4}
+
+
+@pytest.mark.parametrize(
+    ("stations", "name", "index"),
+    [
+        (["CI.BOM..HH", "CI.WES..HH"], "CI.BOM..HH", 0),
+        (["CI.BOM..HH", "CI.WES..HH"], "CI.WES", 1),
+        (["CI.BOM..HH", "CI.WES..HH"], "WES", 1),
+        (["CI.BOM..HH", "CI.WES..HH"], "CI.WES.", 1),
+        (["CI.BOM..HH", "CI.WES..HH"], "CI.WES..HN", 1),
+        (["CI.BOM", "CI.WES"], "CI.WES..HH", 1),
+        (["BOM", "WES"], "CI.WES..HH", 1),
+        (["CI.BOM..HH", "CI.WES..HH"], "AZ.WES..HH", None),
+        (["CI.BOM..HH", "AZ.BOM..HH"], "BOM", None),
+        (["CI.BOM..HH", "AZ.BOM..HH"], "AZ.BOM", 1),
+        (["CI.BOM.00.HH", "CI.BOM.10.HH"], "CI.BOM", None),
+        (["CI.BOM.00.HH", "CI.BOM.10.HH"], "CI.BOM.10", 1),
+        (["CI.BOM.00.HH", "CI.BOM.10.HH"], "CI.BOM.20.HH", None),
+        (["BOM", "CI.BOM"], "BOM", 0),
+        (["a.b.c.d.e"], "a.b.c.d.e", 0),
+    ],
+)
+def test_a_name_finds_the_only_station_that_it_can_mean(stations, name, index):
+    of_names = Stations(stations, np.zeros((len(stations), 3)), {}, geographic=True)
+    assert of_names.indices([name]).get(name) == index
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("station,latitude,longitude,elevation\nA,1,2,3\n", "no unit of elevation: expected one column, elevation_m or"),
+        ("station,latitude,longitude\nA,1,2\n", "no elevation: expected one column, elevation_m or"),
+        (
+            "station,latitude,longitude,elevation\nA,1,2,3\nB,1,3,0.5\nC,2,3,1200\n",
+            "column elevation: 0.5 to 1200: may be in m or in km; name the column elevation_m or elevation_km",
+        ),
         ("station,latitude,elevation_m\nA,1,3\n", "expected latitude and longitude, or x and y"),
         ("code,latitude,longitude,elevation_m\nA,1,2,3\n", "there is no column 'station'"),
         ("station,latitude,longitude,elevation_m\nA,1,2,3\nA,1,2,3\n", "line 3, column station: A: this station is already"),

@@ -19,6 +19,7 @@ from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid,
 from vip.forward.earthquakes.picks import COLUMNS as PICK_COLUMNS
 from vip.forward.earthquakes.picks import Picks
 from vip.forward.earthquakes.projection import MapProjection, Projection, Simple
+from vip.forward.earthquakes.stations import code_of
 from vip.protocols import Floats
 
 UNSAFE = r"[^\w.-]+"
@@ -150,12 +151,13 @@ def _phases(
     correction: Floats,
 ) -> Iterator[str]:
     """Lines of phases, with stations by their codes alone, as in NonLinLoc, where only one network has that code."""
-    names, known = network.stations.names, network.stations.indices()
+    names = network.stations.names
+    codes = [code_of(name).station for name in names]
+    known = network.stations.indices(codes)
     seen = origin.arrivals
     for i, row in enumerate(rows):
         station, time = picks.station[row], times[row]
-        code = names[station].rpartition(".")[2]
-        label = code if known.get(code) == station else names[station]
+        label = codes[station] if known.get(codes[station]) == station else names[station]
         picked = f"{time:%Y%m%d %H%M} {time.second + time.microsecond / 1e6:9.6f} GAU {picks.sigma[row]:10.4e}"
         unknown = "-1.00e+00 -1.00e+00 -1.00e+00"
         fit = f"{seen.predicted[i] - correction[row]:9.4f} {seen.residual[i]:9.6f} {seen.weight[i]:9.4f}"
@@ -187,10 +189,12 @@ def read_picks(text: str, file: Path) -> pd.DataFrame:
     for name, line, words in _phase_lines(text, file.stem):
         station, phase, *date, error, size, weight = ((words + [""] * 15)[i] for i in (0, 4, 6, 7, 8, 9, 10, 14))
         sigma = size if error == "GAU" else f"{error} {size}"
-        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}"))
+        rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}", "", "", ""))
     table = _with_times(pd.DataFrame(rows, columns=PICK_COLUMNS, dtype=object))
     if rows and table["utc"].isna().all():
-        raise ConfigError(rows[0][-1], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file)
+        raise ConfigError(
+            table["source"][0], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file
+        )
     return table
 
 

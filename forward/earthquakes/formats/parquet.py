@@ -1,0 +1,43 @@
+"""Parquet: tables of picks."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vip.errors import ConfigError
+from vip.forward.earthquakes.formats.pick_columns import pick_table
+
+MAGIC = b"PAR1"
+"""First bytes of a Parquet file."""
+
+
+def read_picks(content: bytes, file: Path, of_events: bool = True) -> pd.DataFrame:
+    """Picks as text, with their times in UTC; columns are known by their names, see `pick_columns`.
+
+    Raises
+    ------
+    ConfigError
+        If pyarrow is not installed, or the file is damaged or lacks a column.
+    """
+    try:
+        table = pd.read_parquet(BytesIO(content), engine="pyarrow")
+    except ImportError as error:
+        raise ConfigError("", file, "Parquet needs pyarrow: pip install 'vip-inversion[parquet]'; or write CSV") from error
+    except Exception as error:  # a damaged file may raise anything
+        raise ConfigError("", file, f"is not Parquet: {error}") from error
+    text = table.reset_index(drop=True).apply(_as_text)
+    return pick_table(text, "row " + text.index.astype(str), file, of_events)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Text of each value, empty where there is none."""
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column.astype(str).where(column.notna(), "")
+    zoned = isinstance(column.dtype, pd.DatetimeTZDtype)
+    utc = (column.dt.tz_convert(None) if zoned else column).to_numpy("datetime64[us]")
+    text = pd.Series(np.datetime_as_string(utc), index=column.index) + ("Z" if zoned else "")
+    return text.where(column.notna(), "")
