@@ -12,10 +12,10 @@ from vip.forward.earthquakes.network import Network
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.forward.earthquakes.velocity import AXES, Grid3D, Layered
-from vip.forward.hypocenter.settings import RegionSettings
 from vip.protocols import Floats
+from vip.settings import Finite, Settings
 
-Interval = tuple[float, float]
+Interval = tuple[Finite, Finite]
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,36 @@ BEYOND = 0.5
 """Distance by which a region that is not given reaches beyond the stations, over their extent."""
 ALONG = np.linspace(0, 1, 21)
 """Number of places on each side of a border."""
+DEEPEST = 1000.0
+"""Largest depth, km; earthquakes are not deeper than 750 km."""
+
+
+class RegionSettings(Settings):
+    """Region of hypocentres; the prior is uniform in it unless another is given.
+
+    Attributes
+    ----------
+    depth : (top, bottom)
+        Depths, km below sea level.
+    latitude, longitude, y, x : (from, to), optional
+        Borders in degrees, or km; without them, the region reaches beyond the stations that have picks by half their
+        extent, but not beyond a model in three dimensions.
+    """
+
+    depth: Interval
+    latitude: Interval | None = None
+    longitude: Interval | None = None
+    y: Interval | None = None
+    x: Interval | None = None
+
+    def model_post_init(self, _context: object) -> None:
+        """Check the order of bounds."""
+        for key in type(self).model_fields:
+            interval = getattr(self, key)
+            if interval is not None and interval[0] >= interval[1]:
+                raise ConfigError(key, interval, "the second must be larger than the first")
+        if max(map(abs, self.depth)) > DEEPEST:
+            raise ConfigError("depth", self.depth, f"must be in km, and not deeper than {DEEPEST:g} km; is it in m?")
 
 
 def region_box(region: RegionSettings, network: Network, velocity: Layered | Grid3D) -> Box:
