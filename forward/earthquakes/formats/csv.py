@@ -14,14 +14,19 @@ from vip.files import whole
 from vip.forward.earthquakes.formats.pick_columns import pick_table
 from vip.forward.earthquakes.origins import LEVEL, Origin, horizontal_ellipse
 from vip.forward.earthquakes.stations import LIMITS, Stations, checked_stations
-from vip.forward.tables import numbers, place, read_table
+from vip.forward.tables import check_columns, numbers, place, read_table
 
 log = logging.getLogger(__name__)
 
 
 def read_stations(file: Path) -> Stations:
     """Stations from the columns that `vip.forward.earthquakes.reading.read_stations` names."""
-    table = read_table(file, ["station"])
+    return stations_of(read_table(file, []), file)
+
+
+def stations_of(table: pd.DataFrame, file: Path) -> Stations:
+    """Stations from a table of text, whose rows are named by their lines."""
+    check_columns(table, ["station"], file)
     if "network" in table.columns:
         table["station"] = [
             f"{net}.{code}" if net else code for net, code in zip(table["network"], table["station"], strict=True)
@@ -65,7 +70,12 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
 
 def read_layers(file: Path) -> pd.DataFrame:
     """Layers from the columns depth and vp and, if wanted, vs or vp_vs."""
-    text = read_table(file, ["depth", "vp"])
+    return layers_of(read_table(file, []), file)
+
+
+def layers_of(text: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """Layers from a table of text, whose rows are named by their lines."""
+    check_columns(text, ["depth", "vp"], file)
     columns = [column for column in ("depth", "vp", "vs", "vp_vs") if column in text.columns]
     table = pd.DataFrame({column: numbers(text, column, file) for column in columns}, index=text.index)
     if "vp_vs" in table.columns:
