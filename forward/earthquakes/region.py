@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.network import Network
@@ -37,6 +39,8 @@ class RegionSettings(Settings):
     latitude, longitude, y, x : (from, to), optional
         Borders in degrees, or km; without them, the region reaches beyond the stations that have picks by half their
         extent, but not beyond a model in three dimensions.
+    margin : float, optional
+        Distance, km, by which the region reaches beyond these stations, instead of half their extent.
     """
 
     depth: Interval
@@ -44,10 +48,11 @@ class RegionSettings(Settings):
     longitude: Interval | None = None
     y: Interval | None = None
     x: Interval | None = None
+    margin: Annotated[float, Field(ge=0)] | None = None
 
     def model_post_init(self, _context: object) -> None:
         """Check the order of bounds."""
-        for key in type(self).model_fields:
+        for key in ("depth", "latitude", "longitude", "y", "x"):
             interval = getattr(self, key)
             if interval is not None and interval[0] >= interval[1]:
                 raise ConfigError(key, interval, "the second must be larger than the first")
@@ -65,7 +70,7 @@ def region_box(region: RegionSettings, network: Network, velocity: Layered | Gri
     """
     borders = _given(region, network.projection)
     if None in borders:
-        around = _around_stations(network, region.depth)
+        around = _around_stations(network, region)
         if isinstance(velocity, Grid3D):
             around = _ended(around, velocity, network.projection)
         default = zip(around.lower[:2], around.upper[:2], strict=True)
@@ -105,12 +110,12 @@ def _border(first: Interval, second: Interval) -> tuple[Floats, Floats]:
     return along_first.ravel(), along_second.ravel()
 
 
-def _around_stations(network: Network, depth: Interval) -> Box:
+def _around_stations(network: Network, region: RegionSettings) -> Box:
     low, high = network.place[:, :2].min(axis=0), network.place[:, :2].max(axis=0)
-    reach = BEYOND * (high - low).max()
-    if reach == 0:
+    reach = BEYOND * (high - low).max() if region.margin is None else region.margin
+    if not (high - low + reach).all():
         raise ConfigError("region", "none", "all stations with picks are in one place: give the borders of the region")
-    return Box(np.append(low - reach, depth[0]), np.append(high + reach, depth[1]))
+    return Box(np.append(low - reach, region.depth[0]), np.append(high + reach, region.depth[1]))
 
 
 def _ended(box: Box, velocity: Grid3D, projection: Projection | None) -> Box:
