@@ -56,12 +56,17 @@ def read_table(file: Path, columns: list[str], surplus: str = "") -> pd.DataFram
         If the file is not such a table, or lacks a column.
     """
     table = _read(file, "a CSV table", surplus, skipinitialspace=True, index_col=False)
+    check_columns(table, columns, file)
+    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip().fillna(""))
+    return stripped
+
+
+def check_columns(table: pd.DataFrame, columns: list[str], file: Path) -> None:
+    """Raise an error if a table lacks one of some columns."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
         remedy = f"there is no column {missing[0]!r}; expected {','.join(columns)} between commas"
         raise ConfigError("columns", ", ".join(map(str, table.columns)), remedy, file)
-    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip().fillna(""))
-    return stripped
 
 
 def read_columns(file: Path, names: list[str]) -> pd.DataFrame:

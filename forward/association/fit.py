@@ -32,6 +32,11 @@ class Rules(NamedTuple):
         return float(np.log(self.detection / (1 - self.detection)))
 
     @property
+    def volume(self) -> float:
+        """Volume of the region, km^3."""
+        return float(np.prod(self.upper - self.lower))
+
+    @property
     def missed(self) -> float:
         """Logarithm of the probability that it is not."""
         return float(np.log1p(-self.detection))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.formats.nonlinloc.control import read_transform
-from vip.forward.earthquakes.projection import MapProjection, Projection, centred_on
+from vip.forward.earthquakes.projection import MapProjection, Projection, centred_on, jacobian
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.protocols import Floats
@@ -24,6 +24,25 @@ class Network(NamedTuple):
     """X, y and depth (n_stations, 3), km."""
     projection: Projection | None
     """Projection of the map; None where the model is Cartesian."""
+
+    def on_earth(self, place: Floats) -> tuple[float, float]:
+        """Latitude and longitude of a place (3,), or its y and x."""
+        if self.projection is None:
+            return float(place[1]), float(place[0])
+        latitude, longitude = self.projection.to_geographic(place[:1], place[1:2])
+        return float(latitude[0]), float(longitude[0])
+
+    def to_true_north(self, place: Floats) -> Floats:
+        """The matrix (3, 3) from x, y and depth to true kilometres east, north and down, at a place (3,)."""
+        matrix = np.eye(3)
+        if self.projection is not None:
+            matrix[:2, :2] = jacobian(self.projection, *(np.array([value]) for value in self.on_earth(place)))[0]
+        return matrix
+
+    def seen_from(self, place: Floats, station: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Distances, km, and azimuths, degrees, of stations (n,), by their indices, from a place (3,)."""
+        east, north = self.to_true_north(place)[:2, :2] @ (self.place[station, :2] - place[:2]).T
+        return np.hypot(east, north), np.degrees(np.arctan2(east, north)) % 360
 
 
 def network_of(stations: Stations, projection: Projection | None) -> Network:

@@ -38,6 +38,8 @@ class Arrivals(NamedTuple):
     """Distance from the epicentre, km."""
     azimuth: Floats
     """Azimuth from the epicentre to the station, degrees clockwise from north."""
+    probability: Floats | None = None
+    """Probability that the pick is of this event; None where the picks came with their event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,8 @@ class Origin:
         Samples of the posterior, with the axes of `mean`.
     sample_times : (n,) float
         Origin times of the samples, s after `time`.
+    log_odds : float, optional
+        Natural logarithm of the odds that there was an event, and no chance coincidence of picks, if this was asked.
     """
 
     event: str
@@ -92,6 +96,7 @@ class Origin:
     arrivals: Arrivals
     samples: Floats
     sample_times: Floats
+    log_odds: float | None = None
 
     @property
     def n_picks(self) -> int:

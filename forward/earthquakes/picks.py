@@ -110,6 +110,8 @@ class UnassociatedPicks(NamedTuple):
     """Probabilities (n,) that the picker gives, larger than 0 and at most 1; 1 where it gives none."""
     amplitude: Floats
     """Amplitudes (n,), in the picker's units; not a number where it gives none."""
+    row: NDArray[np.intp]
+    """Row of each pick (n,) in the input, counted from 0."""
 
     def absolute_time(self) -> NDArray[np.datetime64]:
         """Times (n,) in UTC, in microseconds."""
@@ -438,6 +440,7 @@ def _unassociated(table: pd.DataFrame) -> UnassociatedPicks:
         identifier=table["identifier"].tolist(),
         probability=table["probability_number"].to_numpy(float),
         amplitude=table["amplitude_number"].to_numpy(float),
+        row=table.index.to_numpy(np.intp),
         **_columns(table),
     )
 

@@ -91,10 +91,26 @@ def read_unassociated(file: Path, stations: Stations, rules: PickRules | None = 
     ConfigError
         If the file as a whole cannot be read, lacks a column or holds no pick, or if more than half of its picks have a fault.
     """
-    table = _pick_table(file, of_events=False)
+    return checked_unassociated(read_pick_rows(file), stations, rules or PickRules(), file)
+
+
+def read_pick_rows(file: Path) -> pd.DataFrame:
+    """Picks as text, a row each in the order of the file, of the formats of `read_unassociated`, before any is checked.
+
+    Columns are those of `vip.forward.earthquakes.picks.COLUMNS`, with an identifier for each row, `utc` and `zone`.
+
+    Raises
+    ------
+    ConfigError
+        If the file as a whole cannot be read, lacks a column or holds no pick.
+    """
+    return with_identifiers(_pick_table(file, of_events=False))
+
+
+def with_identifiers(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the number of its row, counted from 0, as the identifier of each pick that has none."""
     own = table["identifier"] != ""
-    table["identifier"] = table["identifier"].where(own, pd.Series(np.arange(len(table)), table.index).astype(str))
-    return checked_unassociated(table, stations, rules or PickRules(), file)
+    return table.assign(identifier=table["identifier"].where(own, pd.Series(np.arange(len(table)), table.index).astype(str)))
 
 
 def _pick_table(file: Path, of_events: bool) -> pd.DataFrame:

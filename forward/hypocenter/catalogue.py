@@ -6,35 +6,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.network import Network, given_projection, inside, network_of
 from vip.forward.earthquakes.picks import Fault, PickRules, Picks
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.reading import read_picks, read_stations, read_velocity
+from vip.forward.earthquakes.region import region_box
 from vip.forward.earthquakes.stations import Stations
-from vip.forward.earthquakes.traveltimes.eikonet.times import NetworkTimes, network_times
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
+from vip.forward.earthquakes.traveltimes.ways import Ways, ways_of
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.forward.hypocenter.early import early_by, early_faults, shortest_and_longest
 from vip.forward.hypocenter.likelihood import Accuracy
-from vip.forward.hypocenter.region import region_box
 from vip.forward.hypocenter.settings import AccuracySettings, HypocenterSettings
-from vip.kernels_c.timetables import TimeTables
-from vip.protocols import Floats
-
-Ints = NDArray[np.intp]
-
-
-class Ways(NamedTuple):
-    """Ways from hypocentres to the stations of picks, with their travel times."""
-
-    tables: TimeTables | NetworkTimes
-    table: Ints
-    """Index of the table (n_picks,) of each pick's station and phase."""
-    correction: Floats
-    """Corrections (n_picks,), s, added to the predicted times."""
 
 
 class Catalogue(NamedTuple):
@@ -69,7 +54,7 @@ def read_catalogue(s: HypocenterSettings, base_dir: Path, threads: int = 1) -> C
     network = network_of(stations.chosen(used), projection)
     box = region_box(s.region, network, velocity)
     solver = Solver(box, s.spacing, s.cache or default_cache(), threads)
-    ways = _ways(solver, velocity, network, picks, s.travel_times)
+    ways = ways_of(solver, velocity, network, picks.station, picks.phase, s.travel_times)
     early = _early(s.accuracy, picks, network, ways, box, file)
     if early:
         faults += early
@@ -101,21 +86,3 @@ def _early(s: AccuracySettings, picks: Picks, network: Network, ways: Ways, box:
     predicted = Accuracy(s.fraction, s.least, s.most).variance(shortest)[0]
     early = early_by(picks, shortest, longest)
     return early_faults(picks, network.stations.names, early, np.sqrt(picks.sigma**2 + predicted), file)
-
-
-def _ways(solver: Solver, velocity: Layered | Grid3D, network: Network, picks: Picks, travel_times: str) -> Ways:
-    """Travel times with a table for each station and phase that was picked."""
-    pairs = list(zip(picks.station.tolist(), picks.phase.tolist(), strict=True))
-    wanted = sorted(set(pairs))
-    row = {pair: i for i, pair in enumerate(wanted)}
-    place, phases = network.place[[station for station, _ in wanted]], [phase for _, phase in wanted]
-    tables: TimeTables | NetworkTimes
-    if travel_times == "eikonet":
-        tables = network_times(solver, velocity, phases, place, network.projection)
-    elif isinstance(velocity, Layered):
-        tables = solver.layered(velocity, phases, place)
-    else:
-        tables = solver.volume(velocity, phases, place, network.projection)
-    corrections = network.stations.corrections
-    correction = np.array([corrections[phase][station] if phase in corrections else 0.0 for station, phase in pairs])
-    return Ways(tables, np.array([row[pair] for pair in pairs]), correction)

@@ -8,40 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vip.errors import ConfigError
-from vip.settings import Finite, Positive, Settings
-
-Interval = tuple[Finite, Finite]
-
-DEEPEST = 1000.0
-"""Largest depth, km; earthquakes are not deeper than 750 km."""
-
-
-class RegionSettings(Settings):
-    """Region of hypocentres; the prior is uniform in it unless another is given.
-
-    Attributes
-    ----------
-    depth : (top, bottom)
-        Depths, km below sea level.
-    latitude, longitude, y, x : (from, to), optional
-        Borders in degrees, or km; without them, the region reaches beyond the stations that have picks by half their
-        extent, but not beyond a model in three dimensions.
-    """
-
-    depth: Interval
-    latitude: Interval | None = None
-    longitude: Interval | None = None
-    y: Interval | None = None
-    x: Interval | None = None
-
-    def model_post_init(self, _context: object) -> None:
-        """Check the order of bounds."""
-        for key in type(self).model_fields:
-            interval = getattr(self, key)
-            if interval is not None and interval[0] >= interval[1]:
-                raise ConfigError(key, interval, "the second must be larger than the first")
-        if max(map(abs, self.depth)) > DEEPEST:
-            raise ConfigError("depth", self.depth, f"must be in km, and not deeper than {DEEPEST:g} km; is it in m?")
+from vip.forward.earthquakes.region import RegionSettings
+from vip.settings import Positive, Settings
 
 
 class AccuracySettings(Settings):

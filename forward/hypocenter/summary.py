@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 from vip.forward.earthquakes.network import Network
 from vip.forward.earthquakes.origins import Arrivals, Mode, Origin, azimuthal_gap
 from vip.forward.earthquakes.picks import Picks
-from vip.forward.earthquakes.projection import jacobian
 from vip.protocols import Floats
 
 Ints = NDArray[np.intp]
@@ -81,7 +80,7 @@ def _origin(places: Floats, event: int, picks: Picks, network: Network, travel_t
     members = modes(samples)
     places_of_modes = [most_probable(samples[chosen]) for chosen in members]
     place = places_of_modes[0]
-    turned = _to_true_north(network, place)
+    turned = network.to_true_north(place)
     predicted = travel_times(place[None, None], np.array([event]))[0][0]
     at_place = picks.time[own] - predicted
     if places.shape[1] > 3:
@@ -91,9 +90,9 @@ def _origin(places: Floats, event: int, picks: Picks, network: Network, travel_t
         sample_times = np.median(picks.time[own] - travel_times(samples[:, None], np.array([event]))[0], axis=1)
         estimates = at_place
     origin_time = float(np.median(estimates))
-    latitude, longitude = _on_earth(network, place)
+    latitude, longitude = network.on_earth(place)
     residual = at_place - origin_time
-    arrivals = Arrivals(predicted, residual, picks.weight[own], *_seen_from(network, place, picks.station[own], turned))
+    arrivals = Arrivals(predicted, residual, picks.weight[own], *network.seen_from(place, picks.station[own]))
     return Origin(
         event=picks.events[event],
         time=picks.reference[event] + np.timedelta64(round(origin_time * 1e6), "us"),
@@ -117,25 +116,3 @@ def _origin(places: Floats, event: int, picks: Picks, network: Network, travel_t
 def _mode(samples: Floats, chosen: Ints, place: Floats, turned: Floats) -> Mode:
     covariance = turned @ np.cov(samples[chosen].T) @ turned.T
     return Mode(len(chosen) / len(samples), place, covariance)
-
-
-def _on_earth(network: Network, place: Floats) -> tuple[float, float]:
-    """Latitude and longitude of a place, or y and x."""
-    if network.projection is None:
-        return float(place[1]), float(place[0])
-    latitude, longitude = network.projection.to_geographic(place[:1], place[1:2])
-    return float(latitude[0]), float(longitude[0])
-
-
-def _to_true_north(network: Network, place: Floats) -> Floats:
-    """The matrix (3, 3) from x, y and depth to true kilometres east, north and down."""
-    matrix = np.eye(3)
-    if network.projection is not None:
-        matrix[:2, :2] = jacobian(network.projection, *(np.array([value]) for value in _on_earth(network, place)))[0]
-    return matrix
-
-
-def _seen_from(network: Network, place: Floats, station: Ints, turned: Floats) -> tuple[Floats, Floats]:
-    """Distances, km, and azimuths, degrees, of the stations of an event's picks."""
-    east, north = turned[:2, :2] @ (network.place[station, :2] - place[:2]).T
-    return np.hypot(east, north), np.degrees(np.arctan2(east, north)) % 360

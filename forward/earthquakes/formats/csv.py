@@ -14,14 +14,19 @@ from vip.files import whole
 from vip.forward.earthquakes.formats.pick_columns import pick_table
 from vip.forward.earthquakes.origins import LEVEL, Origin, horizontal_ellipse
 from vip.forward.earthquakes.stations import LIMITS, Stations, checked_stations
-from vip.forward.tables import numbers, place, read_table
+from vip.forward.tables import check_columns, numbers, place, read_table
 
 log = logging.getLogger(__name__)
 
 
 def read_stations(file: Path) -> Stations:
     """Stations from the columns that `vip.forward.earthquakes.reading.read_stations` names."""
-    table = read_table(file, ["station"])
+    return stations_of(read_table(file, []), file)
+
+
+def stations_of(table: pd.DataFrame, file: Path) -> Stations:
+    """Stations from a table of text, whose rows are named by their lines."""
+    check_columns(table, ["station"], file)
     if "network" in table.columns:
         table["station"] = [
             f"{net}.{code}" if net else code for net, code in zip(table["network"], table["station"], strict=True)
@@ -66,7 +71,12 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
 
 def read_layers(file: Path) -> pd.DataFrame:
     """Layers from the columns depth and vp and, if wanted, vs or vp_vs."""
-    text = read_table(file, ["depth", "vp"])
+    return layers_of(read_table(file, []), file)
+
+
+def layers_of(text: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """Layers from a table of text, whose rows are named by their lines."""
+    check_columns(text, ["depth", "vp"], file)
     columns = [column for column in ("depth", "vp", "vs", "vp_vs") if column in text.columns]
     table = pd.DataFrame({column: numbers(text, column, file) for column in columns}, index=text.index)
     if "vp_vs" in table.columns:
@@ -86,18 +96,33 @@ def write_origins(origins: Sequence[Origin], file: Path, level: float = LEVEL) -
     sigma_east, sigma_north and sigma_down (km), the axes of the ellipse of the epicentre (km, degrees), quality and number of
     modes.
     """
-    names = ("latitude", "longitude") if all(origin.geographic for origin in origins) else ("y", "x")
-    rows = [_csv_row(origin, names, level) for origin in origins]
+    write_table(origin_table(origins, level), file)
+
+
+def write_table(table: pd.DataFrame, file: Path) -> None:
+    """Write a table, its times in UTC as ISO 8601 with microseconds."""
+    times = {name: _iso(table[name]) for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name].dtype)}
     with whole(file) as part:
-        pd.DataFrame(rows).to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
+        table.assign(**times).to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
 
 
-def _csv_row(origin: Origin, names: tuple[str, str], level: float) -> dict[str, object]:
+def _iso(times: pd.Series) -> pd.Series:
+    text = np.datetime_as_string(times.dt.tz_convert(None).to_numpy("datetime64[us]"), timezone="UTC")
+    return pd.Series(text, index=times.index).where(times.notna(), "")
+
+
+def origin_table(origins: Sequence[Origin], level: float = LEVEL) -> pd.DataFrame:
+    """A row for each event with the columns of `write_origins`, the time as a time in UTC."""
+    names = ("latitude", "longitude") if all(origin.geographic for origin in origins) else ("y", "x")
+    return pd.DataFrame([_row(origin, names, level) for origin in origins])
+
+
+def _row(origin: Origin, names: tuple[str, str], level: float) -> dict[str, object]:
     ellipse = horizontal_ellipse(origin.covariance, level)
     east, north, down = np.sqrt(np.diag(origin.covariance))
     return {
         "event": origin.event,
-        "time": f"{origin.time.astype('datetime64[us]')}Z",
+        "time": pd.Timestamp(origin.time.astype("datetime64[us]"), tz="UTC"),
         names[0]: origin.latitude,
         names[1]: origin.longitude,
         "depth": origin.depth,

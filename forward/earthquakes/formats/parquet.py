@@ -29,8 +29,14 @@ def read_picks(content: bytes, file: Path, of_events: bool = True) -> pd.DataFra
         raise ConfigError("", file, "Parquet needs pyarrow: pip install 'vip-inversion[parquet]'; or write CSV") from error
     except Exception as error:  # a damaged file may raise anything
         raise ConfigError("", file, f"is not Parquet: {error}") from error
-    text = table.reset_index(drop=True).apply(_as_text)
+    text = as_text(table)
     return pick_table(text, "row " + text.index.astype(str), file, of_events)
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text, empty where there is no value, its rows numbered from 0."""
+    text: pd.DataFrame = table.reset_index(drop=True).apply(_as_text)
+    return text
 
 
 def _as_text(column: pd.Series) -> pd.Series:

@@ -96,28 +96,44 @@ def _pick_rows(event: Any, of_origin: bool) -> Iterator[tuple[str, ...]]:
 def write_origins(origins: Sequence[Origin], picks: Picks, stations: Stations, file: Path, level: float = LEVEL) -> None:
     """Write events with their picks, origins and arrivals, checked against the schema of QuakeML 1.2.
 
-    Picks that came from QuakeML keep their resource identifiers; other names become identifiers under smi:local.
+    Raises
+    ------
+    VIPError
+        See `catalog`; or if the file cannot be written.
+    """
+    try:
+        events = catalog(origins, picks, stations, level)
+    except VIPError as error:
+        raise VIPError(f"{file}: {error}") from error
+    with whole(file) as part:
+        events.write(str(part), format="QUAKEML", validate=True)
+
+
+def catalog(origins: Sequence[Origin], picks: Picks, stations: Stations, level: float = LEVEL) -> Any:
+    """Events with their picks, origins and arrivals, as obspy's `Catalog`.
+
+    Picks that came from QuakeML keep their resource identifiers; other names become identifiers under smi:local. Of an
+    associator, comments hold the probability of each arrival and the log-odds of each event.
 
     Raises
     ------
     VIPError
-        If an origin is not in degrees, which QuakeML needs, or the file cannot be written.
+        If obspy is not installed, or an origin is not in degrees, which QuakeML needs.
     """
     try:
         from obspy.core.event import Catalog
     except ImportError as error:
-        raise VIPError(f"{file}: QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
+        raise VIPError("QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
     for origin in origins:
         if not origin.geographic:
-            raise VIPError(f"{file}: event {origin.event}: QuakeML needs degrees; write a CSV catalogue, or give a projection")
+            raise VIPError(f"event {origin.event}: QuakeML needs degrees; write a CSV catalogue, or give a projection")
     index = {event: i for i, event in enumerate(picks.events)}
     times = picks.absolute_time()
     events = []
     for origin in origins:
         rows = range(*picks.start[index[origin.event] : index[origin.event] + 2])
         events.append(_quakeml_event(origin, rows, picks, times, stations, level))
-    with whole(file) as part:
-        Catalog(events=events).write(str(part), format="QUAKEML", validate=True)
+    return Catalog(events=events)
 
 
 def _identifier(name: str, prefix: str) -> str:
@@ -128,7 +144,7 @@ def _quakeml_event(
     origin: Origin, rows: range, picks: Picks, times: NDArray[np.datetime64], stations: Stations, level: float
 ) -> Any:
     from obspy import UTCDateTime
-    from obspy.core.event import Arrival, Event, Pick, ResourceIdentifier, WaveformStreamID
+    from obspy.core.event import Arrival, Comment, Event, Pick, ResourceIdentifier, WaveformStreamID
 
     name = _identifier(origin.event, OWN_EVENT)
     arrivals, written = origin.arrivals, []
@@ -151,10 +167,14 @@ def _quakeml_event(
             distance=float(arrivals.distance[i]) / KM_PER_DEGREE,
             azimuth=float(arrivals.azimuth[i]),
         )
+        if arrivals.probability is not None:
+            arrival.comments.append(Comment(text=f"association probability: {arrivals.probability[i]:.4f}"))
         written.append(pick)
         located.arrivals.append(arrival)
     event = Event(resource_id=ResourceIdentifier(name), picks=written, origins=[located])
     event.preferred_origin_id = located.resource_id
+    if origin.log_odds is not None:
+        event.comments.append(Comment(text=f"log-odds of an event: {origin.log_odds:.2f}"))
     return event
 
 

@@ -8,10 +8,10 @@ import xarray as xr
 from vip.errors import ConfigError
 from vip.forward.earthquakes.picks import Picks
 from vip.forward.earthquakes.projection import MapProjection, Simple
+from vip.forward.earthquakes.region import BEYOND
 from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.forward.hypocenter.catalogue import read_catalogue
 from vip.forward.hypocenter.early import early_by, early_faults, shortest_and_longest
-from vip.forward.hypocenter.region import BEYOND
 from vip.forward.hypocenter.settings import HypocenterSettings
 from vip.kernels_c.timetables import TimeTables
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.network import Network
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.traveltimes.tables import Box
 from vip.forward.earthquakes.velocity import AXES, Grid3D, Layered
-from vip.forward.hypocenter.settings import RegionSettings
 from vip.protocols import Floats
+from vip.settings import Finite, Settings
 
-Interval = tuple[float, float]
+Interval = tuple[Finite, Finite]
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,39 @@ BEYOND = 0.5
 """Distance by which a region that is not given reaches beyond the stations, over their extent."""
 ALONG = np.linspace(0, 1, 21)
 """Number of places on each side of a border."""
+DEEPEST = 1000.0
+"""Largest depth, km; earthquakes are not deeper than 750 km."""
+
+
+class RegionSettings(Settings):
+    """Region of hypocentres; the prior is uniform in it unless another is given.
+
+    Attributes
+    ----------
+    depth : (top, bottom)
+        Depths, km below sea level.
+    latitude, longitude, y, x : (from, to), optional
+        Borders in degrees, or km; without them, the region reaches beyond the stations that have picks by half their
+        extent, but not beyond a model in three dimensions.
+    margin : float, optional
+        Distance, km, by which the region reaches beyond these stations, instead of half their extent.
+    """
+
+    depth: Interval
+    latitude: Interval | None = None
+    longitude: Interval | None = None
+    y: Interval | None = None
+    x: Interval | None = None
+    margin: Annotated[float, Field(ge=0)] | None = None
+
+    def model_post_init(self, _context: object) -> None:
+        """Check the order of bounds."""
+        for key in ("depth", "latitude", "longitude", "y", "x"):
+            interval = getattr(self, key)
+            if interval is not None and interval[0] >= interval[1]:
+                raise ConfigError(key, interval, "the second must be larger than the first")
+        if max(map(abs, self.depth)) > DEEPEST:
+            raise ConfigError("depth", self.depth, f"must be in km, and not deeper than {DEEPEST:g} km; is it in m?")
 
 
 def region_box(region: RegionSettings, network: Network, velocity: Layered | Grid3D) -> Box:
@@ -35,7 +70,7 @@ def region_box(region: RegionSettings, network: Network, velocity: Layered | Gri
     """
     borders = _given(region, network.projection)
     if None in borders:
-        around = _around_stations(network, region.depth)
+        around = _around_stations(network, region)
         if isinstance(velocity, Grid3D):
             around = _ended(around, velocity, network.projection)
         default = zip(around.lower[:2], around.upper[:2], strict=True)
@@ -75,12 +110,12 @@ def _border(first: Interval, second: Interval) -> tuple[Floats, Floats]:
     return along_first.ravel(), along_second.ravel()
 
 
-def _around_stations(network: Network, depth: Interval) -> Box:
+def _around_stations(network: Network, region: RegionSettings) -> Box:
     low, high = network.place[:, :2].min(axis=0), network.place[:, :2].max(axis=0)
-    reach = BEYOND * (high - low).max()
-    if reach == 0:
+    reach = BEYOND * (high - low).max() if region.margin is None else region.margin
+    if not (high - low + reach).all():
         raise ConfigError("region", "none", "all stations with picks are in one place: give the borders of the region")
-    return Box(np.append(low - reach, depth[0]), np.append(high + reach, depth[1]))
+    return Box(np.append(low - reach, region.depth[0]), np.append(high + reach, region.depth[1]))
 
 
 def _ended(box: Box, velocity: Grid3D, projection: Projection | None) -> Box:

@@ -1,0 +1,100 @@
+"""Why a pick is of no event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vip.forward.association.associate import Association
+from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.protocols import Floats
+
+NEAR = 5.0
+"""Distance in time, in standard deviations, within which an arrival might be the pick's."""
+NO_EVENT, ANOTHER, UNREACHED, CHANCE = (
+    "no event within reach",
+    "another pick fits better",
+    "the event is not seen so far away",
+    "chance explains it as well",
+)
+"""Kinds of reasons, with which each begins."""
+WRONG, WEIGHTLESS = "wrong row", "weight of 0"
+"""Kinds of reasons of rows that are no picks."""
+
+
+class Nearest(NamedTuple):
+    """The arrival nearest to each of some picks."""
+
+    event: Ints
+    apart: Floats
+    """Time from the arrival to the pick, s."""
+
+
+def reasons(
+    picks: Arrivals, channels: Channels, found: Association, events: Sequence[str], identifiers: Sequence[str]
+) -> list[str]:
+    """Reason for each pick (n,) that has no event; empty for the others.
+
+    Parameters
+    ----------
+    picks : Arrivals
+    channels : Channels
+    found : Association
+    events : sequence of str
+        Name of each event.
+    identifiers : sequence of str
+        Identifier of each pick.
+    """
+    why = [""] * len(picks.time)
+    left = np.flatnonzero(found.event < 0)
+    if not len(events):
+        return [f"{NO_EVENT}: there is none at all"] * len(why)
+    nearest = _nearest(picks.of(found.event < 0), channels, found)
+    holder, seen = _holders(picks, channels, found), _seen(channels, found)
+    for pick, event, apart in zip(left, *nearest, strict=True):
+        channel, name = picks.channel[pick], f"event {events[event]}"
+        off = f"{abs(apart):.2f} s {'after' if apart > 0 else 'before'} its arrival"
+        if abs(apart) > NEAR * picks.sigma[pick]:
+            why[pick] = f"{NO_EVENT}: the nearest is {name}, {off}"
+        elif holder[event, channel] >= 0:
+            why[pick] = f"{ANOTHER}: {identifiers[holder[event, channel]]} is of {name}; this one is {off}"
+        elif not seen[event, channel]:
+            why[pick] = f"{UNREACHED}: {name}, {off}"
+        else:
+            why[pick] = f"{CHANCE}: {name}, {off}"
+    return why
+
+
+def _nearest(picks: Arrivals, channels: Channels, found: Association) -> Nearest:
+    time, _ = channels.travel_times(found.events.x)
+    predicted = found.events.time[:, None] + time
+    event, apart = np.empty(len(picks.time), int), np.empty(len(picks.time))
+    starts = picks.starts(len(channels))
+    for channel in range(len(channels)):
+        own = slice(starts[channel], starts[channel + 1])
+        order = np.argsort(predicted[:, channel], kind="stable")
+        times = predicted[order, channel]
+        after = np.searchsorted(times, picks.time[own]).clip(1, max(len(times) - 1, 1))
+        ends = np.stack([after - 1, np.minimum(after, len(times) - 1)])
+        off = picks.time[own] - times[ends]
+        best = np.abs(off).argmin(axis=0), np.arange(off.shape[1])
+        event[own], apart[own] = order[ends[best]], off[best]
+    return Nearest(event, apart)
+
+
+def _holders(picks: Arrivals, channels: Channels, found: Association) -> Ints:
+    """Pick (n_events, n_channels) of each event at each channel, -1 where it has none."""
+    holder = np.full((len(found.events.time), len(channels)), -1)
+    own = np.flatnonzero(found.event >= 0)
+    holder[found.event[own], picks.channel[own]] = own
+    return holder
+
+
+def _seen(channels: Channels, found: Association) -> Ints:
+    """Whether each channel (n_events, n_channels) is within reach of each event."""
+    order = channels.nearest_first(found.events.x)
+    seen = np.empty(order.shape, bool)
+    np.put_along_axis(seen, order, np.arange(len(channels)) < found.events.reach[:, None], axis=1)
+    return seen
