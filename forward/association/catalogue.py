@@ -117,7 +117,7 @@ class Catalogue:
 
     def _repr_html_(self) -> str:
         """HTML for a notebook."""
-        return f"<p>{self.summary()}</p>{self.events.head(SHOWN).to_html(index=False, float_format='%.3f')}"
+        return f"<p>{self.summary()}</p>{self.events.head(SHOWN).to_html(index=False, float_format='{:.3f}'.format)}"
 
 
 def files_of(path: Path) -> list[Path]:
@@ -147,7 +147,7 @@ def _events(located: Located, geographic: bool) -> pd.DataFrame:
     of_phase = {
         f"picks_{phase.lower()}": np.add.reduceat(picks.phase == phase, picks.start[:-1], dtype=int) for phase in ("P", "S")
     }
-    log_odds = [origin.log_odds for origin in located.origins]
+    log_odds = np.array([origin.log_odds for origin in located.origins], dtype=float)
     return csv.origin_table(located.origins).assign(**of_phase, log_odds=log_odds)[columns]
 
 

@@ -59,6 +59,6 @@ class Arrivals(NamedTuple):
         """Index of the first pick of each channel, and the number of picks at the end."""
         return np.searchsorted(self.channel, np.arange(n_channels + 1))
 
-    def of(self, chosen: NDArray[np.bool_]) -> Arrivals:
+    def of(self, chosen: NDArray[np.bool_] | Ints) -> Arrivals:
         """Some of the picks."""
-        return Arrivals(*(column[chosen] for column in self))
+        return Arrivals(self.channel[chosen], self.time[chosen], self.sigma[chosen], self.log_weight[chosen])

@@ -88,7 +88,7 @@ def associate(
 
     given = _sigmas(sigma)
     _check(detection, least, spacing, threads)
-    borders = {} if region is None else dict(region)
+    borders: dict[str, tuple[float, float]] = {str(name): ends for name, ends in (region or {}).items()}
     earth = Earth(region_of({"depth": depth, "margin": margin, **borders}), between, projection, Path(cache) if cache else None)
     threads = threads or CPU_COUNT
     inputs = read(picks, stations, velocity, earth, given, threads)

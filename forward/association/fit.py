@@ -59,11 +59,15 @@ class Events(NamedTuple):
 
     def of(self, chosen: NDArray[np.bool_] | Ints) -> Events:
         """Some of the events."""
-        return Events(*(column[chosen] for column in self))
+        return Events(self.x[chosen], self.time[chosen], self.reach[chosen])
 
     def and_(self, others: Events) -> Events:
         """These events, and then others."""
-        return Events(*(np.concatenate(pair) for pair in zip(self, others, strict=True)))
+        return Events(
+            np.concatenate([self.x, others.x]),
+            np.concatenate([self.time, others.time]),
+            np.concatenate([self.reach, others.reach]),
+        )
 
 
 class Free:
@@ -87,7 +91,8 @@ class Free:
         key = channel * self.span + np.clip(predicted - self.first, 0, self.span)
         after = np.searchsorted(self._key, key).clip(1, len(self._key) - 1)
         before = after - 1
-        return np.where(key - self._key[before] <= self._key[after] - key, before, after)
+        nearest: Ints = np.where(key - self._key[before] <= self._key[after] - key, before, after)
+        return nearest
 
 
 class Fitted(NamedTuple):
@@ -127,7 +132,8 @@ class _Found(NamedTuple):
     def information(self) -> Floats:
         """Normal matrices (n, 4, 4) of matched picks."""
         weight = np.where(self.gain > 0, 1 / self.sigma**2, 0)
-        return np.einsum("nci,nc,ncj->nij", self.jacobian, weight, self.jacobian)
+        matrices: Floats = np.einsum("nci,nc,ncj->nij", self.jacobian, weight, self.jacobian)
+        return matrices
 
 
 def _found(events: Events, free: Free, channels: Channels, rules: Rules, width: float, order: Ints) -> _Found:
@@ -173,4 +179,5 @@ def occam(information: Floats, rules: Rules) -> Floats:
     size = (rules.upper - rules.lower) / 2
     prior = np.diag(np.append(1 / size**2, 1e-8))
     _, log_determinant = np.linalg.slogdet(information + prior)
-    return np.log(rules.density) + 2 * LOG_2PI - log_determinant / 2
+    expected: Floats = np.log(rules.density) + 2 * LOG_2PI - log_determinant / 2
+    return expected

@@ -14,6 +14,8 @@ from vip.protocols import Floats
 
 MOST_STEPS = 12
 """Matchings and relocations in turn, unless they settle before."""
+BEYOND = 4
+"""Number of channels beyond the reach of an event that are looked at too: they may have picks."""
 SETTLED = 1e-3
 """Change of all arrival times, s, below which they have settled."""
 
@@ -123,7 +125,8 @@ class Joint:
         share, _ = self._shares(*solution[:3])
         reach = share.cumsum(axis=1).argmax(axis=1) + 1
         unmatched = (share == self.rules.missed) & (np.arange(share.shape[1]) < reach[:, None])
-        return np.maximum(unmatched.sum(axis=1) - 2 * reach * (1 - self.rules.detection) - 1, 0)
+        missing: Floats = np.maximum(unmatched.sum(axis=1) - 2 * reach * (1 - self.rules.detection) - 1, 0)
+        return missing
 
     def _settled(self, events: Events) -> Solution:
         for _ in range(MOST_STEPS):
@@ -180,7 +183,8 @@ class Joint:
 
     def _reach(self, events: Events, arrived: Arrived, match: Ints) -> Ints:
         share, _ = self._shares(events, arrived, match)
-        return np.minimum(share.cumsum(axis=1).argmax(axis=1) + 1 + 4, len(self.channels))  # a few more may have picks too
+        reach: Ints = np.minimum(share.cumsum(axis=1).argmax(axis=1) + 1 + BEYOND, len(self.channels))
+        return reach
 
     def _evidence(self, events: Events, arrived: Arrived, match: Ints) -> Floats:
         share, _ = self._shares(events, arrived, match)
@@ -189,4 +193,5 @@ class Joint:
         weight = 1 / self.picks.sigma[match[matched]] ** 2
         outer = arrived.jacobian[matched][:, :, None] * arrived.jacobian[matched][:, None] * weight[:, None, None]
         np.add.at(information, arrived.event[matched], outer)
-        return share.cumsum(axis=1).max(axis=1) + occam(information, self.rules)
+        evidence: Floats = share.cumsum(axis=1).max(axis=1) + occam(information, self.rules)
+        return evidence

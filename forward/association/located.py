@@ -79,7 +79,7 @@ def _covariance(gradient: Floats, weight: Floats, rules: Rules) -> Floats:
     """Covariance (4, 4) of x, y, depth, km, and origin time, s; the prior's standard deviation is half of the region."""
     jacobian = np.column_stack([gradient, np.ones(len(gradient))])
     prior = np.append(4 / (rules.upper - rules.lower) ** 2, 0.0)
-    covariance: Floats = np.linalg.inv(jacobian.T * weight @ jacobian + np.diag(prior))
+    covariance: Floats = np.linalg.inv(jacobian.T * weight @ jacobian + np.diag(prior)).astype(np.float64)
     return covariance
 
 
@@ -95,7 +95,7 @@ def _picks(inputs: Inputs, found: Association, order: Ints, names: list[str]) ->
     start = np.searchsorted(position, np.arange(len(order) + 1))
     first = _utc(inputs, arrivals.time[own[start[:-1]]])
     reference = first.astype("datetime64[s]").astype("datetime64[us]")
-    from_reference = (given.reference - reference) / np.timedelta64(1, "s")
+    from_reference = (given.reference - reference).astype("timedelta64[us]").astype(float) / 1e6
     row = inputs.order[own]
     picks = Picks(
         events=names,

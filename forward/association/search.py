@@ -79,7 +79,8 @@ def candidates(
     gain = gains(picks, log_rate, channels, nodes.blur, rules, start, n, step)
     best, node = back_project(gain, nodes.order, np.rint(nodes.delay / step).astype(np.int32), threads)
     peaks = _peaks(best, 3)
-    events = Events(nodes.x[node[peaks]], start + peaks * step, np.full(len(peaks), len(channels)))
+    time = np.asarray(start + peaks * step, dtype=np.float64)
+    events = Events(nodes.x[node[peaks]], time, np.full(len(peaks), len(channels)))
     return events, best[peaks].astype(float)
 
 

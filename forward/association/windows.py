@@ -57,7 +57,7 @@ def windows(
             continue
         start, end = number * LENGTH, (number + 1) * LENGTH
         seen = np.flatnonzero((picks.time >= start - margin) & (picks.time < end + 2 * margin) & ~taken)
-        found = associate(Arrivals(*(column[seen] for column in picks)), channels, nodes, rules, threads)
+        found = associate(picks.of(seen), channels, nodes, rules, threads)
         kept = (found.events.time >= start - SLACK) & (found.events.time < end)
         window = _kept(found, kept, seen, len(picks.time))
         taken |= window.event >= 0
