@@ -11,6 +11,7 @@ import vip
 from vip.errors import ConfigError, VIPError
 from vip.forward.association.reasons import ANOTHER, NO_EVENT, WEIGHTLESS, WRONG
 from vip.forward.association.synthetic import write_example
+from vip.forward.earthquakes.formats.csv import write_table
 from vip.forward.earthquakes.reading import read_picks, read_stations
 
 FILES = ("picks", "stations", "velocity")
@@ -348,3 +349,11 @@ def test_errors_of_the_command_are_one_line(command, tmp_path):
         assert done.returncode == 2
         assert done.stderr.startswith(message)
         assert done.stderr.count("\n") == 1
+
+
+def test_the_table_that_is_handed_to_vip_locate_is_read_without_a_fault(made, found, tmp_path):
+    write_table(found.picks_table(), tmp_path / "c_picks.csv")
+    picks, faults = read_picks(tmp_path / "c_picks.csv", read_stations(made / "stations.csv"))
+    assert not faults
+    assert picks.events == found.events["event"].tolist()
+    np.testing.assert_array_equal(np.diff(picks.start), found.events["picks"])
