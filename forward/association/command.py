@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vip.cli.messages import messages_shown
-from vip.cli.options import Overwrite
+from vip.cli.options import Overwrite, check_are_free
 from vip.cli.plugged import load
 from vip.errors import ConfigError, StoreError
 from vip.forward.association.catalogue import Catalogue, files_of
@@ -63,7 +63,7 @@ def associate(
     files, located = files_of(output), output.with_name(f"{output.stem}_located{output.suffix}")
     events = output.with_name(f"{output.stem}_picks.csv")
     if not overwrite:
-        _check_are_free(*files, *([events, located, located.with_suffix(".run")] if locate else []))
+        check_are_free(*files, *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
     with messages_shown():
         found = associate_picks(
@@ -84,12 +84,6 @@ def associate(
         paths = {"--stations": stations, "--velocity": velocity, "--output": located}
         options = [text for option, path in paths.items() for text in (option, str(path))]
         _located([str(events), *options, "--depth", *map(str, depth), *(["--overwrite"] if overwrite else [])])
-
-
-def _check_are_free(*paths: Path) -> None:
-    for path in paths:
-        if path.exists():
-            raise StoreError(f"{path}: exists; choose another --output or use --overwrite")
 
 
 def _check_can_write(output: Path, stations: Path) -> None:

@@ -13,8 +13,8 @@ import typer
 import vip
 from vip.cli.carry_on import begin, go_on
 from vip.cli.messages import messages_shown
-from vip.cli.options import Dispatch, Overwrite
-from vip.errors import ConfigError, StoreError
+from vip.cli.options import Dispatch, Overwrite, check_are_free
+from vip.errors import ConfigError
 from vip.forward.hypocenter.plugin import Hypocenters
 
 FORMATS = {suffix: name for name, suffix in Hypocenters.formats.items() if suffix}
@@ -44,18 +44,12 @@ def locate(
         result = go_on(run_dir, dispatch=dispatch, check=lambda problem: _check_can_write(problem, output))
     else:
         if not overwrite:
-            _check_are_free(output, *([] if same else [config]), run_dir)
+            check_are_free(output, *([] if same else [config]), run_dir)
         with messages_shown():
             problem = _loaded(config, text)
         _check_can_write(problem, output)
         result = begin(problem, run_dir, overwrite, dispatch)
     _write(result, output)
-
-
-def _check_are_free(*paths: Path) -> None:
-    for path in paths:
-        if path.exists():
-            raise StoreError(f"{path}: exists; choose another --output or use --overwrite")
 
 
 def _check_can_write(problem: vip.Problem, output: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vip.cli.options import Overwrite
-from vip.errors import ConfigError, StoreError
+from vip.cli.options import Overwrite, check_are_free
+from vip.errors import ConfigError
 from vip.runs.inversion import load_run
 from vip.runs.result import Result
 from vip.runs.store import Store
@@ -23,8 +23,8 @@ def compare(
     """Draw mean and standard deviation of several runs beside each other."""
     from vip.report.comparison import comparison
 
-    if output.exists() and not overwrite:
-        raise StoreError(f"{output}: exists; choose another --output or use --overwrite")
+    if not overwrite:
+        check_are_free(output)
     names = titles.split(",") if titles else [run.resolve().name for run in run_dirs]
     if len(names) != len(run_dirs):
         raise ConfigError("--titles", titles, f"has {len(names)}, and there are {len(run_dirs)} runs: give one for each")

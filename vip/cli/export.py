@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vip.cli.options import Dispatch, Insecure, Overwrite, RunDirectory, Workers, asked_dispatch
-from vip.errors import ConfigError, StoreError
+from vip.cli.options import Dispatch, Insecure, Overwrite, RunDirectory, Workers, asked_dispatch, check_are_free
+from vip.errors import ConfigError
 from vip.protocols import Exports
 from vip.runs.inversion import load_run
 from vip.runs.result import Result
@@ -34,8 +34,8 @@ def export(
     if format not in suffixes:
         raise ConfigError("--format", format, f"expected one of {', '.join(suffixes)}")
     file = output or run_dir / f"posterior{suffixes[format]}"
-    if file.exists() and not overwrite:
-        raise StoreError(f"{file}: exists; choose another --output or use --overwrite")
+    if not overwrite:
+        check_are_free(file)
     if isinstance(forward, Exports) and format != NETCDF:
         forward.export(result.flat.astype(float), format, file)
     else:

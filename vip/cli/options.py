@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vip.errors import StoreError
+
 if TYPE_CHECKING:
     import vip
 
@@ -23,6 +25,13 @@ Insecure = Annotated[
     bool, typer.Option("--insecure", help="Use a tcp:// scheduler: anyone who reaches it can run code as you.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def check_are_free(*paths: Path) -> None:
+    """Raise an error if one of the paths that a command is to write exists."""
+    for path in paths:
+        if path.exists():
+            raise StoreError(f"{path}: exists; choose another --output or use --overwrite")
 
 
 def asked_dispatch(
