@@ -53,14 +53,14 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     free = np.ones(len(picks.time), bool)
     solution = Solution.empty()
     for _ in range(MOST_ROUNDS):
-        log_rate = np.log(local_rates(picks, len(channels), free, length))
+        log_rate = np.log(local_rates(picks, channels, free, length))
         born = births(picks.of(free), log_rate[free], channels, nodes, rules, threads)
         joint, before = Joint(picks, log_rate, channels, rules), len(solution.events.time)
         solution = joint.solve(solution.events.and_(born))
         free = solution.owner(len(free)) < 0
         if len(solution.events.time) <= before:
             break
-    joint = Joint(picks, np.log(local_rates(picks, len(channels), free, length)), channels, rules)
+    joint = Joint(picks, np.log(local_rates(picks, channels, free, length)), channels, rules)
     return _with_probabilities(reborn(solution, joint, nodes, threads), joint)
 
 
@@ -73,7 +73,7 @@ def reborn(solution: Solution, joint: Joint, nodes: Grid, threads: int) -> Solut
     solution, tried = joint.solve(solution.events), set()
     while True:
         for death in _deaths(solution, joint):
-            key = tuple(np.round(solution.events.time[list(death)], 3))
+            key = tuple(np.sort(np.round(solution.events.time[list(death)], 3)))
             if key in tried:
                 continue
             tried.add(key)
@@ -125,7 +125,7 @@ def births(picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, r
     """New events of free picks: candidates in the order of their evidence, of which none takes a pick of another."""
     if len(picks.time) < rules.least:
         return Events.none()
-    found, _ = candidates(picks, log_rate, channels, nodes, rules, threads)
+    found = candidates(picks, log_rate, channels, nodes, rules, threads)
     widest = 2 * float(nodes.blur.max())
     widths = widest * SHRINKING ** np.arange(1 + max(1, int(np.ceil(np.log(picks.sigma.min() / widest) / np.log(SHRINKING)))))
     fitted = refine(found, Free(picks, log_rate), channels, rules, np.append(widths, [0.0, 0.0]))
@@ -148,8 +148,7 @@ def _independent(fitted: Fitted, n_picks: int, rules: Rules) -> Ints:
 def _with_probabilities(solution: Solution, joint: Joint) -> Association:
     n = len(joint.picks.time)
     owner, own = solution.owner(n), np.zeros(n)
-    first, pick, probability = joint.matching(solution.arrived).probabilities()
-    event = np.repeat(solution.arrived.event, np.diff(first))
+    event, pick, probability = joint.probabilities(solution.arrived)
     taken = np.bincount(pick, probability, minlength=n)
     mine = event == owner[pick]
     own[pick[mine]] = probability[mine]

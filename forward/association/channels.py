@@ -42,6 +42,17 @@ class Channels(NamedTuple):
         key = distance + 1e-9 * (self.phase == "S") * (1 + distance)
         return np.argsort(key, axis=1, kind="stable")
 
+    def starts(self, channel: Ints) -> Ints:
+        """Index of the first entry of each channel in a sorted list of channels (n,), and n at the end."""
+        return np.searchsorted(channel, np.arange(len(self) + 1))
+
+
+def within(reach: Ints, order: Ints) -> NDArray[np.bool_]:
+    """Whether each channel (n, n_channels) is one of the first `reach` (n,) in an order (n, n_channels) of channels."""
+    inside = np.empty(order.shape, bool)
+    np.put_along_axis(inside, order, np.arange(order.shape[1]) < reach[:, None], axis=1)
+    return inside
+
 
 class Arrivals(NamedTuple):
     """Picks, sorted by channel and then by time."""
@@ -54,10 +65,6 @@ class Arrivals(NamedTuple):
     """Standard deviations (n,), s."""
     log_weight: Floats
     """Logarithm (n,) of how much likelier than others a pick is to be a wave of an earthquake."""
-
-    def starts(self, n_channels: int) -> Ints:
-        """Index of the first pick of each channel, and the number of picks at the end."""
-        return np.searchsorted(self.channel, np.arange(n_channels + 1))
 
     def of(self, chosen: NDArray[np.bool_] | Ints) -> Arrivals:
         """Some of the picks."""

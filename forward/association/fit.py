@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.forward.association.channels import Arrivals, Channels, Ints, within
 from vip.protocols import Floats
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -35,6 +35,11 @@ class Rules(NamedTuple):
     def volume(self) -> float:
         """Volume of the region, km^3."""
         return float(np.prod(self.upper - self.lower))
+
+    @property
+    def prior(self) -> Floats:
+        """Precision (4, 4) of x, y, depth and origin time: half of the region is a standard deviation, time is all but free."""
+        return np.diag(np.append(1 / ((self.upper - self.lower) / 2) ** 2, 1e-8))
 
     @property
     def missed(self) -> float:
@@ -110,7 +115,7 @@ def refine(events: Events, free: Free, channels: Channels, rules: Rules, widths:
     order = channels.nearest_first(events.x)
     for width in widths:
         found = _found(events, free, channels, rules, width, order)
-        events = _stepped(events._replace(reach=found.reach), found, rules, width, channels)
+        events = _stepped(events._replace(reach=found.reach), found, rules)
         if width == widths[len(widths) // 2]:
             order = channels.nearest_first(events.x)
     found = _found(events, free, channels, rules, 0.0, order)
@@ -150,14 +155,12 @@ def _found(events: Events, free: Free, channels: Channels, rules: Rules, width: 
     share = rules.missed + np.logaddexp(0, gain)
     sums = np.take_along_axis(share, order, axis=1).cumsum(axis=1)
     reach = sums.argmax(axis=1) + 1
-    inside = np.empty(gain.shape, bool)
-    np.put_along_axis(inside, order, np.arange(len(channels)) < reach[:, None], axis=1)
-    gain = np.where(inside, gain, -np.inf)
+    gain = np.where(within(reach, order), gain, -np.inf)
     jacobian = np.concatenate([gradient, np.ones((*gradient.shape[:2], 1))], axis=2)
     return _Found(pick, gain, residual, sigma, jacobian, reach, sums.max(axis=1))
 
 
-def _stepped(events: Events, found: _Found, rules: Rules, width: float, channels: Channels) -> Events:
+def _stepped(events: Events, found: _Found, rules: Rules) -> Events:
     """Events after a step of Gauss-Newton; picks count by how likely they are to belong."""
     with np.errstate(over="ignore"):
         weight = 1 / (1 + np.exp(-found.gain)) / found.sigma**2
@@ -166,9 +169,7 @@ def _stepped(events: Events, found: _Found, rules: Rules, width: float, channels
 
 def moved(events: Events, jacobian: Floats, weight: Floats, residual: Floats, rules: Rules) -> Events:
     """Events after a step of Gauss-Newton within the region; a weak prior keeps what no pick constrains."""
-    size = (rules.upper - rules.lower) / 2
-    prior = np.diag(np.append(1 / size**2, 1e-8))
-    normal = np.einsum("nci,nc,ncj->nij", jacobian, weight, jacobian) + prior
+    normal = np.einsum("nci,nc,ncj->nij", jacobian, weight, jacobian) + rules.prior
     step = np.linalg.solve(normal, np.einsum("nci,nc->ni", jacobian, weight * residual)[..., None])[..., 0]
     x = np.clip(events.x + step[:, :3], rules.lower, rules.upper)
     return Events(x, events.time + step[:, 3], events.reach)
@@ -176,8 +177,6 @@ def moved(events: Events, jacobian: Floats, weight: Floats, residual: Floats, ru
 
 def occam(information: Floats, rules: Rules) -> Floats:
     """Logarithm (n,) of how many events are expected in the volume of space and time that the picks leave open."""
-    size = (rules.upper - rules.lower) / 2
-    prior = np.diag(np.append(1 / size**2, 1e-8))
-    _, log_determinant = np.linalg.slogdet(information + prior)
+    _, log_determinant = np.linalg.slogdet(information + rules.prior)
     expected: Floats = np.log(rules.density) + 2 * LOG_2PI - log_determinant / 2
     return expected

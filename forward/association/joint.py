@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.forward.association.channels import Arrivals, Channels, Ints, within
 from vip.forward.association.fit import LOG_2PI, Events, Rules, moved, occam
 from vip.kernels_c.matching import Matching
 from vip.protocols import Floats
@@ -16,6 +16,8 @@ MOST_STEPS = 12
 """Matchings and relocations in turn, unless they settle before."""
 BEYOND = 4
 """Number of channels beyond the reach of an event that are looked at too: they may have picks."""
+REACH, LESS_REACH = 5.0, 1.0
+"""Pairs with a gain of less than minus the first are not summed over; where there are too many, it is less by the second."""
 SETTLED = 1e-3
 """Change of all arrival times, s, below which they have settled."""
 
@@ -28,10 +30,6 @@ class Arrived(NamedTuple):
     time: Floats
     jacobian: Floats
     """Derivatives (n, 4) of the times by x, y, depth and origin time."""
-
-    def starts(self, n_channels: int) -> Ints:
-        """Index of the first prediction of each channel, and their number at the end."""
-        return np.searchsorted(self.channel, np.arange(n_channels + 1))
 
 
 class Solution(NamedTuple):
@@ -73,7 +71,7 @@ class Joint:
     def __init__(self, picks: Arrivals, log_rate: Floats, channels: Channels, rules: Rules) -> None:
         self.picks, self.log_rate, self.channels, self.rules = picks, log_rate, channels, rules
         self.gain = picks.log_weight - LOG_2PI / 2 - np.log(picks.sigma) - log_rate
-        self.first_pick = picks.starts(len(channels))
+        self.first_pick = channels.starts(picks.channel)
 
     def of(self, chosen: NDArray[np.bool_]) -> Joint:
         """Some of the picks alone."""
@@ -96,10 +94,7 @@ class Joint:
     def arrived(self, events: Events) -> Arrived:
         """Arrivals of events within their reach."""
         time, gradient = self.channels.travel_times(events.x)
-        order = self.channels.nearest_first(events.x)
-        inside = np.empty(time.shape, bool)
-        np.put_along_axis(inside, order, np.arange(time.shape[1]) < events.reach[:, None], axis=1)
-        event, channel = np.nonzero(inside)
+        event, channel = np.nonzero(within(events.reach, self.channels.nearest_first(events.x)))
         predicted = (events.time[:, None] + time)[event, channel]
         jacobian = np.concatenate([gradient[event, channel], np.ones((len(event), 1))], axis=1)
         by_time = np.lexsort((event, predicted, channel))
@@ -108,13 +103,27 @@ class Joint:
     def matching(self, arrived: Arrived) -> Matching:
         """The matching problem of some arrivals."""
         gain = np.full(len(arrived.time), self.rules.log_odds)
-        starts = arrived.starts(len(self.channels))
+        starts = self.channels.starts(arrived.channel)
         return Matching(starts, self.first_pick, arrived.time, gain, self.picks.time, self.gain, self.picks.sigma)
+
+    def probabilities(self, arrived: Arrived) -> tuple[Ints, Ints, Floats]:
+        """Event, pick and probability of each pair that may belong together.
+
+        Where too many arrivals crowd at a channel, unlikely pairs are left out until the others can be summed.
+        """
+        matching, reach = self.matching(arrived), REACH
+        while True:
+            try:
+                first, pick, probability = matching.probabilities(reach)
+            except OverflowError:
+                reach -= LESS_REACH
+            else:
+                return np.repeat(arrived.event, np.diff(first)), pick, probability
 
     def rivalry(self, solution: Solution) -> Floats:
         """Expected number of picks (n_events, n_events) that an event has and that are another's."""
-        first, pick, probability = self.matching(solution.arrived).probabilities()
-        event, owner = np.repeat(solution.arrived.event, np.diff(first)), solution.owner(len(self.picks.time))
+        event, pick, probability = self.probabilities(solution.arrived)
+        owner = solution.owner(len(self.picks.time))
         rivals = (owner[pick] >= 0) & (owner[pick] != event)
         table = np.zeros((len(solution.events.time),) * 2)
         np.add.at(table, (owner[pick[rivals]], event[rivals]), probability[rivals])
@@ -122,7 +131,7 @@ class Joint:
 
     def missing(self, solution: Solution) -> Floats:
         """Number of picks (n_events,) that are missing within reach, over what is expected."""
-        share, _ = self._shares(*solution[:3])
+        share = self._shares(*solution[:3])
         reach = share.cumsum(axis=1).argmax(axis=1) + 1
         unmatched = (share == self.rules.missed) & (np.arange(share.shape[1]) < reach[:, None])
         missing: Floats = np.maximum(unmatched.sum(axis=1) - 2 * reach * (1 - self.rules.detection) - 1, 0)
@@ -174,20 +183,20 @@ class Joint:
         gain[matched] = self.rules.log_odds + self.gain[pick] - z**2 / 2
         return gain
 
-    def _shares(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Floats, Ints]:
-        """What channels add to the log-odds of events (n, n_channels), in the order of distances, and that order."""
+    def _shares(self, events: Events, arrived: Arrived, match: Ints) -> Floats:
+        """What channels add to the log-odds of events (n, n_channels), in the order of distances."""
         share = np.full((len(events.time), len(self.channels)), self.rules.missed)
         share[arrived.event, arrived.channel] += self._pair_gain(arrived, match)
         order = self.channels.nearest_first(events.x)
-        return np.take_along_axis(share, order, axis=1), order
+        return np.take_along_axis(share, order, axis=1)
 
     def _reach(self, events: Events, arrived: Arrived, match: Ints) -> Ints:
-        share, _ = self._shares(events, arrived, match)
+        share = self._shares(events, arrived, match)
         reach: Ints = np.minimum(share.cumsum(axis=1).argmax(axis=1) + 1 + BEYOND, len(self.channels))
         return reach
 
     def _evidence(self, events: Events, arrived: Arrived, match: Ints) -> Floats:
-        share, _ = self._shares(events, arrived, match)
+        share = self._shares(events, arrived, match)
         matched = match >= 0
         information = np.zeros((len(events.time), 4, 4))
         weight = 1 / self.picks.sigma[match[matched]] ** 2

@@ -78,8 +78,7 @@ def _origin(
 def _covariance(gradient: Floats, weight: Floats, rules: Rules) -> Floats:
     """Covariance (4, 4) of x, y, depth, km, and origin time, s; the prior's standard deviation is half of the region."""
     jacobian = np.column_stack([gradient, np.ones(len(gradient))])
-    prior = np.append(4 / (rules.upper - rules.lower) ** 2, 0.0)
-    covariance: Floats = np.linalg.inv(jacobian.T * weight @ jacobian + np.diag(prior)).astype(np.float64)
+    covariance: Floats = np.linalg.inv(jacobian.T * weight @ jacobian + rules.prior).astype(np.float64)
     return covariance
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vip.forward.association.associate import Association
-from vip.forward.association.channels import Arrivals, Channels, Ints
+from vip.forward.association.channels import Arrivals, Channels, Ints, within
 from vip.protocols import Floats
 
 NEAR = 5.0
@@ -52,7 +52,8 @@ def reasons(
     if not len(events):
         return [f"{NO_EVENT}: there is none at all"] * len(why)
     nearest = _nearest(picks.of(found.event < 0), channels, found)
-    holder, seen = _holders(picks, channels, found), _seen(channels, found)
+    holder = _holders(picks, channels, found)
+    seen = within(found.events.reach, channels.nearest_first(found.events.x))
     for pick, event, apart in zip(left, *nearest, strict=True):
         channel, name = picks.channel[pick], f"event {events[event]}"
         off = f"{abs(apart):.2f} s {'after' if apart > 0 else 'before'} its arrival"
@@ -71,7 +72,7 @@ def _nearest(picks: Arrivals, channels: Channels, found: Association) -> Nearest
     time, _ = channels.travel_times(found.events.x)
     predicted = found.events.time[:, None] + time
     event, apart = np.empty(len(picks.time), int), np.empty(len(picks.time))
-    starts = picks.starts(len(channels))
+    starts = channels.starts(picks.channel)
     for channel in range(len(channels)):
         own = slice(starts[channel], starts[channel + 1])
         order = np.argsort(predicted[:, channel], kind="stable")
@@ -90,11 +91,3 @@ def _holders(picks: Arrivals, channels: Channels, found: Association) -> Ints:
     own = np.flatnonzero(found.event >= 0)
     holder[found.event[own], picks.channel[own]] = own
     return holder
-
-
-def _seen(channels: Channels, found: Association) -> Ints:
-    """Whether each channel (n_events, n_channels) is within reach of each event."""
-    order = channels.nearest_first(found.events.x)
-    seen = np.empty(order.shape, bool)
-    np.put_along_axis(seen, order, np.arange(len(channels)) < found.events.reach[:, None], axis=1)
-    return seen

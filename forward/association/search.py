@@ -68,10 +68,8 @@ def gains(
     return np.log1p(rules.detection * (likelihood - 1))
 
 
-def candidates(
-    picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1
-) -> tuple[Events, Floats]:
-    """Places and times where free picks agree best, no two within a few steps of time; and their log-odds."""
+def candidates(picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Events:
+    """Places and times where free picks agree best, no two within a few steps of time."""
     step = nodes.step
     longest = float(nodes.delay.max()) + 2 * step
     start = float(picks.time.min()) - longest
@@ -80,8 +78,7 @@ def candidates(
     best, node = back_project(gain, nodes.order, np.rint(nodes.delay / step).astype(np.int32), threads)
     peaks = _peaks(best, 3)
     time = np.asarray(start + peaks * step, dtype=np.float64)
-    events = Events(nodes.x[node[peaks]], time, np.full(len(peaks), len(channels)))
-    return events, best[peaks].astype(float)
+    return Events(nodes.x[node[peaks]], time, np.full(len(peaks), len(channels)))
 
 
 def _peaks(best: Floats, apart: int) -> Ints:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vip.forward.association.associate import Association, associate
-from vip.forward.association.channels import Arrivals, Channels
+from vip.forward.association.channels import Arrivals, Channels, Ints
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.search import Grid
 
@@ -23,8 +24,10 @@ class Window(NamedTuple):
 
     number: int
     """Number of the window: it begins at `number` times its length."""
-    events: Association
-    """Events that began in it, and their picks, by their index in the whole record."""
+    pick: Ints
+    """Index in the record of each pick (n,) that the window saw."""
+    found: Association
+    """Events that began in it, and the event of each of these picks."""
 
 
 def windows(
@@ -34,7 +37,7 @@ def windows(
     rules: Rules,
     threads: int = 1,
     done: int | None = None,
-    taken: np.ndarray | None = None,
+    taken: NDArray[np.bool_] | None = None,
 ) -> Iterator[Window]:
     """Associate a record window by window, in the order of time.
 
@@ -58,46 +61,32 @@ def windows(
         start, end = number * LENGTH, (number + 1) * LENGTH
         seen = np.flatnonzero((picks.time >= start - margin) & (picks.time < end + 2 * margin) & ~taken)
         found = associate(picks.of(seen), channels, nodes, rules, threads)
-        kept = (found.events.time >= start - SLACK) & (found.events.time < end)
-        window = _kept(found, kept, seen, len(picks.time))
-        taken |= window.event >= 0
-        yield Window(int(number), window)
+        found = _kept(found, (found.events.time >= start - SLACK) & (found.events.time < end))
+        taken[seen[found.event >= 0]] = True
+        yield Window(int(number), seen, found)
 
 
-def whole(
-    picks: Arrivals,
-    channels: Channels,
-    nodes: Grid,
-    rules: Rules,
-    threads: int = 1,
-    tell: Callable[[Window], None] = lambda window: None,
-) -> Association:
-    """Associate a whole record; `tell` is called after each window."""
-    parts = []
-    for window in windows(picks, channels, nodes, rules, threads):
-        parts.append(window.events)
-        tell(window)
-    return joined(parts, len(picks.time))
+def whole(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Association:
+    """Associate a whole record."""
+    return joined(windows(picks, channels, nodes, rules, threads), len(picks.time))
 
 
-def joined(parts: list[Association], n_picks: int) -> Association:
-    """The events of several windows, with their picks."""
+def joined(parts: Iterable[Window], n_picks: int) -> Association:
+    """The events of several windows, and the event of each pick of the record."""
     events, evidence = Events.none(), np.zeros(0)
-    event, probability, in_none = np.full(n_picks, -1), np.zeros(n_picks), np.ones(n_picks)
-    for part in parts:
-        own = part.event >= 0
-        event[own], probability[own] = part.event[own] + len(events.time), part.probability[own]
-        seen = ~own & (part.probability < 1)
-        in_none[seen] *= part.probability[seen]
-        events, evidence = events.and_(part.events), np.append(evidence, part.evidence)
-    return Association(events, evidence, event, np.where(event >= 0, probability, in_none))
+    event, probability, of_none = np.full(n_picks, -1), np.zeros(n_picks), np.ones(n_picks)
+    for _, pick, found in parts:
+        own = found.event >= 0
+        event[pick[own]] = found.event[own] + len(events.time)
+        probability[pick[own]] = found.probability[own]
+        of_none[pick[~own]] *= found.probability[~own]
+        events, evidence = events.and_(found.events), np.append(evidence, found.evidence)
+    return Association(events, evidence, event, np.where(event >= 0, probability, of_none))
 
 
-def _kept(found: Association, kept: np.ndarray, seen: np.ndarray, n_picks: int) -> Association:
-    """Some of the events, with the picks' indices in the whole record."""
-    number = np.where(kept, np.cumsum(kept) - 1, -1)
-    event, probability = np.full(n_picks, -1), np.ones(n_picks)
-    own = np.append(number, -1)[found.event]
-    event[seen] = own
-    probability[seen] = np.where((own >= 0) | (found.event < 0), found.probability, 1.0)
+def _kept(found: Association, kept: NDArray[np.bool_]) -> Association:
+    """Some of the events; picks of the others are of none."""
+    number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
+    event = number[found.event]
+    probability = np.where((event >= 0) | (found.event < 0), found.probability, 1.0)
     return Association(found.events.of(kept), found.evidence[kept], event, probability)

@@ -5,8 +5,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from vip.forward.association.associate import associate
+from vip.forward.association.chance import local_rates
 from vip.forward.association.channels import Arrivals, Channels
 from vip.forward.association.fit import Rules
+from vip.forward.association.joint import Joint
 from vip.forward.association.search import grid
 from vip.forward.association.windows import joined, whole, windows
 from vip.kernels_c.timetables import TimeTables
@@ -150,9 +152,9 @@ def test_windows_that_are_resumed_are_those_of_one_go():
     assert sorted(names) == list(range(30))
     parts = list(windows(picks, channels, nodes, rules))
     first = parts[:2]
-    taken = np.any([part.events.event >= 0 for part in first], axis=0)
+    taken = joined(first, len(event)).event >= 0
     rest = list(windows(picks, channels, nodes, rules, done=first[-1].number, taken=taken))
-    for a, b in zip(joined([part.events for part in first + rest], len(event))[1:], found[1:], strict=True):
+    for a, b in zip(joined(first + rest, len(event))[1:], found[1:], strict=True):
         assert_array_equal(a, b)
 
 
@@ -211,3 +213,21 @@ def test_no_s_comes_before_its_p(hour):
             if own.sum() == 2:
                 assert picks.time[own & (phase == "S")] > picks.time[own & (phase == "P")]
     assert len(x) == len(origin) == len(found.events.time)
+
+
+def test_arrivals_that_crowd_at_a_channel_lose_unlikely_pairs_only(hour):
+    """Seventeen events in one place are more than can be summed over; elsewhere nothing is lost."""
+    channels, rules, _, picks, *_, found = hour
+    joint = Joint(picks, np.log(local_rates(picks, channels, found.event < 0, 600.0)), channels, rules)
+    arrived = joint.arrived(found.events)
+    event, pick, probability = joint.probabilities(arrived)
+    first, expected_pick, expected = joint.matching(arrived).probabilities()
+    assert_array_equal(event, np.repeat(arrived.event, np.diff(first)))
+    assert_array_equal(pick, expected_pick)
+    assert_array_equal(probability, expected)
+    crowd = joint.arrived(found.events.of(np.zeros(17, int)))
+    with pytest.raises(OverflowError):
+        joint.matching(crowd).probabilities()
+    event, pick, probability = joint.probabilities(crowd)
+    assert len(event) == len(pick) == len(probability)
+    assert ((probability >= 0) & (probability <= 1)).all()
