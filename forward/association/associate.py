@@ -45,13 +45,27 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     picks : Arrivals
     channels : Channels
     nodes : Grid
+        Events are sought on it first, and on its finer one where picks are left.
     rules : Rules
     threads : int
         Does not change the result.
     """
-    length = float(np.ptp(picks.time)) if len(picks.time) else 0.0
-    free = changed = np.ones(len(picks.time), bool)
     solution = Solution.empty()
+    while True:
+        solution, joint = _grown(solution, picks, channels, nodes, rules, threads)
+        solution = reborn(solution, joint, nodes, threads)
+        if nodes.finer is None or (solution.owner(len(picks.time)) < 0).sum() < rules.least:
+            return _with_probabilities(solution, joint)
+        nodes = nodes.finer()
+
+
+def _grown(
+    solution: Solution, picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int
+) -> tuple[Solution, Joint]:
+    """The solution after rounds of births and joint fits, until there are no more events; and the picks as they are then."""
+    length = float(np.ptp(picks.time)) if len(picks.time) else 0.0
+    free = solution.owner(len(picks.time)) < 0
+    changed = np.ones(len(picks.time), bool)
     for _ in range(MOST_ROUNDS):
         log_rate = np.log(local_rates(picks, channels, free, length))
         spans = _affected(picks.time[changed], nodes)
@@ -62,8 +76,7 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
         changed = free != were_free
         if len(solution.events.time) <= before:
             break
-    joint = Joint(picks, np.log(local_rates(picks, channels, free, length)), channels, rules)
-    return _with_probabilities(reborn(solution, joint, nodes, threads), joint)
+    return solution, Joint(picks, np.log(local_rates(picks, channels, free, length)), channels, rules)
 
 
 def _affected(time: Floats, nodes: Grid) -> Floats:

@@ -12,7 +12,7 @@ from vip.errors import ConfigError
 from vip.forward.association.catalogue import Catalogue, catalogue
 from vip.forward.association.fit import Rules
 from vip.forward.association.inputs import Earth, Inputs, read, region_of
-from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, with_sigma
+from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, middle, with_sigma
 from vip.forward.association.located import locate
 from vip.forward.association.search import Grid, grid
 from vip.forward.association.windows import whole
@@ -96,7 +96,7 @@ def associate(
         remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
         raise ConfigError("stations and phases with picks", len(inputs.channels), remedy)
     rules = _rules(inputs, least)
-    nodes = grid(inputs.channels, rules, spacing or _spacing(rules))
+    nodes = grid(inputs.channels, rules, spacing or _spacing(rules), _rate(inputs))
     learned, rules = _learned(inputs, nodes, rules, given, detection, threads)
     inputs = inputs._replace(arrivals=with_sigma(inputs.arrivals, inputs.channels, learned.sigma))
     found = whole(inputs.arrivals, inputs.channels, nodes, rules, threads)
@@ -137,6 +137,12 @@ def _rules(inputs: Inputs, least: int) -> Rules:
 def _spacing(rules: Rules) -> float:
     volume = rules.volume
     return float(np.clip(SPACING, np.cbrt(volume / MOST_NODES), np.cbrt(volume / LEAST_NODES)))
+
+
+def _rate(inputs: Inputs) -> float:
+    """Picks of a channel, 1/s, in the middle of the record."""
+    time = inputs.arrivals.time[middle(inputs.arrivals.time)]
+    return len(time) / (len(inputs.channels) * max(float(np.ptp(time)), 1.0))
 
 
 def _learned(

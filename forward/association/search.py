@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ from vip.forward.association.fit import LOG_2PI, Events, Rules
 from vip.kernels_c.backprojection import back_project
 from vip.protocols import Floats
 
+CROWD = 0.06
+"""Picks that a channel has within the standard deviation of an arrival's time between nodes, where it is too many."""
 BATCH = 4096
 """Nodes whose travel times are computed at once."""
 
@@ -26,6 +30,8 @@ class Grid(NamedTuple):
     """Travel times (n_nodes, n_channels) to these channels, s."""
     blur: Floats
     """Standard deviation (n_channels,), s, of the times of events between nodes."""
+    finer: Callable[[], Grid] | None = None
+    """Makes the grid on which events of picks that are left are sought, if picks are so close that this one may miss some."""
 
     @property
     def step(self) -> float:
@@ -33,8 +39,25 @@ class Grid(NamedTuple):
         return float(self.blur.min()) / 1.5
 
 
-def grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
-    """Nodes at most `spacing` (km) apart in the region."""
+def grid(channels: Channels, rules: Rules, spacing: float, rate: float = 0.0) -> Grid:
+    """Nodes at most `spacing` (km) apart in the region, and closer ones where picks come closely.
+
+    Parameters
+    ----------
+    channels : Channels
+    rules : Rules
+    spacing : float
+        Greatest distance between neighbouring nodes, km.
+    rate : float
+        Picks of a channel, 1/s. Where there are more than `CROWD` of them within the blur of an arrival, there is a finer grid.
+    """
+    nodes = _grid(channels, rules, spacing)
+    if rate * nodes.blur.mean() <= CROWD:
+        return nodes
+    return nodes._replace(finer=cache(lambda: _grid(channels, rules, spacing / 2)))
+
+
+def _grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
     axes = []
     for low, high in zip(rules.lower, rules.upper, strict=True):
         n = max(1, int(np.ceil((high - low) / spacing)))
