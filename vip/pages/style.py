@@ -25,6 +25,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8.5,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
+    "date.converter": "concise",
     # Names and units are the user's: a dollar sign in them is no formula.
     "text.parse_math": False,
 }

@@ -80,12 +80,15 @@ def _arrivals(ax: Any, shown: Shown, event: int, reach: float) -> None:
 def _others(ax: Any, shown: Shown, event: int, distance: Floats, time: Floats) -> None:
     """Picks of other events and of none, in the background."""
     owner = shown.picks["event"].to_numpy()
-    for phase, (_, marker) in PHASES.items():
-        of_phase = (shown.picks["phase"] == phase).to_numpy()
-        other, none = of_phase & (owner >= 0) & (owner != event), of_phase & (owner < 0)
-        look = {"marker": marker, "ls": "", "ms": 4}
-        ax.plot(distance[other], time[other], mfc="none", mec=LIGHT, mew=0.7, zorder=1, label=f"{phase} of others", **look)
-        ax.plot(distance[none], time[none], color=GREY, mew=0, zorder=2, label=f"{phase} of no event", **look)
+    others, none = (owner >= 0) & (owner != event), owner < 0
+    looks = {
+        "others": {"mfc": "none", "mec": LIGHT, "mew": 0.7, "zorder": 1},
+        "no event": {"color": GREY, "mew": 0, "zorder": 2},
+    }
+    for (name, look), chosen in zip(looks.items(), (others, none), strict=True):
+        for phase, (_, marker) in PHASES.items():
+            drawn = chosen & (shown.picks["phase"] == phase).to_numpy()
+            ax.plot(distance[drawn], time[drawn], marker, ms=4, label=f"{phase} of {name}", **look)
 
 
 def _own(ax: Any, distance: Floats, time: Floats, probability: Floats, color: str, marker: str, label: str) -> None:

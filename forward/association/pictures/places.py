@@ -44,7 +44,9 @@ def _sections(shown: Shown, limits: tuple[Floats, Floats] | None) -> Any:
     places, covariance = shown.place[order], shown.covariance[order]
     for ax, (i, j) in zip(axes, ((0, 1), (2, 1), (0, 2)), strict=True):
         if len(shown.place) <= ELLIPSES:
-            add_ellipses(ax, places[:, [i, j]], covariance[:, [i, j]][:, :, [i, j]], edgecolor="0.5", lw=0.6, zorder=1)
+            add_ellipses(
+                ax, places[:, [i, j]], covariance[:, [i, j]][:, :, [i, j]], edgecolor="0.3", alpha=0.5, lw=0.6, zorder=1
+            )
         look = {"cmap": cm.batlow_r, "s": 18, "lw": 0.4, "edgecolor": "0.3"}
         mesh = ax.scatter(places[:, i], places[:, j], c=places[:, 2], zorder=3, **look)
         ax.plot(*shown.true_place[:, [i, j]].T, "x", color=BLACK, ms=4, mew=0.7, zorder=4)

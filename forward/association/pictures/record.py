@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from vip.forward.association.pictures.shown import Shown, by_time
@@ -10,27 +12,23 @@ from vip.pages.style import BLACK, BLUE, GREY, Picture
 
 def rates(shown: Shown) -> Picture:
     """Number of events and share of the picks that are used, in the course of time."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    counts = by_time(shown)
-    width = counts.index.freq
+    start, width, events, picks, used = by_time(shown)
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    above.bar(counts.index, counts["events"], width, align="edge", color=BLUE, edgecolor="white", lw=0.5)
-    above.set_ylabel(f"events in {_words(pd.Timedelta(width))}")
-    below.bar(counts.index, counts["picks"], width, align="edge", color="0.85", edgecolor="white", lw=0.5, label="all picks")
-    below.bar(counts.index, counts["used"], width, align="edge", color=BLUE, edgecolor="white", lw=0.5, label="of events")
-    below.set_ylabel(f"picks in {_words(pd.Timedelta(width))}")
+    look: dict[str, Any] = {"width": width, "align": "edge", "edgecolor": "white", "lw": 0.5}
+    above.bar(start, events, color=BLUE, **look)
+    above.yaxis.get_major_locator().set_params(integer=True)
+    above.set_ylabel(f"events in {_words(width)}")
+    below.bar(start, picks, color="0.85", label="all picks", **look)
+    below.bar(start, used, color=BLUE, label="of events", **look)
+    below.set_ylabel(f"picks in {_words(width)}")
     share = below.twinx()
-    middle = counts.index + pd.Timedelta(width) / 2
-    used = 100 * counts["used"] / counts["picks"].where(counts["picks"] > 0)
-    share.plot(middle, used, color=BLACK, lw=1.2, marker=".", ms=5, clip_on=False)
+    some = picks > 0
+    share.plot((start + width / 2)[some], 100 * used[some] / picks[some], color=BLACK, lw=1.2, marker=".", ms=5, clip_on=False)
     share.set(ylim=(0, 100), ylabel="share of events (%)")
     share.spines["right"].set_visible(True)
-    locator = AutoDateLocator()
-    below.xaxis.set_major_locator(locator)
-    below.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     below.set_xlabel("time (UTC)")
     figure.legend(*below.get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return Picture("rates", "Events and picks in time", "Black line: share of the picks that are of an event.", figure)

@@ -24,8 +24,8 @@ FEWEST_BINS = 12
 """Least number of bins of a record, if it is not shorter than so many minutes."""
 MOST_BINS, FEWEST_PICKS = 12, 20
 """Largest number of bins of distance, and least number of picks in one of several."""
-SPREAD = [0.16, 0.5, 0.84]
-"""Quantiles of residuals: the median, and the ends of the range in which 68 % are."""
+SPREAD, QUARTILES = np.array([0.16, 0.5, 0.84]), np.array([0.25, 0.5, 0.75])
+"""Quantiles of residuals: the median, and the ends of the ranges in which 68 and 50 % are."""
 EDGES = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
 """Edges of the bins of probabilities."""
 LEVEL = 0.95
@@ -66,7 +66,7 @@ class Shown:
         columns = ["y", "x"] if self.network.projection is None else ["latitude", "longitude"]
         if not set(columns) <= set(events):
             raise ConfigError(
-                "truth", ", ".join(events), f"expected the columns {' and '.join(columns)}, as stations have them"
+                "truth", ", ".join(map(str, events)), f"expected the columns {' and '.join(columns)}, as stations have them"
             )
         first, second = events[columns].to_numpy(float).T
         x, y = (second, first) if self.network.projection is None else self.network.projection.to_local(first, second)
@@ -143,8 +143,20 @@ def _utc(times: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     return utc
 
 
-def by_time(shown: Shown) -> pd.DataFrame:
-    """Number of events, picks and picks used in bins of the record, by the beginning of each bin."""
+class Course(NamedTuple):
+    """Numbers in bins of the record."""
+
+    start: pd.DatetimeIndex
+    """Beginning of each bin, UTC."""
+    width: pd.Timedelta
+    events: Ints
+    picks: Ints
+    used: Ints
+    """Number of the picks that are of an event."""
+
+
+def by_time(shown: Shown) -> Course:
+    """Events and picks in the course of the record."""
     time, used = shown.picks["time"], shown.picks["event"] >= 0
     length = time.max() - time.min()
     width = next((width for width in reversed(WIDTHS) if length >= FEWEST_BINS * width), WIDTHS[0])
@@ -154,15 +166,14 @@ def by_time(shown: Shown) -> pd.DataFrame:
     def counted(times: pd.Series) -> Ints:
         return np.bincount(np.clip((times - first) // width, 0, len(bins) - 1).astype(int), minlength=len(bins))
 
-    counts = {"events": counted(pd.Series(shown.time)), "picks": counted(time), "used": counted(time[used])}
-    return pd.DataFrame(counts, index=bins)
+    return Course(bins, width, counted(pd.Series(shown.time)), counted(time), counted(time[used]))
 
 
 def by_station(shown: Shown) -> pd.DataFrame:
     """Residuals of each station and phase: number, and the quartiles (s), for those that have any."""
     own = shown.picks[shown.picks["event"] >= 0]
     groups = own.groupby(["station", "phase"])["residual"]
-    quartiles = groups.quantile([0.25, 0.5, 0.75]).unstack().set_axis(["low", "median", "high"], axis=1)
+    quartiles = groups.quantile(QUARTILES).unstack().set_axis(["low", "median", "high"], axis=1)
     return quartiles.assign(number=groups.size())
 
 

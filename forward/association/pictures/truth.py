@@ -41,7 +41,9 @@ def read_truth(directory: str | Path) -> Truth:
     """
     events = _table(Path(directory) / EVENTS, ["event", "time", "depth"])
     if not ({"latitude", "longitude"} <= set(events) or {"y", "x"} <= set(events)):
-        raise ConfigError("columns", ", ".join(events), "expected latitude and longitude, or y and x", Path(directory) / EVENTS)
+        raise ConfigError(
+            "columns", ", ".join(map(str, events)), "expected latitude and longitude, or y and x", Path(directory) / EVENTS
+        )
     assignments = _table(Path(directory) / ASSIGNMENTS, ["id", "event"])
     for column, table, file in (("event", events, EVENTS), ("id", assignments, ASSIGNMENTS)):
         twice = table.loc[table[column].duplicated(), column]
@@ -60,7 +62,7 @@ def _table(file: Path, columns: list[str]) -> pd.DataFrame:
     table = pd.read_csv(file, keep_default_na=False, dtype={"id": str, "event": str})
     missing = [name for name in columns if name not in table]
     if missing:
-        raise ConfigError("columns", ", ".join(table), f"there is no column {missing[0]}", file)
+        raise ConfigError("columns", ", ".join(map(str, table)), f"there is no column {missing[0]}", file)
     return table
 
 

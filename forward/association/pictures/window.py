@@ -34,10 +34,10 @@ def window(shown: Shown) -> Picture | None:
     ax = figure.subplots()
     _rows(ax, shown, events, stations)
     _legend(figure, shown, events)
-    truth = " Inside: the true event, white for none, light grey for another one." if shown.truth is not None else ""
+    truth = " Rings: as it was found; inside: the truth, white for none." if shown.truth is not None else ""
     caption = (
         f"{len(events)} events one after the other whose origin times are nearest together; stations by distance, the nearest "
-        f"below. Rings and their colours: event of each pick; light grey: another event; small grey: no event.{truth}"
+        f"below. Colour: event of each pick; light grey: another one; small and grey: none.{truth}"
     )
     return Picture("window", "Where events are densest", caption, figure)
 
@@ -53,14 +53,16 @@ def _rows(ax: Any, shown: Shown, events: Ints, stations: Ints) -> None:
     row = np.array([np.flatnonzero(stations == station)[0] for station in picks["station"]])
     ax.hlines(np.arange(len(stations)), time.min(), time.max(), color="0.9", lw=0.7, zorder=0)
     ring = _colours(picks["event"].to_numpy(), events, GREY)
-    face = ring if shown.truth is None else _colours(_found(shown, picks["true"].to_numpy(), events), events, NONE)
+    known = shown.truth is not None
+    inner = _colours(_found(shown, picks["true"].to_numpy(), events), events, NONE) if known else ring
     for phase, (_, marker) in PHASES.items():
         for used, size in ((False, 0.5), (True, 1.0)):
             chosen = ((picks["phase"] == phase) & ((picks["event"] >= 0) == used)).to_numpy()
             look = {"marker": marker, "zorder": 2 + used}
             at = time[chosen], row[chosen]
-            ax.scatter(*at, 46 * size, facecolor="white", edgecolor=ring[chosen], lw=1.5 * size, **look)
-            ax.scatter(*at, 15 * size, facecolor=face[chosen], lw=0, **look)
+            face = "white" if known else ring[chosen]
+            ax.scatter(*at, 46 * size, facecolor=face, edgecolor=ring[chosen], lw=1.5 * size, **look)
+            ax.scatter(*at, 15 * size, facecolor=inner[chosen], lw=0, **look)
     ax.set_yticks(np.arange(len(stations)), [shown.network.stations.names[i] for i in stations], fontsize=7.5)
     ax.set(xlabel=f"time after {str(start).replace('T', ' ')} UTC (s)", ylim=(-0.8, len(stations) - 0.2))
     ax.margins(x=0.01)
