@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from vip.forward.association.pictures.places import add_ellipses
 from vip.forward.association.pictures.shown import Shown
 from vip.forward.earthquakes.sections import PHASES
 from vip.pages.style import BLACK, GREY, Picture
-from vip.protocols import Floats
 
 BEYOND = 1.2
 """Extent of the picture, in distances of the farthest pick."""
@@ -60,47 +60,48 @@ def moveout(shown: Shown, event: int, why: str) -> Picture:
 def _arrivals(ax: Any, shown: Shown, event: int, reach: float) -> None:
     expected, distance = shown.catalogue._expected, shown.distance[event]
     after = (shown.picks["time"].to_numpy() - shown.time[event]) / np.timedelta64(1, "s")
-    away = distance[shown.picks["station"]]
+    picks = shown.picks.assign(away=distance[shown.picks["station"]], after=after)
     within = expected.time[event][distance[expected.station] <= reach]
-    latest = 1.05 * float(within.max(initial=float(after[shown.picks["event"] == event].max())))
+    latest = 1.05 * float(within.max(initial=float(after[picks["event"] == event].max())))
+    picks = picks[picks["after"].between(-BEFORE * latest, latest) & (picks["away"] <= reach)]
     for phase, (color, marker) in PHASES.items():
         channel = np.flatnonzero(expected.phase == phase)
         channel = channel[np.argsort(distance[expected.station[channel]], kind="stable")]
         station = expected.station[channel]
         ax.plot(distance[station], expected.time[event, channel], color=color, lw=1, alpha=0.7)
-        own = shown.picks[(shown.picks["event"] == event) & (shown.picks["phase"] == phase)]
+        own = picks[(picks["event"] == event) & (picks["phase"] == phase)]
         without = ~np.isin(station, own["station"])
         missing = distance[station[without]], expected.time[event, channel[without]]
         ax.plot(*missing, "o", mfc="white", mec=color, mew=0.7, ms=3, zorder=3)
-        _own(ax, away[own.index], after[own.index], own["probability"].to_numpy(), color, marker, f"{phase} of this event")
-    _others(ax, shown, event, away, after)
+        _own(ax, own, color, marker, f"{phase} of this event")
+    _others(ax, picks, event)
     ax.set(xlim=(0, reach), ylim=(-BEFORE * latest, latest), xlabel="epicentral distance (km)", ylabel="time after origin (s)")
 
 
-def _others(ax: Any, shown: Shown, event: int, distance: Floats, time: Floats) -> None:
+def _others(ax: Any, picks: pd.DataFrame, event: int) -> None:
     """Picks of other events and of none, in the background."""
-    owner = shown.picks["event"].to_numpy()
-    others, none = (owner >= 0) & (owner != event), owner < 0
+    others, none = (picks["event"] >= 0) & (picks["event"] != event), picks["event"] < 0
     looks = {
         "others": {"mfc": "none", "mec": LIGHT, "mew": 0.7, "zorder": 1},
         "no event": {"color": GREY, "mew": 0, "zorder": 2},
     }
     for (name, look), chosen in zip(looks.items(), (others, none), strict=True):
         for phase, (_, marker) in PHASES.items():
-            drawn = chosen & (shown.picks["phase"] == phase).to_numpy()
-            ax.plot(distance[drawn], time[drawn], marker, ms=4, label=f"{phase} of {name}", **look)
+            drawn = picks[chosen & (picks["phase"] == phase)]
+            ax.plot(drawn["away"], drawn["after"], marker, ms=4, label=f"{phase} of {name}", **look)
 
 
-def _own(ax: Any, distance: Floats, time: Floats, probability: Floats, color: str, marker: str, label: str) -> None:
+def _own(ax: Any, own: pd.DataFrame, color: str, marker: str, label: str) -> None:
+    """Picks of the event, the stronger the surer."""
     from matplotlib.colors import to_rgba
 
-    face = np.array([to_rgba(color, value) for value in probability]).reshape(-1, 4)
-    ax.scatter(distance, time, 34, marker=marker, color="white", lw=0, zorder=4)
-    ax.scatter(distance, time, 34, marker=marker, facecolor=face, edgecolor=color, lw=1, zorder=5)
+    face = np.array([to_rgba(color, value) for value in own["probability"]]).reshape(-1, 4)
+    ax.scatter(own["away"], own["after"], 34, marker=marker, color="white", lw=0, zorder=4)
+    ax.scatter(own["away"], own["after"], 34, marker=marker, facecolor=face, edgecolor=color, lw=1, zorder=5)
     ax.plot([], [], marker, color=color, ms=5.5, label=label)
-    for x, y, value in zip(distance, time, probability, strict=True):
-        if value < SURE:
-            ax.annotate(f"{value:.0%}", (x, y), (5, -9), textcoords="offset points", fontsize=7.5, color=color, zorder=6)
+    for pick in own[own["probability"] < SURE].itertuples():
+        place = {"xytext": (5, -9), "textcoords": "offset points"}
+        ax.annotate(f"{pick.probability:.0%}", (pick.away, pick.after), fontsize=7.5, color=color, zorder=6, **place)
 
 
 def _map(ax: Any, shown: Shown, event: int, reach: float) -> None:

@@ -31,7 +31,7 @@ def places(shown: Shown) -> Iterator[Picture]:
     yield Picture("map", "Map and sections", caption, _sections(shown, None))
     every = np.concatenate([shown.place, shown.network.place])[:, :2]
     low, high = np.quantile(shown.place, CLOSE, axis=0)
-    if (high - low)[:2].max() < MUCH * np.ptp(every, axis=0).max():
+    if len(shown.place) > 1 and (high - low)[:2].max() < MUCH * np.ptp(every, axis=0).max():
         yield Picture("map_close", "Map and sections, closer", f"Most of the events. {caption}", _sections(shown, (low, high)))
 
 

@@ -21,9 +21,9 @@ def stations(shown: Shown) -> Picture | None:
     """Median and quartiles of the residuals of each station; None without picks of events."""
     from matplotlib.figure import Figure
 
-    found = by_station(shown)
-    if found.empty:
+    if shown.own.empty:
         return None
+    found = by_station(shown)
     total = found["number"].groupby("station").sum().sort_values(ascending=False, kind="stable")
     order = total.index[:MOST].to_numpy()
     figure = Figure(figsize=(8.0, 1.2 + 0.2 * len(order)), layout="constrained")
@@ -59,7 +59,7 @@ def distances(shown: Shown) -> Picture | None:
     """Residuals with distance, and a histogram of them, for each phase; None without picks of events."""
     from matplotlib.figure import Figure
 
-    own = shown.picks[shown.picks["event"] >= 0]
+    own = shown.own
     if own.empty:
         return None
     figure = Figure(figsize=(9.0, 5.0), layout="constrained")

@@ -118,6 +118,11 @@ class Shown:
             picks["true"] = self.truth.event_of(picks["id"])
         return picks
 
+    @property
+    def own(self) -> pd.DataFrame:
+        """Those of the picks that are of an event."""
+        return self.picks[self.picks["event"] >= 0]
+
     @cached_property
     def matched(self) -> Ints:
         """Index of the true event of each event (n_events,), -1 where there is none."""
@@ -170,9 +175,8 @@ def by_time(shown: Shown) -> Course:
 
 
 def by_station(shown: Shown) -> pd.DataFrame:
-    """Residuals of each station and phase: number, and the quartiles (s), for those that have any."""
-    own = shown.picks[shown.picks["event"] >= 0]
-    groups = own.groupby(["station", "phase"])["residual"]
+    """Residuals of each station and phase that has some: their number, and the quartiles (s)."""
+    groups = shown.own.groupby(["station", "phase"])["residual"]
     quartiles = groups.quantile(QUARTILES).unstack().set_axis(["low", "median", "high"], axis=1)
     return quartiles.assign(number=groups.size())
 
