@@ -52,7 +52,8 @@ def moveout(shown: Shown, event: int, why: str) -> Picture:
     caption = (
         f"{why}. Left: picks by distance and time; lines are the arrivals that are expected at stations, a small ring where "
         f"there is no pick. Colours are stronger the surer the pick; its probability is written if it is below {SURE:.0%}. "
-        "Right: stations (full: with a pick of it) and ellipse of 68 %; residuals with the standard deviations of picks."
+        "Right: stations (full: with a pick of it), ellipse of 68 % and, where it is known, the true place (cross); residuals "
+        "with the standard deviations of picks."
     )
     return Picture(f"event_{origin.event}", f"Event {origin.event}", caption, figure)
 

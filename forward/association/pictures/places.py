@@ -37,17 +37,19 @@ def places(shown: Shown) -> Iterator[Picture]:
 
 def _sections(shown: Shown, limits: tuple[Floats, Floats] | None) -> Any:
     from cmcrameri import cm
+    from matplotlib.colors import Normalize
 
     figure, axes = sections((8.2, 6.8))
     above, beside, _ = axes
     order = np.argsort(-shown.place[:, 2])  # shallow ones lie above deep ones
     places, covariance = shown.place[order], shown.covariance[order]
+    depths = Normalize(np.floor(places[:, 2].min()), np.floor(places[:, 2].max()) + 1)
     for ax, (i, j) in zip(axes, ((0, 1), (2, 1), (0, 2)), strict=True):
         if len(shown.place) <= ELLIPSES:
             add_ellipses(
                 ax, places[:, [i, j]], covariance[:, [i, j]][:, :, [i, j]], edgecolor="0.3", alpha=0.5, lw=0.6, zorder=1
             )
-        look = {"cmap": cm.batlow_r, "s": 18, "lw": 0.4, "edgecolor": "0.3"}
+        look = {"cmap": cm.batlow_r, "norm": depths, "s": 18, "lw": 0.4, "edgecolor": "0.3"}
         mesh = ax.scatter(places[:, i], places[:, j], c=places[:, 2], zorder=3, **look)
         ax.plot(*shown.true_place[:, [i, j]].T, "x", color=BLACK, ms=4, mew=0.7, zorder=4)
     above.plot(*shown.network.place[:, :2].T, "^", color=BLACK, ms=5, mec="white", mew=0.5, zorder=2)

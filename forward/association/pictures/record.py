@@ -19,11 +19,12 @@ def rates(shown: Shown) -> Picture:
     above, below = figure.subplots(2, 1, sharex=True)
     look: dict[str, Any] = {"width": width, "align": "edge", "edgecolor": "white", "lw": 0.5}
     above.bar(start, events, color=BLUE, **look)
-    above.yaxis.get_major_locator().set_params(integer=True)
-    above.set_ylabel(f"events in {_words(width)}")
+    above.set(ylim=(0, max(1, 1.05 * events.max())), ylabel=f"events in {_words(width)}")
     below.bar(start, picks, color="0.85", label="all picks", **look)
     below.bar(start, used, color=BLUE, label="of events", **look)
     below.set_ylabel(f"picks in {_words(width)}")
+    for ax in (above, below):
+        ax.yaxis.get_major_locator().set_params(integer=True)
     share = below.twinx()
     some = picks > 0
     share.plot((start + width / 2)[some], 100 * used[some] / picks[some], color=BLACK, lw=1.2, marker=".", ms=5, clip_on=False)

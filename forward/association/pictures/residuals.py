@@ -66,7 +66,7 @@ def distances(shown: Shown) -> Picture | None:
     axes = figure.subplots(2, 2, width_ratios=[3, 1], sharey="row", sharex="col")
     for (left, right), phase in zip(axes, PHASES, strict=True):
         _with_distance(left, right, own[own["phase"] == phase], phase, shown.catalogue.learned.sigma[phase])
-    axes[1, 0].set_xlabel("epicentral distance (km)")
+    axes[1, 0].set(xlim=(0, None), xlabel="epicentral distance (km)")
     axes[1, 1].set_xlabel("picks")
     caption = (
         "Observed less expected times. Lines: median, and the range that holds 68 % of the picks, in bins of distance. Right: "
