@@ -9,7 +9,6 @@ import numpy as np
 
 from vip.errors import ConfigError
 from vip.forward.association.catalogue import Catalogue
-from vip.forward.association.channels import Ints
 from vip.forward.association.pictures.moveout import moveout
 from vip.forward.association.pictures.places import places
 from vip.forward.association.pictures.probabilities import probabilities
@@ -20,6 +19,7 @@ from vip.forward.association.pictures.truth import Truth, read_truth
 from vip.forward.association.pictures.window import window
 from vip.pages.page import write_page
 from vip.pages.style import Picture
+from vip.protocols import Floats
 
 OF_A_KIND = 4
 """Number of events of each kind that have a picture of their own."""
@@ -91,7 +91,7 @@ def _of_all_kinds(catalogue: Catalogue) -> dict[int, str]:
     return chosen
 
 
-def _first(value: Ints, taken: dict[int, str]) -> list[int]:
+def _first(value: Floats, taken: dict[int, str]) -> list[int]:
     order = [int(i) for i in np.argsort(value, kind="stable") if int(i) not in taken]
     return order[:OF_A_KIND]
 
@@ -106,6 +106,7 @@ def _summary(shown: Shown) -> dict[str, str]:
     rows["Picks"] = f"{len(time):,} at {len(shown.network.place):,} stations; {used:.1%} are of an event"
     rows["Record"] = f"{_text(time.min())} to {_text(time.max())}"
     rows["Standard deviations"] = ", ".join(f"{phase} {sigma:.3g} s" for phase, sigma in learned.sigma.items())
+    rows["Standard deviations"] += ", of picks without one of their own"
     rows["Probability of a pick"] = f"{learned.detection:.2f}"
     if catalogue.faults:
         rows["Rows that are no picks"] = f"{len(catalogue.faults):,}, the first: {catalogue.faults[0]}"
