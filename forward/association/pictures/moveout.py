@@ -43,10 +43,11 @@ def moveout(shown: Shown, event: int, why: str) -> Picture:
     _map(figure.add_subplot(grid[0, 1]), shown, event, reach)
     _residuals(figure.add_subplot(grid[1, 1]), shown, event, reach)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, columnspacing=1.2)
+    none = ", no true event" if shown.truth is not None and shown.matched[event] < 0 else ""
     odds = "" if origin.log_odds is None else f", log-odds {origin.log_odds:.0f}"
     figure.suptitle(
         f"{np.datetime_as_string(origin.time, 'ms').replace('T', ' ')} UTC, depth {origin.depth:.1f} km, "
-        f"{origin.n_picks} picks{odds}",
+        f"{origin.n_picks} picks{odds}{none}",
         fontsize=10.5,
     )
     caption = (
@@ -112,9 +113,8 @@ def _map(ax: Any, shown: Shown, event: int, reach: float) -> None:
     ax.plot(stations[used, 0] - place[0], stations[used, 1] - place[1], "^", color=BLACK, ms=5)
     add_ellipses(ax, np.zeros((1, 2)), shown.covariance[event : event + 1, :2, :2], edgecolor=PHASES["S"][0], lw=1.2)
     ax.plot(0, 0, "*", color=PHASES["S"][0], ms=9, mec="white", mew=0.5, zorder=5)
-    true = shown.matched[event] if shown.truth is not None else -1
-    if true >= 0:
-        ax.plot(*(shown.true_place[true, :2] - place[:2]), "x", color=BLACK, ms=6, zorder=6)
+    if shown.matched[event] >= 0:
+        ax.plot(*(shown.true_place[shown.matched[event], :2] - place[:2]), "x", color=BLACK, ms=6, zorder=6)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="east of it (km)", ylabel="north of it (km)")
 
 

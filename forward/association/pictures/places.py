@@ -11,7 +11,7 @@ from scipy.stats import chi2
 from vip.forward.association.pictures.shown import Shown
 from vip.forward.earthquakes.origins import LEVEL
 from vip.forward.earthquakes.sections import DEPTH, add_degrees, equal_scales, sections
-from vip.pages.style import BLACK, Picture
+from vip.pages.style import BLACK, ORANGE, Picture
 from vip.protocols import Floats
 
 CLOSE = (0.02, 0.98)
@@ -26,7 +26,7 @@ def places(shown: Shown) -> Iterator[Picture]:
     """The map with all stations and, if events are close together, another one of these."""
     if not len(shown.place):
         return
-    known = "; crosses: true places" if len(shown.true_place) else ""
+    known = "; crosses: true places; orange rims: no true event" if len(shown.true_place) else ""
     caption = f"Places with ellipses of {LEVEL:.0%}; triangles: stations with picks{known}."
     yield Picture("map", "Map and sections", caption, _sections(shown, None))
     every = np.concatenate([shown.place, shown.network.place])[:, :2]
@@ -43,13 +43,15 @@ def _sections(shown: Shown, limits: tuple[Floats, Floats] | None) -> Any:
     above, beside, _ = axes
     order = np.argsort(-shown.place[:, 2])  # shallow ones lie above deep ones
     places, covariance = shown.place[order], shown.covariance[order]
+    wrong = (shown.matched[order] < 0) & (shown.truth is not None)
+    edge, width = np.where(wrong, ORANGE, "0.3"), np.where(wrong, 1.4, 0.4)
     depths = Normalize(np.floor(places[:, 2].min()), np.floor(places[:, 2].max()) + 1)
     for ax, (i, j) in zip(axes, ((0, 1), (2, 1), (0, 2)), strict=True):
         if len(shown.place) <= ELLIPSES:
             add_ellipses(
                 ax, places[:, [i, j]], covariance[:, [i, j]][:, :, [i, j]], edgecolor="0.3", alpha=0.5, lw=0.6, zorder=1
             )
-        look = {"cmap": cm.batlow_r, "norm": depths, "s": 18, "lw": 0.4, "edgecolor": "0.3"}
+        look = {"cmap": cm.batlow_r, "norm": depths, "s": 18, "lw": width, "edgecolor": edge}
         mesh = ax.scatter(places[:, i], places[:, j], c=places[:, 2], zorder=3, **look)
         ax.plot(*shown.true_place[:, [i, j]].T, "x", color=BLACK, ms=4, mew=0.7, zorder=4)
     above.plot(*shown.network.place[:, :2].T, "^", color=BLACK, ms=5, mec="white", mew=0.5, zorder=2)

@@ -118,7 +118,7 @@ def _of_truth(shown: Shown) -> dict[str, str]:
         return {}
     n_true, used = len(shown.truth.events), (shown.picks["event"] >= 0).to_numpy()
     found = int((shown.matched >= 0).sum())
-    rows = {"True events": f"{found:,} of {n_true:,} found, {len(shown.matched) - found:,} found that are none"}
+    rows = {"True events": f"{found:,} of {n_true:,} found; {len(shown.matched) - found:,} events are none of them"}
     rows["Right picks"] = f"{shown.right.mean():.1%} of all"
     if used.any():
         rows["Right picks"] += f", {shown.right[used].mean():.1%} of those of events; their mean probability is "

@@ -125,7 +125,9 @@ class Shown:
 
     @cached_property
     def matched(self) -> Ints:
-        """Index of the true event of each event (n_events,), -1 where there is none."""
+        """Index of the true event of each event (n_events,), -1 where there is none, or none is known."""
+        if self.truth is None:
+            return np.full(len(self.catalogue.events), -1)
         return matched(self.picks["event"].to_numpy(), self.picks["true"].to_numpy(), len(self.catalogue.events))
 
     @cached_property

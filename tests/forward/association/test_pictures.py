@@ -110,6 +110,8 @@ def test_an_event_that_is_none_has_no_right_picks(shown):
     other = Shown(shown.catalogue, shown.truth._replace(assignments=shown.truth.assignments.assign(event="")))
     assert (other.matched == -1).all()
     assert other.right.tolist() == (other.picks["event"] < 0).tolist()
+    assert moveout.moveout(other, 0, "Asked for").figure.get_suptitle().endswith(", no true event")
+    assert "no true event" not in moveout.moveout(shown, 0, "Asked for").figure.get_suptitle()
 
 
 def test_reliability_counts():
@@ -249,7 +251,7 @@ def test_the_page_has_all_pictures(made, found, tmp_path):
     assert drawn(index.parent) == {"map", "reliability"} | (WHOLE | OF_EVENTS | singles) - {"probabilities"}
     assert page.count("data:image/png;base64,") == len(drawn(index.parent))
     assert found.summary() in page
-    assert "8 of 8 found, 0 found that are none" in page
+    assert "8 of 8 found; 0 events are none of them" in page
 
 
 def test_events_of_all_kinds_are_shown_once(found, monkeypatch):
