@@ -1,4 +1,4 @@
-"""A synthetic hour of picks with its truth."""
+"""A synthetic hour of picks with its truth, and the commented starter configuration."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vip.forward.earthquakes.traveltimes.ways import ways_of
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.protocols import Floats
 
+STARTER = Path(__file__).with_name("starter.toml")
 LAYERS = pd.DataFrame({"depth": [-1.0, 3.0, 15.0, 30.0], "vp": [5.0, 5.8, 6.5, 7.8], "vs": [2.9, 3.35, 3.75, 4.5]})
 MIDDLE = (33.0, -116.0)
 """Latitude and longitude of the middle of the network, degrees."""
@@ -30,6 +31,11 @@ START = np.datetime64("2026-01-01T00:00:00", "us")
 MICROSECOND = np.timedelta64(1, "us")
 
 
+def starter_config() -> str:
+    """A commented configuration, ready for the files that `write_example` makes or for the user's own."""
+    return STARTER.read_text(encoding="utf-8")
+
+
 def write_example(
     directory: Path,
     seed: int,
@@ -38,8 +44,8 @@ def write_example(
     length: float = 3600.0,
     missing: float = 0.1,
     false: float = 0.1,
-) -> str:
-    """Write picks, stations and layers, the true events and the true event of each pick; returns the command to try.
+) -> Path:
+    """Write picks, stations and layers, the true events and the true event of each pick; returns the configuration's path.
 
     Parameters
     ----------
@@ -66,8 +72,9 @@ def write_example(
     write_table(picks.drop(columns="event"), directory / "picks.csv")
     write_table(picks[["id", "event"]], directory / "truth_assignments.csv")
     write_table(truth, directory / "truth.csv")
-    files = [str(directory / name) for name in ("picks.csv", "stations.csv", "velocity.csv", "catalogue.xml")]
-    return "vip associate {} --stations {} --velocity {} -o {}".format(*files)
+    config = directory / "association.toml"
+    config.write_text(starter_config(), encoding="utf-8")
+    return config
 
 
 def _scattered(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:

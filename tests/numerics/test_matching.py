@@ -63,7 +63,7 @@ def test_probabilities_are_shares_of_all_matchings(seed, n, m):
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 6))
 def test_the_sum_over_all_matchings(seed, n, m):
-    """Of every channel its own, that without any pair between two others included."""
+    """Every channel has its own sum, also one without a pair between two others."""
     rng = np.random.default_rng(seed)
     (part, _, other), matching, _ = channels(rng, [(n, m), (2, 0), (3, 2)])
     *pairs, sums = matching.sums(reach=1e6)
