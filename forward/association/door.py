@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from vip.errors import ConfigError
+from vip.forward.association.associate import Association
+from vip.forward.association.border import warn_of_border
 from vip.forward.association.catalogue import Catalogue, catalogue
 from vip.forward.association.fit import Rules
 from vip.forward.association.inputs import Earth, Inputs, read, region_of
 from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, middle, with_sigma
-from vip.forward.association.located import locate
+from vip.forward.association.located import Located, locate
 from vip.forward.association.search import Grid, grid
 from vip.forward.association.windows import whole
 from vip.forward.earthquakes.frames import Source
@@ -92,15 +94,42 @@ def associate(
     earth = Earth(region_of({"depth": depth, "margin": margin, **borders}), between, projection, Path(cache) if cache else None)
     threads = threads or CPU_COUNT
     inputs = read(picks, stations, velocity, earth, given, threads)
+    result = associated(inputs, given, detection, least, spacing, threads)
+    warn_of_border(result.located, result.inputs.box)
+    return catalogue(*result[:4])
+
+
+class Associated(NamedTuple):
+    """An association with all that it was made from."""
+
+    inputs: Inputs
+    """The input, every pick with a standard deviation."""
+    found: Association
+    located: Located
+    learned: Learned
+    rules: Rules
+    nodes: Grid
+
+
+def associated(
+    inputs: Inputs, sigma: Mapping[str, float], detection: float | None, least: int, spacing: float | None, threads: int
+) -> Associated:
+    """Learn what is not given, and associate the whole record; for parameters see `associate`.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer channels than an event needs.
+    """
     if len(inputs.channels) < least:
         remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
         raise ConfigError("stations and phases with picks", len(inputs.channels), remedy)
     rules = _rules(inputs, least)
     nodes = grid(inputs.channels, rules, spacing or _spacing(rules), _rate(inputs))
-    learned, rules = _learned(inputs, nodes, rules, given, detection, threads)
+    learned, rules = _learned(inputs, nodes, rules, sigma, detection, threads)
     inputs = inputs._replace(arrivals=with_sigma(inputs.arrivals, inputs.channels, learned.sigma))
     found = whole(inputs.arrivals, inputs.channels, nodes, rules, threads)
-    return catalogue(inputs, found, locate(inputs, found, rules), learned)
+    return Associated(inputs, found, locate(inputs, found, rules), learned, rules, nodes)
 
 
 def _sigmas(sigma: float | Mapping[str, float] | None) -> dict[str, float]:

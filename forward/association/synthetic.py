@@ -1,4 +1,4 @@
-"""A synthetic hour of picks with its truth."""
+"""A synthetic hour of picks with its truth, and the commented starter configuration."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vip.forward.earthquakes.traveltimes.ways import ways_of
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.protocols import Floats
 
+STARTER = Path(__file__).with_name("starter.toml")
 LAYERS = pd.DataFrame({"depth": [-1.0, 3.0, 15.0, 30.0], "vp": [5.0, 5.8, 6.5, 7.8], "vs": [2.9, 3.35, 3.75, 4.5]})
 MIDDLE = (33.0, -116.0)
 """Latitude and longitude of the middle of the network, degrees."""
@@ -33,6 +34,11 @@ START = np.datetime64("2026-01-01T00:00:00", "us")
 MICROSECOND = np.timedelta64(1, "us")
 
 
+def starter_config() -> str:
+    """A commented configuration, ready for the files that `write_example` makes or for the user's own."""
+    return STARTER.read_text(encoding="utf-8")
+
+
 def write_example(
     directory: Path,
     seed: int,
@@ -42,8 +48,8 @@ def write_example(
     missing: float = 0.1,
     false: float = 0.1,
     reach: float | None = None,
-) -> str:
-    """Write picks, stations and layers, the true events and the true event of each pick; returns the command to try.
+) -> Path:
+    """Write picks, stations and layers, the true events and the true event of each pick; returns the configuration's path.
 
     Parameters
     ----------
@@ -73,8 +79,9 @@ def write_example(
     write_table(picks.drop(columns="event"), directory / "picks.csv")
     write_table(picks[["id", "event"]], directory / "truth_assignments.csv")
     write_table(truth, directory / "truth.csv")
-    files = [str(directory / name) for name in ("picks.csv", "stations.csv", "velocity.csv", "catalogue.xml")]
-    return "vip associate {} --stations {} --velocity {} -o {}".format(*files)
+    config = directory / "association.toml"
+    config.write_text(starter_config(), encoding="utf-8")
+    return config
 
 
 def _scattered(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
@@ -136,7 +143,7 @@ def _picks(
     origin = (truth["time"].dt.tz_localize(None).to_numpy("datetime64[us]") - START) / np.timedelta64(1, "s")
     parts = []
     for phase, travel in times.items():
-        event, station = np.nonzero(rng.random(travel.shape) < chance)
+        event, station = np.nonzero(rng.random(travel.shape) >= 1 - chance)
         seconds = origin[event] + travel[event, station] + SIGMA[phase] * rng.standard_normal(len(event))
         n = rng.poisson(len(event) * false / (1 - false))
         name = np.append(truth["event"].to_numpy(object)[event], np.full(n, "", object))

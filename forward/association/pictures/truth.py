@@ -12,7 +12,7 @@ from vip.errors import ConfigError
 from vip.forward.association.channels import Ints
 
 EVENTS, ASSIGNMENTS = "truth.csv", "truth_assignments.csv"
-"""Files of a truth, as `vip associate --example` writes them."""
+"""Files of a truth, as `vip simulate association` writes them."""
 
 
 class Truth(NamedTuple):
