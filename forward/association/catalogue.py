@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.association.associate import Association
 from vip.forward.association.inputs import Inputs
 from vip.forward.association.learning import Learned, residuals
 from vip.forward.association.located import Located
-from vip.forward.association.reasons import WEIGHTLESS, WRONG, reasons
+from vip.forward.association.reasons import WAITING, reasons
 from vip.forward.earthquakes.formats import csv, quakeml
 from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.picks import Fault, Picks
@@ -131,11 +132,11 @@ def files_of(path: Path) -> list[Path]:
             raise ConfigError("output", path, "expected a name that ends in .xml (QuakeML) or .csv (two tables)")
 
 
-def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned) -> Catalogue:
-    """The catalogue of an association."""
-    events = _events(located, inputs.network.projection is not None)
-    assignments = _assignments(inputs, found, located)
-    stations = inputs.network.stations
+def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned, waiting: NDArray[np.bool_]) -> Catalogue:
+    """The catalogue of an association, in which some arrivals (n,) still wait for later picks."""
+    events = _events(located, inputs.site.network.projection is not None)
+    assignments = _assignments(inputs, found, located, waiting)
+    stations = inputs.site.network.stations
     return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations)
 
 
@@ -151,20 +152,18 @@ def _events(located: Located, geographic: bool) -> pd.DataFrame:
     return csv.origin_table(located.origins).assign(**of_phase, log_odds=log_odds)[columns]
 
 
-def _assignments(inputs: Inputs, found: Association, located: Located) -> pd.DataFrame:
-    rows, row = inputs.rows, inputs.picks.row[inputs.order]
+def _assignments(inputs: Inputs, found: Association, located: Located, waiting: NDArray[np.bool_]) -> pd.DataFrame:
+    rows, row, channels = inputs.rows, inputs.row, inputs.site.channels
     names = np.empty(len(located.order) + 1, object)
     names[located.order], names[-1] = located.picks.events, ""
-    identifiers = [inputs.picks.identifier[i] for i in inputs.order]
-    event, reason = np.full(len(rows), "", object), np.full(len(rows), "", object)
+    identifiers = rows["identifier"].to_numpy(object)[row]
+    event, reason = np.full(len(rows), "", object), rows["left"].to_numpy(object).copy()
     probability, residual = np.full((2, len(rows)), np.nan)
     event[row], probability[row] = names[found.event], found.probability
-    residual[row] = residuals(inputs.arrivals, inputs.channels, found)
-    reason[row] = reasons(inputs.arrivals, inputs.channels, found, names[:-1].tolist(), identifiers)
-    weightless = pd.to_numeric(rows["weight"], errors="coerce").to_numpy(float) == 0
-    reason[weightless] = WEIGHTLESS
-    wrong = np.setdiff1d(np.flatnonzero(~weightless), row)
-    reason[wrong] = [f"{WRONG}: {fault.message}" for fault in inputs.faults]
+    residual[row] = residuals(inputs.arrivals, channels, found)
+    reason[row] = reasons(inputs.arrivals, channels, found, names[:-1].tolist(), identifiers)
+    unsure = row[waiting & (found.event < 0)]
+    reason[unsure], probability[unsure] = WAITING, np.nan
     return pd.DataFrame(
         {
             "id": rows["identifier"].to_numpy(),

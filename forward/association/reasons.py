@@ -20,8 +20,10 @@ NO_EVENT, ANOTHER, UNREACHED, CHANCE = (
     "chance explains it as well",
 )
 """Kinds of reasons, with which each begins."""
-WRONG, WEIGHTLESS = "wrong row", "weight of 0"
-"""Kinds of reasons of rows that are no picks."""
+WRONG, WEIGHTLESS, LATE = "wrong row", "weight of 0", "came too late"
+"""Kinds of reasons of rows that are no picks, or that were not looked at."""
+WAITING = "waits for later picks"
+"""Reason of a pick that may still become one of an event."""
 
 
 class Nearest(NamedTuple):

@@ -18,7 +18,6 @@ from vip.files import whole
 from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
 from vip.forward.earthquakes.picks import COLUMNS, Picks, with_times
 from vip.forward.earthquakes.stations import Stations, code_of
-from vip.forward.tables import read_bytes
 from vip.protocols import Floats
 
 OWN_EVENT = "smi:local/event/"
@@ -27,12 +26,14 @@ RESOURCE = re.compile(r"(smi|quakeml):\w[\w.\-*()~']{2,}/[\w.\-*()~'][\w.\-*()+?
 """Pattern of a resource identifier of QuakeML 1.2."""
 
 
-def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
+def read_picks(content: bytes, file: Path, of_events: bool = True) -> pd.DataFrame:
     """Picks as text, with their times in UTC.
 
     Parameters
     ----------
+    content : bytes
     file : Path
+        What errors name.
     of_events : bool
         Whether to read only the picks that the preferred origin of their event refers to, if it refers to any.
 
@@ -46,7 +47,7 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     except ImportError as error:
         raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
     try:
-        catalogue = read_events(_all_in_events(file), format="QUAKEML")
+        catalogue = read_events(_all_in_events(content), format="QUAKEML")
     except Exception as error:  # a damaged file may raise anything
         raise ConfigError("", file, f"is not QuakeML: {error}") from error
     rows = [row for event in catalogue for row in _pick_rows(event, of_events)]
@@ -57,11 +58,11 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     return with_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
 
 
-def _all_in_events(file: Path) -> BytesIO:
-    """The file, with picks outside of events, as detectors write them, put into an event without a name."""
+def _all_in_events(content: bytes) -> BytesIO:
+    """The content, with picks outside of events, as detectors write them, put into an event without a name."""
     from lxml import etree  # type: ignore[import-untyped]
 
-    root = etree.fromstring(read_bytes(file))
+    root = etree.fromstring(content)
     for parameters in root.findall("{*}eventParameters"):
         loose = parameters.findall("{*}pick")
         if loose:

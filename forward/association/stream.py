@@ -1,0 +1,328 @@
+"""From pieces of an input to finished windows, of a record whose end is known or of a stream that goes on.
+
+What is found in a window depends on the picks that it sees, on what earlier windows took, and on what was learned once; so the
+pieces in which picks come, and the times at which a process ends and another goes on, change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vip.errors import ConfigError
+from vip.forward.association.channels import Arrivals
+from vip.forward.association.fit import Rules
+from vip.forward.association.inputs import Site, Survey, log_weights, seconds, site
+from vip.forward.association.learning import DETECTION, SAMPLE, Learned, learn, with_sigma
+from vip.forward.association.parameters import Parameters
+from vip.forward.association.pieces import Checker, Piece
+from vip.forward.association.search import Grid, grid
+from vip.forward.association.windows import LENGTH, Window, associated, margin, numbers, sees
+
+SPACING = 5.0
+"""Spacing, km, of the nodes on which events are sought first, as far as their number is within these limits."""
+LEAST_NODES, MOST_NODES = 1000, 50_000
+LATEST = 3
+"""Number of picks that must be later than all that a window sees before it is complete: one or two may have a wrong date."""
+PICK = np.dtype(
+    [
+        ("row", "i8"),
+        ("time", "M8[us]"),
+        ("sigma", "f8"),
+        ("probability", "f8"),
+        ("station", "i4"),
+        ("is_s", "?"),
+        ("taken", "?"),
+    ]
+)
+"""A pick that windows still have to see: 38 bytes. Its row is counted from the first of the input."""
+
+
+class Basis(NamedTuple):
+    """What is taken from the picks as a whole, once, before events are sought."""
+
+    reference: np.datetime64
+    """Time, UTC, in microseconds, from which times and windows are counted: a multiple of the windows' length."""
+    pairs: list[tuple[int, str]]
+    """Station, by its index among all, and phase of each channel."""
+    probability: float
+    """Mean of the probabilities that the picker gives."""
+    density: float
+    """Events that are expected, 1/(km^3 s)."""
+    learned: Learned
+
+
+class Store(Protocol):
+    """Where pieces and windows are kept, each as a whole."""
+
+    basis: Basis | None
+
+    def pieces(self) -> Iterator[Piece]:
+        """Pieces in their order."""
+
+    def windows(self) -> Iterator[Window]:
+        """Finished windows in their order; their picks are rows, counted from the first of the input."""
+
+    def add(self, piece: Piece) -> None:
+        """Keep a piece."""
+
+    def begin(self, basis: Basis) -> None:
+        """Keep what was taken from the picks as a whole."""
+
+    def finish(self, window: Window) -> None:
+        """Keep a window."""
+
+
+class Memory:
+    """A store without a directory."""
+
+    def __init__(self) -> None:
+        self.basis: Basis | None = None
+        self._pieces: list[Piece] = []
+        self._windows: list[Window] = []
+
+    def pieces(self) -> Iterator[Piece]:
+        """Pieces in their order."""
+        return iter(self._pieces)
+
+    def windows(self) -> Iterator[Window]:
+        """Finished windows in their order."""
+        return iter(self._windows)
+
+    def add(self, piece: Piece) -> None:
+        """Keep a piece."""
+        self._pieces.append(piece)
+
+    def begin(self, basis: Basis) -> None:
+        """Keep what was taken from the picks as a whole."""
+        self.basis = basis
+
+    def finish(self, window: Window) -> None:
+        """Keep a window."""
+        self._windows.append(window)
+
+
+class Finder(NamedTuple):
+    """All that finding events in a window needs besides its picks."""
+
+    site: Site
+    nodes: Grid
+    rules: Rules
+    reference: np.datetime64
+    probability: float
+    learned: Learned
+
+    def arrivals(self, picks: NDArray[np.void]) -> Arrivals:
+        """Picks in their order, those without a standard deviation with that of their phase."""
+        channel = self.site.channel(picks["station"], np.where(picks["is_s"], "S", "P"))
+        time, weight = seconds(picks["time"], self.reference), log_weights(picks["probability"], self.probability)
+        return with_sigma(Arrivals(channel, time, picks["sigma"], weight), self.site.channels, self.learned.sigma)
+
+
+class Stream:
+    """Windows of picks that come in pieces.
+
+    Parameters
+    ----------
+    known : Survey
+    asked : Parameters
+    store : Store
+        What it holds is gone on from.
+    threads : int
+    live : bool
+        Whether windows are finished as soon as they are complete, before the end of the input is known. All stations then
+        count, and what is learned is learned from the first windows that together have enough picks; otherwise stations that
+        have picks count, and it is learned from the middle of all picks.
+    """
+
+    def __init__(self, known: Survey, asked: Parameters, store: Store, threads: int, live: bool = False) -> None:
+        self.known, self.asked, self.store, self.threads, self.live = known, asked, store, threads, live
+        self.checker = Checker(known.stations, known.rules._replace(mostly_right=not live))
+        self.rows, self.events, self.sources = 0, 0, set[str]()
+        self.done: float = -np.inf
+        self._picks, self._parts = np.zeros(0, PICK), list[NDArray[np.void]]()
+        self._latest = np.zeros(0, "M8[us]")
+        self._finder: Finder | None = None
+        self._site, self._nodes = self._of_all_stations() if live else (None, None)
+        self._restore()
+
+    def add(self, piece: Piece) -> None:
+        """Take a piece and keep it, without picks that would belong to windows that are finished."""
+        if self.live and self._finder is not None:
+            after = seconds(piece.time, self._finder.reference) - 2 * margin(self._finder.nodes)
+            piece = piece.without(np.floor_divide(after, LENGTH) <= self.done)
+        self.store.add(piece)
+        self._take(piece)
+
+    def complete(self) -> Iterator[Window]:
+        """Find the windows that no later pick may change."""
+        if self._finder is None and not self._begun(ended=False):
+            return
+        finder = self.finder
+        if len(self._latest) == LATEST:
+            now = float(seconds(self._latest.min(), finder.reference)) - 2 * margin(finder.nodes)
+            last = int(now // LENGTH) - 1
+            yield from self._found(last)
+            self.done = max(self.done, last)
+            self._forget()
+
+    def rest(self) -> Iterator[Window]:
+        """Find all windows that are left, as if no pick were to come."""
+        if self._finder is not None or self._begun(ended=True):
+            yield from self._found(None)
+
+    @property
+    def finder(self) -> Finder:
+        """What windows are found with.
+
+        Raises
+        ------
+        ConfigError
+            If there were no picks to learn from.
+        """
+        if self._finder is None:
+            raise ConfigError("picks", "none", "at least one is needed")
+        return self._finder
+
+    def left(self) -> int:
+        """Number of windows that are left if no pick comes."""
+        times = seconds(self.picks["time"], self.finder.reference)
+        return sum(number > self.done for number in numbers(times, margin(self.finder.nodes)))
+
+    @property
+    def picks(self) -> NDArray[np.void]:
+        """Picks that windows still have to see, by time; those of the same time by row."""
+        if self._parts:
+            joined = np.concatenate([self._picks, *self._parts])
+            self._picks, self._parts = joined[np.argsort(joined["time"], kind="stable")], []
+        return self._picks
+
+    def _take(self, piece: Piece) -> None:
+        picks = np.zeros(len(piece.row), PICK)
+        picks["row"] = self.rows + piece.row
+        picks["is_s"] = piece.phase == "S"
+        for name in ("time", "sigma", "probability", "station"):
+            picks[name] = getattr(piece, name)
+        self._parts.append(picks)
+        self.rows += len(piece.rows)
+        self.sources.add(piece.source)
+        self._latest = np.sort(np.append(self._latest, piece.time))[-LATEST:]
+
+    def _restore(self) -> None:
+        for piece in self.store.pieces():
+            self.checker.remember(piece)
+            self._take(piece)
+        if self.store.basis is None:
+            return
+        self._prepare(self.store.basis)
+        taken = [window.pick[window.found.event >= 0] for window in self._counted(self.store.windows())]
+        if taken:
+            self.picks["taken"] = np.isin(self.picks["row"], np.concatenate(taken))
+
+    def _counted(self, windows: Iterable[Window]) -> Iterator[Window]:
+        for window in windows:
+            self.done = window.number
+            self.events += len(window.found.events.time)
+            yield window
+
+    def _found(self, last: int | None) -> Iterator[Window]:
+        finder, picks = self.finder, self.picks
+        edges, times = margin(finder.nodes), seconds(picks["time"], finder.reference)
+        for number in numbers(times, edges):
+            if number <= self.done or (last is not None and number > last):
+                continue
+            low, high = np.searchsorted(times, sees(number, edges))
+            seen = low + np.flatnonzero(~picks["taken"][low:high])
+            arrivals = finder.arrivals(picks[seen])
+            order = np.lexsort((arrivals.time, arrivals.channel))
+            found = associated(number, arrivals.of(order), finder.site.channels, finder.nodes, finder.rules, self.threads)
+            picks["taken"][seen[order[found.event >= 0]]] = True
+            window = Window(number, picks["row"][seen[order]], found)
+            self.store.finish(window)
+            yield from self._counted([window])
+
+    def _forget(self) -> None:
+        """Leave picks that no window will see any more."""
+        first, _ = sees(self.done + 1, margin(self.finder.nodes))
+        self._picks = self._picks[seconds(self._picks["time"], self.finder.reference) >= first]
+
+    def _of_all_stations(self) -> tuple[Site, Grid]:
+        inside = self.known.rules.inside
+        stations = range(len(self.known.stations.names)) if inside is None else np.flatnonzero(inside).tolist()
+        return self._placed([(station, phase) for station in stations for phase in sorted(self.known.rules.phases)])
+
+    def _placed(self, pairs: Iterable[tuple[int, str]]) -> tuple[Site, Grid]:
+        """The region of some stations and phases, and the nodes in it."""
+        place = site(self.known, pairs, self.threads)
+        if len(place.channels) < self.asked.least:
+            least = self.asked.least
+            remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
+            raise ConfigError("stations and phases with picks", len(place.channels), remedy)
+        rules = self._rules(place, 1.0, DETECTION)
+        return place, grid(place.channels, rules, self.asked.spacing or _spacing(rules))
+
+    def _rules(self, place: Site, density: float, detection: float) -> Rules:
+        return Rules(place.box.lower, place.box.upper, detection, density, self.asked.least)
+
+    def _begun(self, ended: bool) -> bool:
+        """Learn what is to be learned, if there are picks enough, and keep it."""
+        picks = self.picks
+        if not len(picks):
+            return False
+        reference = _floored(picks["time"][0])
+        if self.live:
+            n = self._first_windows(seconds(picks["time"], reference), reference, ended)
+            if not n:
+                return False
+            picks = picks[:n]
+        self.store.begin(self._learned(picks, reference))
+        self._prepare(self.store.basis)
+        return True
+
+    def _first_windows(self, times: NDArray[np.float64], reference: np.datetime64, ended: bool) -> int:
+        """Number of picks of the first complete windows that have enough; 0 if there are none."""
+        if len(times) < SAMPLE or len(self._latest) < LATEST:
+            return len(times) if ended else 0
+        end = (times[SAMPLE - 1] // LENGTH + 1) * LENGTH
+        is_over = ended or seconds(self._latest.min(), reference) >= end + 2 * margin(self._nodes)
+        return int(np.searchsorted(times, end)) if is_over else 0
+
+    def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> Basis:
+        """The basis with the rate of events if every pick were of one that all stations see; only its logarithm counts."""
+        if self._site is None:
+            used = np.unique(picks[["station", "is_s"]])
+            self._site, self._nodes = self._placed((int(i), "S" if is_s else "P") for i, is_s in used)
+        place = self._site
+        rules = self._rules(place, 1.0, DETECTION)
+        events = max(1.0, len(picks) / (DETECTION * len(place.channels)))
+        length = max(float(np.ptp(seconds(picks["time"], reference))), 1.0)
+        rules = rules._replace(density=events / (rules.volume * length))
+        probability, unsaid = float(picks["probability"].mean()), Learned(dict.fromkeys("PS", np.nan), DETECTION)
+        start = max(0, (len(picks) - SAMPLE) // 2)
+        finder = Finder(place, self._nodes, rules, reference, probability, unsaid)
+        sample = finder.arrivals(picks[start : start + SAMPLE])
+        sample = sample.of(np.lexsort((sample.time, sample.channel)))
+        learned, _ = learn(sample, place.channels, self._nodes, rules, self.asked.detection, self.threads)
+        learned = learned._replace(sigma=learned.sigma | self.asked.sigmas())
+        return Basis(reference, place.pairs, probability, rules.density, learned)
+
+    def _prepare(self, basis: Basis) -> None:
+        if self._site is None:
+            self._site, self._nodes = self._placed(basis.pairs)
+        rules = self._rules(self._site, basis.density, basis.learned.detection)
+        self._finder = Finder(self._site, self._nodes, rules, basis.reference, basis.probability, basis.learned)
+
+
+def _floored(time: np.datetime64) -> np.datetime64:
+    """The multiple of the windows' length, counted from 1970, that comes before."""
+    length = np.timedelta64(int(LENGTH), "s")
+    since = time - np.datetime64(0, "us")
+    return np.datetime64(0, "us") + (since // length) * length.astype("timedelta64[us]")
+
+
+def _spacing(rules: Rules) -> float:
+    volume = rules.volume
+    return float(np.clip(SPACING, np.cbrt(volume / MOST_NODES), np.cbrt(volume / LEAST_NODES)))
