@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,24 @@ COUNTS = ["picks", "picks_p", "picks_s"]
 QUALITY = ["rms", "gap", "nearest", "log_odds"]
 SHOWN = 10
 """Number of events in the text and the HTML of a catalogue."""
+
+
+class Counts(NamedTuple):
+    """What is in a catalogue."""
+
+    events: int = 0
+    rows: int = 0
+    left: Counter[str] = Counter()
+    """Number of rows without an event by the kind of reason."""
+
+    def and_(self, others: Counts) -> Counts:
+        """These and those of another part."""
+        return Counts(self.events + others.events, self.rows + others.rows, self.left + others.left)
+
+    def __str__(self) -> str:
+        kinds = "; ".join(f"{kind} {number}" for kind, number in self.left.most_common())
+        used = self.rows - self.left.total()
+        return f"{self.events} events, {used} of {self.rows} picks" + (f"; left out: {kinds}" if kinds else "")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,13 +100,8 @@ class Catalogue:
         VIPError
             If a file cannot be written, or QuakeML is asked of places in km.
         """
-        files = files_of(Path(path))
-        if files[0].suffix == ".xml":
-            quakeml.write_origins(self._origins, self._picks, self._stations, files[0])
-        else:
-            csv.write_table(self.events, files[0])
-            csv.write_table(self.assignments, files[1])
-        return files
+        write([self], path)
+        return files_of(Path(path))
 
     def picks_table(self) -> pd.DataFrame:
         """Picks of the events with the columns event, station, phase, time, sigma and id, as `vip locate` reads them."""
@@ -102,16 +117,18 @@ class Catalogue:
             }
         )
 
+    def counts(self) -> Counts:
+        """Numbers of events, of rows and of those without an event by the kind of reason."""
+        why = self.assignments.loc[self.assignments["event"] == "", "reason"]
+        return Counts(len(self.events), len(self.assignments), Counter(text.partition(":")[0] for text in why))
+
     def left_out(self) -> dict[str, int]:
         """Number of rows without an event by the kind of reason, the commonest first."""
-        why = self.assignments.loc[self.assignments["event"] == "", "reason"]
-        return dict(Counter(text.partition(":")[0] for text in why).most_common())
+        return dict(self.counts().left.most_common())
 
     def summary(self) -> str:
         """Counts, in one line."""
-        rows, used = len(self.assignments), int((self.assignments["event"] != "").sum())
-        kinds = "; ".join(f"{kind} {number}" for kind, number in self.left_out().items())
-        return f"{len(self.events)} events, {used} of {rows} picks" + (f"; left out: {kinds}" if kinds else "")
+        return str(self.counts())
 
     def __repr__(self) -> str:
         return f"{self.summary()}\n{self.events.head(SHOWN).to_string(index=False, float_format='%.3f')}"
@@ -119,6 +136,23 @@ class Catalogue:
     def _repr_html_(self) -> str:
         """HTML for a notebook."""
         return f"<p>{self.summary()}</p>{self.events.head(SHOWN).to_html(index=False, float_format='{:.3f}'.format)}"
+
+
+def write(parts: Iterable[Catalogue], path: str | Path) -> Counts:
+    """Write a catalogue that comes in parts as `Catalogue.write` does, and return what is in it."""
+    files, counts = files_of(Path(path)), Counts()
+    with ExitStack() as stack:
+        if files[0].suffix == ".xml":
+            add = stack.enter_context(quakeml.growing(files[0]))
+            adds: list[Callable[[Catalogue], None]] = [lambda part: add(part._origins, part._picks, part._stations)]
+        else:
+            add_events, add_rows = (stack.enter_context(csv.growing(file)) for file in files)
+            adds = [lambda part: add_events(part.events), lambda part: add_rows(part.assignments)]
+        for part in parts:
+            counts = counts.and_(part.counts())
+            for each in adds:
+                each(part)
+    return counts
 
 
 def files_of(path: Path) -> list[Path]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from vip.errors import ConfigError
@@ -87,7 +86,7 @@ def associate(
         stream.add(piece)
     for _ in stream.rest():
         pass
-    return gathered(stream.store, stream.finder, np.inf)
+    return gathered(stream)
 
 
 def surveyed(stations: Source, velocity: Source, asked: Parameters, cache: str | Path | None = None) -> Survey:

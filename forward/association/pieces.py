@@ -23,6 +23,12 @@ ROWS = 100_000
 Times = NDArray[np.datetime64]
 
 
+PICK = np.dtype(
+    [("row", "i8"), ("time", "M8[us]"), ("sigma", "f8"), ("probability", "f8"), ("station", "i4"), ("is_s", "?"), ("taken", "?")]
+)
+"""A pick, and whether a window took it: 38 bytes. Its row is counted from the first of the input."""
+
+
 class Piece(NamedTuple):
     """Some rows of the input, one after the other, and the picks that they are."""
 
@@ -46,6 +52,14 @@ class Piece(NamedTuple):
     """Whether times have no offset from UTC; unknown before there is one."""
     source: str
     """Name of the file, or what stands for it."""
+
+    def picks(self, before: int) -> NDArray[np.void]:
+        """Picks (n,), `PICK`, of a piece before which so many rows came."""
+        picks = np.zeros(len(self.row), PICK)
+        picks["row"], picks["is_s"] = before + self.row, self.phase == "S"
+        for name in ("time", "sigma", "probability", "station"):
+            picks[name] = getattr(self, name)
+        return picks
 
     def without(self, late: NDArray[np.bool_]) -> Piece:
         """The piece without the picks (n,) that came too late."""

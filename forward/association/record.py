@@ -157,15 +157,16 @@ class Record:
         of_stations, velocity = (self.directory / INPUTS / name / file for name, file in first.items())
         return of_stations, velocity
 
-    def pieces(self) -> Iterator[Piece]:
-        """Pieces in their order."""
-        for file in _numbered(self.directory / PICKS):
+    def pieces(self, first: int = 0, end: int | None = None) -> Iterator[Piece]:
+        """Pieces in their order, from one to before another."""
+        for file in _numbered(self.directory / PICKS)[first:end]:
             yield _read(file, _piece, "is missing")
 
-    def windows(self) -> Iterator[Window]:
-        """Finished windows in their order."""
+    def windows(self, first: float = -np.inf, last: float = np.inf) -> Iterator[Window]:
+        """Finished windows in their order, by the first and last number."""
         for file in _numbered(self.directory / WINDOWS):
-            yield _read(file, _window, "is missing")
+            if first <= int(file.stem) <= last:
+                yield _read(file, _window, "is missing")
 
     def add(self, piece: Piece) -> None:
         """Keep a piece."""
@@ -242,8 +243,7 @@ def load_with_site(directory: Path) -> Loaded:
     if record.basis is None:
         raise StoreError(f"{directory}: nothing has been found yet; the command that made it goes on")
     stream = Stream(surveyed(*record.inputs(), record.asked), record.asked, record, threads_or_all(None), record.live)
-    done = np.inf if record.finished else stream.done
-    return Loaded(gathered(record, stream.finder, done), stream.finder.site)
+    return Loaded(gathered(stream), stream.finder.site)
 
 
 def checksums(files: Files, directory: Path, live: bool) -> dict[str, list[dict[str, str]]]:

@@ -18,7 +18,7 @@ from vip.forward.association.fit import Rules
 from vip.forward.association.inputs import Site, Survey, log_weights, seconds, site
 from vip.forward.association.learning import DETECTION, SAMPLE, Learned, learn, with_sigma
 from vip.forward.association.parameters import Parameters
-from vip.forward.association.pieces import Checker, Piece
+from vip.forward.association.pieces import PICK, Checker, Piece
 from vip.forward.association.search import Grid, grid
 from vip.forward.association.windows import LENGTH, Window, associated, margin, numbers, sees
 
@@ -27,18 +27,28 @@ SPACING = 5.0
 LEAST_NODES, MOST_NODES = 1000, 50_000
 LATEST = 3
 """Number of picks that must be later than all that a window sees before it is complete: one or two may have a wrong date."""
-PICK = np.dtype(
-    [
-        ("row", "i8"),
-        ("time", "M8[us]"),
-        ("sigma", "f8"),
-        ("probability", "f8"),
-        ("station", "i4"),
-        ("is_s", "?"),
-        ("taken", "?"),
-    ]
-)
-"""A pick that windows still have to see: 38 bytes. Its row is counted from the first of the input."""
+FIRST_TIME, LAST_TIME = np.datetime64("1700", "us"), np.datetime64("2200", "us")
+"""Times between which all picks are."""
+
+
+class Span(NamedTuple):
+    """Pieces one after the other."""
+
+    first: int
+    """Number of the first piece."""
+    end: int
+    """Number of the piece after the last."""
+    row: int
+    """Number of rows before."""
+    rows: int
+    begins: np.datetime64
+    """Time of the earliest pick; the latest time of all where there is none."""
+    ends: np.datetime64
+
+    def and_(self, other: Span) -> Span:
+        """These and the next."""
+        begins, ends = min(self.begins, other.begins), max(self.ends, other.ends)
+        return Span(self.first, other.end, self.row, self.rows + other.rows, begins, ends)
 
 
 class Basis(NamedTuple):
@@ -59,12 +69,13 @@ class Store(Protocol):
     """Where pieces and windows are kept, each as a whole."""
 
     basis: Basis | None
+    finished: bool
 
-    def pieces(self) -> Iterator[Piece]:
-        """Pieces in their order."""
+    def pieces(self, first: int = 0, end: int | None = None) -> Iterator[Piece]:
+        """Pieces in their order, from one to before another."""
 
-    def windows(self) -> Iterator[Window]:
-        """Finished windows in their order; their picks are rows, counted from the first of the input."""
+    def windows(self, first: float = -np.inf, last: float = np.inf) -> Iterator[Window]:
+        """Finished windows in their order, by the first and last number; their picks are rows of the whole input."""
 
     def add(self, piece: Piece) -> None:
         """Keep a piece."""
@@ -75,22 +86,26 @@ class Store(Protocol):
     def finish(self, window: Window) -> None:
         """Keep a window."""
 
+    def end(self) -> None:
+        """Keep that all windows were found."""
+
 
 class Memory:
     """A store without a directory."""
 
     def __init__(self) -> None:
         self.basis: Basis | None = None
+        self.finished = False
         self._pieces: list[Piece] = []
         self._windows: list[Window] = []
 
-    def pieces(self) -> Iterator[Piece]:
-        """Pieces in their order."""
-        return iter(self._pieces)
+    def pieces(self, first: int = 0, end: int | None = None) -> Iterator[Piece]:
+        """Pieces in their order, from one to before another."""
+        return iter(self._pieces[first:end])
 
-    def windows(self) -> Iterator[Window]:
-        """Finished windows in their order."""
-        return iter(self._windows)
+    def windows(self, first: float = -np.inf, last: float = np.inf) -> Iterator[Window]:
+        """Finished windows in their order, by the first and last number."""
+        return (window for window in self._windows if first <= window.number <= last)
 
     def add(self, piece: Piece) -> None:
         """Keep a piece."""
@@ -103,6 +118,10 @@ class Memory:
     def finish(self, window: Window) -> None:
         """Keep a window."""
         self._windows.append(window)
+
+    def end(self) -> None:
+        """Keep that all windows were found."""
+        self.finished = True
 
 
 class Finder(NamedTuple):
@@ -141,7 +160,7 @@ class Stream:
     def __init__(self, known: Survey, asked: Parameters, store: Store, threads: int, live: bool = False) -> None:
         self.known, self.asked, self.store, self.threads, self.live = known, asked, store, threads, live
         self.checker = Checker(known.stations, known.rules._replace(mostly_right=not live))
-        self.rows, self.events, self.sources = 0, 0, set[str]()
+        self.rows, self.events, self.sources, self.spans = 0, 0, set[str](), list[Span]()
         self.done: float = -np.inf
         self._picks, self._parts = np.zeros(0, PICK), list[NDArray[np.void]]()
         self._latest = np.zeros(0, "M8[us]")
@@ -173,6 +192,14 @@ class Stream:
         """Find all windows that are left, as if no pick were to come."""
         if self._finder is not None or self._begun(ended=True):
             yield from self._found(None)
+            if not self.live:
+                self.done = np.inf
+                self.store.end()
+
+    def begin(self) -> None:
+        """Learn what is to be learned from the picks that there are, unless that was done."""
+        if self._finder is None:
+            self._begun(ended=True)
 
     @property
     def finder(self) -> Finder:
@@ -201,12 +228,9 @@ class Stream:
         return self._picks
 
     def _take(self, piece: Piece) -> None:
-        picks = np.zeros(len(piece.row), PICK)
-        picks["row"] = self.rows + piece.row
-        picks["is_s"] = piece.phase == "S"
-        for name in ("time", "sigma", "probability", "station"):
-            picks[name] = getattr(piece, name)
-        self._parts.append(picks)
+        self._parts.append(piece.picks(self.rows))
+        begins, ends = (piece.time.min(), piece.time.max()) if len(piece.time) else (LAST_TIME, FIRST_TIME)
+        self.spans.append(Span(len(self.spans), len(self.spans) + 1, self.rows, len(piece.rows), begins, ends))
         self.rows += len(piece.rows)
         self.sources.add(piece.source)
         self._latest = np.sort(np.append(self._latest, piece.time))[-LATEST:]
@@ -221,6 +245,8 @@ class Stream:
         taken = [window.pick[window.found.event >= 0] for window in self._counted(self.store.windows())]
         if taken:
             self.picks["taken"] = np.isin(self.picks["row"], np.concatenate(taken))
+        if self.store.finished:
+            self.done = np.inf
 
     def _counted(self, windows: Iterable[Window]) -> Iterator[Window]:
         for window in windows:

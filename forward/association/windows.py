@@ -85,7 +85,7 @@ def associated(number: int, picks: Arrivals, channels: Channels, nodes: Grid, ru
     """The events that begin in a window, from the picks that it sees."""
     found = associate(picks, channels, nodes, rules, threads)
     start, end = number * LENGTH, (number + 1) * LENGTH
-    return _kept(found, (found.events.time >= start - SLACK) & (found.events.time < end))
+    return only(found, (found.events.time >= start - SLACK) & (found.events.time < end))
 
 
 def whole(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Association:
@@ -106,7 +106,7 @@ def joined(parts: Iterable[Window], n_picks: int) -> Association:
     return Association(events, evidence, event, np.where(event >= 0, probability, of_none))
 
 
-def _kept(found: Association, kept: NDArray[np.bool_]) -> Association:
+def only(found: Association, kept: NDArray[np.bool_]) -> Association:
     """Some of the events; picks of the others are of none."""
     number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     event = number[found.event]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,9 +103,21 @@ def write_origins(origins: Sequence[Origin], file: Path, level: float = LEVEL) -
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
     """Write a table, its times in UTC as ISO 8601 with microseconds."""
-    times = {name: _iso(table[name]) for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name].dtype)}
-    with whole(file) as part:
-        table.assign(**times).to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
+    with growing(file) as add:
+        add(table)
+
+
+@contextmanager
+def growing(file: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function to write parts of a table with, as `write_table` writes it; the file is there when all are written."""
+    with whole(file) as part, part.open("w", encoding="utf-8", newline="") as opened:
+
+        def add(table: pd.DataFrame) -> None:
+            dated = [name for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name].dtype)]
+            text = table.assign(**{name: _iso(table[name]) for name in dated})
+            text.to_csv(opened, header=opened.tell() == 0, index=False, float_format="%.6f", lineterminator="\n")
+
+        yield add
 
 
 def _iso(times: pd.Series) -> pd.Series:

@@ -154,7 +154,7 @@ def test_reasons(found, tables):
     reason = more["reason"]
     assert (more.loc[[row["id"] for row in rows], "event"] == "").all()
     assert reason["second"].startswith(f"{ANOTHER}: {own['id']} is of event ")
-    assert reason["late"].startswith(f"{NO_EVENT}: the nearest is event ")
+    assert reason["late"] == f"{NO_EVENT}: none within 600 s"
     assert reason["unknown"] == (
         f"{WRONG}: station 'XX.NONE': there is no such station; add it to the stations, or leave this pick out"
     )
@@ -170,7 +170,7 @@ def test_picks_of_no_event_at_all(tables):
     nothing = associated(tables, picks=few.assign(time=[f"2026-01-01T0{i}:00:00Z" for i in range(6)]))
     assert nothing.events.empty
     assert list(nothing.events)[:4] == ["event", "time", "latitude", "longitude"]
-    assert nothing.assignments["reason"].tolist() == [f"{NO_EVENT}: there is none at all"] * 6
+    assert nothing.assignments["reason"].tolist() == [f"{NO_EVENT}: none within 600 s"] * 6
 
 
 # Files
