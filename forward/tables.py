@@ -138,7 +138,7 @@ def read_columns(file: Path, names: list[str]) -> pd.DataFrame:
 
 
 def _table(lines: list[str], first: int, file: Path, expected: str, surplus: str = "", **options: Any) -> pd.DataFrame:
-    """A table as text, after the first so many lines. Comments and blank lines are left out, so that rows are named by lines."""
+    """A table as text, after the first so many lines. Comments and blank lines are left out here: rows are named by lines."""
     kept = [i for i, line in enumerate(lines) if _has_data(line)]
     header = lines[kept[0]] if kept else ""
     options.setdefault("sep", "\t" if "\t" in header and "," not in header else ",")

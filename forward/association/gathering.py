@@ -15,7 +15,7 @@ from vip.forward.association.inputs import Inputs, seconds
 from vip.forward.association.located import locate
 from vip.forward.association.pieces import ROWS, Piece
 from vip.forward.association.reasons import FAR
-from vip.forward.association.stream import PICK, Finder, Span, Stream
+from vip.forward.association.stream import Finder, Span, Stream
 from vip.forward.association.windows import LENGTH, Window, joined, margin, only
 
 
@@ -70,7 +70,9 @@ def _inside(window: Window, at: Ints, first: int) -> Window:
     inside = (row >= 0) & (row < len(at))
     outside = np.setdiff1d(window.found.event[~inside], [-1])
     found = only(window.found, ~np.isin(np.arange(len(window.found.events.time)), outside))
-    return Window(window.number, at[row[inside]], found._replace(event=found.event[inside], probability=found.probability[inside]))
+    return Window(
+        window.number, at[row[inside]], found._replace(event=found.event[inside], probability=found.probability[inside])
+    )
 
 
 def _inputs(pieces: list[Piece], finder: Finder) -> Inputs:

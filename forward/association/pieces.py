@@ -24,7 +24,15 @@ Times = NDArray[np.datetime64]
 
 
 PICK = np.dtype(
-    [("row", "i8"), ("time", "M8[us]"), ("sigma", "f8"), ("probability", "f8"), ("station", "i4"), ("is_s", "?"), ("taken", "?")]
+    [
+        ("row", "i8"),
+        ("time", "M8[us]"),
+        ("sigma", "f8"),
+        ("probability", "f8"),
+        ("station", "i4"),
+        ("is_s", "?"),
+        ("taken", "?"),
+    ]
 )
 """A pick, and whether a window took it: 38 bytes. Its row is counted from the first of the input."""
 

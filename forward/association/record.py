@@ -2,7 +2,7 @@
 
 Layout::
 
-    association.json   schema, versions, parameters, input files with their checksums, what was learned, and whether it is finished
+    association.json   schema, version, parameters, input files with their checksums, what was learned, whether it is finished
     inputs/            copies of the files of stations and velocities
     picks/N.npz        pieces of the input, as they were read
     windows/N.npz      finished windows: events, and which picks are theirs
@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vip.errors import StoreError
+from vip.errors import ConfigError, StoreError
 from vip.files import whole
 from vip.forward.association.associate import Association
 from vip.forward.association.catalogue import Catalogue
@@ -54,6 +54,8 @@ COLUMNS = ("identifier", "station", "phase", "left")
 """Columns of the rows of a piece that are text."""
 ARRAYS = ("row", "station", "phase", "time", "sigma", "probability")
 """Arrays of a piece."""
+Checksums = dict[str, list[dict[str, str]]]
+"""Path and checksum of each of the files of stations, velocities and picks."""
 T = TypeVar("T")
 
 
@@ -100,18 +102,14 @@ class Record:
         self.basis = _basis(state["learned"]) if state["learned"] else None
 
     @classmethod
-    def create(cls, directory: Path, files: Files, asked: Parameters, live: bool = False) -> Record:
-        """Make a directory, in which nothing has been read; what an earlier association left there is removed.
+    def create(cls, directory: Path, files: Files, asked: Parameters, sums: Checksums, live: bool = False) -> Record:
+        """A record in a directory, of which nothing has been read; what an earlier association left there is removed.
 
         Raises
         ------
         StoreError
-            If the folder holds anything else, or cannot be made.
+            If the folder holds anything else.
         """
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{directory}: cannot be made: {error.strerror}; choose another --output") from error
         others = {path.name for path in directory.iterdir()} - {STATE, INPUTS, PICKS, WINDOWS, LOCK}
         others = {name for name in others if not name.endswith(".part")}
         if others:
@@ -128,7 +126,7 @@ class Record:
             "schema": SCHEMA,
             "version": version("vip-inversion"),
             "parameters": asked._asdict(),
-            "files": checksums(files, directory, live),
+            "files": sums,
             "live": live,
             "learned": None,
             "finished": False,
@@ -136,7 +134,7 @@ class Record:
         _write_json(directory / STATE, state)
         return cls(directory)
 
-    def check(self, files: Files, asked: Parameters, live: bool) -> None:
+    def check(self, asked: Parameters, sums: Checksums, live: bool) -> None:
         """Raise a StoreError if something else is asked now, or an input file has changed."""
         now = json.loads(json.dumps(asked._asdict()))
         for name, before in self._state["parameters"].items():
@@ -144,7 +142,7 @@ class Record:
                 raise StoreError(f"{self.directory}: {name} was {before}, now it is {now[name]}; {REMEDY}")
         if live != self.live:
             raise StoreError(f"{self.directory}: was {'' if self.live else 'not '}made with --follow; {REMEDY}")
-        for name, found in checksums(files, self.directory, live).items():
+        for name, found in sums.items():
             for mine, its in zip(found, self._state["files"][name], strict=False):
                 if mine["sha256"] != its["sha256"]:
                     raise StoreError(f"{self.directory}: {name}: {mine['path']} is not what it was; {REMEDY}")
@@ -198,24 +196,30 @@ class Record:
         self.finished = True
         self._update(finished=True)
 
-    def forget_pieces(self) -> None:
-        """Remove all pieces: those of an input of which only some were read."""
-        for file in reversed(_numbered(self.directory / PICKS)):
-            file.unlink()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Reserve the directory for this process; the system lets go when the process ends, however it ends."""
-        with (self.directory / LOCK).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise StoreError(f"{self.directory}: another process is at work here; wait for its end") from error
-            yield
-
     def _update(self, **changes: Any) -> None:
         self._state |= changes
         _write_json(self.directory / STATE, self._state)
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Make a directory and reserve it for this process; the system lets go when the process ends, however it ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / LOCK).open("w")
+    except OSError as error:
+        raise StoreError(f"{directory}: cannot be made: {error.strerror}; choose another --output") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"{directory}: another process is at work here; wait for its end") from error
+        yield
+
+
+def found_in(directory: Path) -> Record | None:
+    """The record that is in a directory, if there is one."""
+    return Record(directory) if (directory / STATE).is_file() else None
 
 
 class Loaded(NamedTuple):
@@ -246,8 +250,14 @@ def load_with_site(directory: Path) -> Loaded:
     return Loaded(gathered(stream), stream.finder.site)
 
 
-def checksums(files: Files, directory: Path, live: bool) -> dict[str, list[dict[str, str]]]:
-    """Path relative to the directory, and checksum, of each input file; of a folder that is followed, of none of its files."""
+def checksums(files: Files, directory: Path, live: bool) -> Checksums:
+    """Path relative to the directory, and checksum, of each input file; of a folder that is followed, of none of its files.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read.
+    """
     parts = {"stations": [files.stations], "velocity": velocity_files(files.velocity)}
     if not live:
         parts["picks"] = sorted(path for path in files.picks.rglob("*") if path.is_file()) or [files.picks]
@@ -262,7 +272,7 @@ def _sha256(file: Path) -> str:
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
-        raise StoreError(f"{file}: cannot be read: {error.strerror}") from error
+        raise ConfigError("", file, f"cannot be read: {error.strerror}") from error
 
 
 def _numbered(folder: Path) -> list[Path]:
