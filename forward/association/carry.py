@@ -17,7 +17,6 @@ from vip.forward.association.record import Files, Record, alone, checksums, foun
 from vip.forward.association.stream import Stream
 from vip.forward.association.windows import Window
 from vip.forward.earthquakes.frames import pick_parts_from
-from vip.forward.earthquakes.reading import ALL
 from vip.progress import Waiting
 
 POLL = 1.0
@@ -90,23 +89,21 @@ def followed(stream: Stream, folder: Path, stop: Stop, idle: float | None = None
     idle : float, optional
         Time, s, after which no more picks are waited for, and all windows are found that there are picks for.
     """
-    heard, changed = time.monotonic(), stream.done > -np.inf
-    while True:
-        changed = _exhausted(stream.complete(), stop) or changed
+    heard = time.monotonic()
+    changed = _exhausted(stream.complete(), stop) or stream.done > -np.inf
+    while not stop():
+        for file in new_files(folder, stream.sources):
+            for table in islice(pick_parts_from(file, before=stream.rows), 1):
+                stream.add(stream.checker.piece(table, file))
+            changed, heard = _exhausted(stream.complete(), stop) or changed, time.monotonic()
+            if stop():
+                return
         if idle is not None and time.monotonic() - heard >= idle:
-            changed = _exhausted(stream.rest(), stop) or changed
-        if stop():
-            return
+            changed, heard = _exhausted(stream.rest(), stop) or changed, time.monotonic()
         if changed:
             yield stream.events
         changed = False
-        for file in new_files(folder, stream.sources)[:1]:
-            for table in islice(pick_parts_from(file, ALL), 1):
-                stream.add(stream.checker.piece(table, file))
-            heard = time.monotonic()
-            break
-        else:
-            time.sleep(POLL)
+        time.sleep(POLL)
 
 
 def _exhausted(windows: Iterator[Window], stop: Stop) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,16 +37,17 @@ class Counts(NamedTuple):
 
     events: int = 0
     rows: int = 0
-    left: Counter[str] = Counter()
-    """Number of rows without an event by the kind of reason."""
+    left: Mapping[str, int] = MappingProxyType({})
+    """Number of rows without an event by the kind of reason, the commonest first."""
 
     def and_(self, others: Counts) -> Counts:
         """These and those of another part."""
-        return Counts(self.events + others.events, self.rows + others.rows, self.left + others.left)
+        left = Counter(self.left) + Counter(others.left)
+        return Counts(self.events + others.events, self.rows + others.rows, dict(left.most_common()))
 
     def __str__(self) -> str:
-        kinds = "; ".join(f"{kind} {number}" for kind, number in self.left.most_common())
-        used = self.rows - self.left.total()
+        kinds = "; ".join(f"{kind} {number}" for kind, number in self.left.items())
+        used = self.rows - sum(self.left.values())
         return f"{self.events} events, {used} of {self.rows} picks" + (f"; left out: {kinds}" if kinds else "")
 
 
@@ -120,11 +122,12 @@ class Catalogue:
     def counts(self) -> Counts:
         """Numbers of events, of rows and of those without an event by the kind of reason."""
         why = self.assignments.loc[self.assignments["event"] == "", "reason"]
-        return Counts(len(self.events), len(self.assignments), Counter(text.partition(":")[0] for text in why))
+        left = Counter(text.partition(":")[0] for text in why)
+        return Counts(len(self.events), len(self.assignments), dict(left.most_common()))
 
     def left_out(self) -> dict[str, int]:
         """Number of rows without an event by the kind of reason, the commonest first."""
-        return dict(self.counts().left.most_common())
+        return dict(self.counts().left)
 
     def summary(self) -> str:
         """Counts, in one line."""
@@ -190,7 +193,7 @@ def _assignments(inputs: Inputs, found: Association, located: Located, waiting: 
     rows, row, channels = inputs.rows, inputs.row, inputs.site.channels
     names = np.empty(len(located.order) + 1, object)
     names[located.order], names[-1] = located.picks.events, ""
-    identifiers = rows["identifier"].to_numpy(object)[row]
+    identifiers = rows["identifier"].to_numpy(object)[row].tolist()
     event, reason = np.full(len(rows), "", object), rows["left"].to_numpy(object).copy()
     probability, residual = np.full((2, len(rows)), np.nan)
     event[row], probability[row] = names[found.event], found.probability

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from vip.errors import ConfigError
 from vip.forward.association.catalogue import Catalogue
-from vip.forward.association.gathering import gathered
+from vip.forward.association.gathering import gathered, of_window
 from vip.forward.association.inputs import Earth, Survey, region_of, survey
 from vip.forward.association.parameters import Parameters
 from vip.forward.association.pieces import pieces_of
 from vip.forward.association.stream import Memory, Stream
-from vip.forward.earthquakes.frames import Source
+from vip.forward.earthquakes.frames import Source, named, pick_parts_from
 
 
 def associate(
@@ -87,6 +87,51 @@ def associate(
     for _ in stream.rest():
         pass
     return gathered(stream)
+
+
+def follow(
+    picks: Iterable[pd.DataFrame],
+    stations: Source,
+    velocity: Source,
+    *,
+    cache: str | Path | None = None,
+    threads: int | None = None,
+    **asked: Any,
+) -> Iterator[Catalogue]:
+    """Find the earthquakes of a stream of picks, window by window, as soon as no later pick may change what a window has.
+
+    Parameters
+    ----------
+    picks : iterable of DataFrame
+        Tables as for `associate`, in the order of time; within one, rows may have any order. A pick that comes after a window
+        which would have seen it was finished is left out, with that reason.
+    stations, velocity, cache, threads
+        As for `associate`; all stations count, whether they have picks or not.
+    **asked
+        The other parameters of `associate`. What is to be learned is learned from the first windows that have 1000 picks.
+
+    Yields
+    ------
+    Catalogue
+        Events that begin in a window of ten minutes, and the rows that it saw, of which those beyond its ends may be of events
+        of others; also rows since the catalogue before that are no picks. How picks are cut does not change the events.
+
+    Raises
+    ------
+    ConfigError
+        As `associate` does.
+    """
+    parameters, store, since = Parameters(**asked), Memory(), 0
+    stream = Stream(surveyed(stations, velocity, parameters, cache), parameters, store, threads_or_all(threads), live=True)
+    for table in pick_parts_from(picks):
+        stream.add(stream.checker.piece(table, named(table, "picks")))
+        for window in stream.complete():
+            yield of_window(stream, window, since)
+            since = stream.rows
+        store.forget(stream.needed(since))
+    for window in stream.rest():
+        yield of_window(stream, window, since)
+        since = stream.rows
 
 
 def surveyed(stations: Source, velocity: Source, asked: Parameters, cache: str | Path | None = None) -> Survey:

@@ -1,4 +1,4 @@
-"""The catalogue of a stream's pieces and finished windows: of all at once, or in parts, of which each needs only what is near."""
+"""The catalogue of a stream's pieces and finished windows: of all at once, or in parts that need only what is near."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def parts(stream: Stream, rows: int = ROWS) -> Iterator[Catalogue]:
         own = pieces[span.first - first.first : span.end - first.first]
         row = span.row - first.row
         yield _cut(found, slice(row, row + span.rows), _between(found, stream.finder, begins[i], begins[i + 1]), own)
+
+
+def of_window(stream: Stream, window: Window, since: int) -> Catalogue:
+    """The events that begin in a window, and the rows that it saw, with those since the row `since` that are no picks."""
+    rows = np.append(window.pick, since)
+    near = [span for span in stream.spans if span.row + span.rows > rows.min()]
+    pieces = list(stream.store.pieces(near[0].first if near else len(stream.spans)))
+    first = near[0].row
+    found = _of_pieces(pieces, first, [window], stream.finder, np.inf)
+    left = np.concatenate([piece.rows["left"].to_numpy(object) for piece in pieces]) != ""
+    left[: since - first] = False
+    left[window.pick - first] = True
+    return _cut(found, left, np.ones(len(found.events), bool), pieces)
 
 
 def _ordered(spans: Iterable[Span], rows: int) -> list[Span]:
@@ -91,7 +104,7 @@ def _between(found: Catalogue, finder: Finder, begins: float, ends: float) -> ND
     return (times >= begins) & (times < ends)
 
 
-def _cut(found: Catalogue, rows: slice, chosen: NDArray[np.bool_], pieces: list[Piece]) -> Catalogue:
+def _cut(found: Catalogue, rows: slice | NDArray[np.bool_], chosen: NDArray[np.bool_], pieces: list[Piece]) -> Catalogue:
     """Some of the rows, which are those of some pieces, and of the events."""
     return replace(
         found,

@@ -107,7 +107,8 @@ class Site(NamedTuple):
         table = np.full((max(station.max(initial=0), *(station for station, _ in self.pairs)) + 1, 2), -1)
         for channel, (of_station, of_phase) in enumerate(self.pairs):
             table[of_station, int(of_phase == "S")] = channel
-        return table[station, (phase == "S").astype(int)]
+        channels: Ints = table[station, (phase == "S").astype(int)]
+        return channels
 
 
 def site(known: Survey, pairs: Iterable[tuple[int, str]], threads: int) -> Site:

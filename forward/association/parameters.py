@@ -51,4 +51,4 @@ class Parameters(NamedTuple):
 
     def borders(self) -> dict[str, Any]:
         """Settings of the region."""
-        return {"depth": self.depth, "margin": self.margin, **(self.region or {})}
+        return {"depth": self.depth, "margin": self.margin} | {str(name): ends for name, ends in (self.region or {}).items()}

@@ -280,9 +280,9 @@ def _numbered(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.npz"), key=lambda file: int(file.stem))
 
 
-def _write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _write_arrays(file: Path, arrays: dict[str, Any]) -> None:
     with whole(file) as part, part.open("wb") as content:
-        np.savez_compressed(content, **arrays)
+        np.savez_compressed(content, allow_pickle=False, **arrays)
 
 
 def _write_json(file: Path, value: Any) -> None:

@@ -21,6 +21,7 @@ from vip.forward.association.parameters import Parameters
 from vip.forward.association.pieces import PICK, Checker, Piece
 from vip.forward.association.search import Grid, grid
 from vip.forward.association.windows import LENGTH, Window, associated, margin, numbers, sees
+from vip.protocols import Floats
 
 SPACING = 5.0
 """Spacing, km, of the nodes on which events are sought first, as far as their number is within these limits."""
@@ -96,12 +97,18 @@ class Memory:
     def __init__(self) -> None:
         self.basis: Basis | None = None
         self.finished = False
-        self._pieces: list[Piece] = []
+        self._pieces: dict[int, Piece] = {}
         self._windows: list[Window] = []
+        self._added = 0
 
     def pieces(self, first: int = 0, end: int | None = None) -> Iterator[Piece]:
         """Pieces in their order, from one to before another."""
-        return iter(self._pieces[first:end])
+        return (self._pieces[i] for i in range(first, self._added if end is None else end))
+
+    def forget(self, end: int) -> None:
+        """Leave all windows, and the pieces before one."""
+        self._windows.clear()
+        self._pieces = {i: piece for i, piece in self._pieces.items() if i >= end}
 
     def windows(self, first: float = -np.inf, last: float = np.inf) -> Iterator[Window]:
         """Finished windows in their order, by the first and last number."""
@@ -109,7 +116,8 @@ class Memory:
 
     def add(self, piece: Piece) -> None:
         """Keep a piece."""
-        self._pieces.append(piece)
+        self._pieces[self._added] = piece
+        self._added += 1
 
     def begin(self, basis: Basis) -> None:
         """Keep what was taken from the picks as a whole."""
@@ -141,6 +149,10 @@ class Finder(NamedTuple):
         return with_sigma(Arrivals(channel, time, picks["sigma"], weight), self.site.channels, self.learned.sigma)
 
 
+Place = tuple[Site, Grid]
+"""A region, and the nodes in it on which events are sought first."""
+
+
 class Stream:
     """Windows of picks that come in pieces.
 
@@ -165,7 +177,7 @@ class Stream:
         self._picks, self._parts = np.zeros(0, PICK), list[NDArray[np.void]]()
         self._latest = np.zeros(0, "M8[us]")
         self._finder: Finder | None = None
-        self._site, self._nodes = self._of_all_stations() if live else (None, None)
+        self._place: Place | None = self._of_all_stations() if live else None
         self._restore()
 
     def add(self, piece: Piece) -> None:
@@ -182,7 +194,7 @@ class Stream:
             return
         finder = self.finder
         if len(self._latest) == LATEST:
-            now = float(seconds(self._latest.min(), finder.reference)) - 2 * margin(finder.nodes)
+            now = float(seconds(self._latest, finder.reference).min()) - 2 * margin(finder.nodes)
             last = int(now // LENGTH) - 1
             yield from self._found(last)
             self.done = max(self.done, last)
@@ -218,6 +230,11 @@ class Stream:
         """Number of windows that are left if no pick comes."""
         times = seconds(self.picks["time"], self.finder.reference)
         return sum(number > self.done for number in numbers(times, margin(self.finder.nodes)))
+
+    def needed(self, since: int) -> int:
+        """Number of the first piece that has picks which windows still have to see, or rows from `since` on."""
+        oldest = self.picks["row"].min(initial=since)
+        return next((span.first for span in self.spans if span.row + span.rows > oldest), len(self.spans))
 
     @property
     def picks(self) -> NDArray[np.void]:
@@ -272,15 +289,15 @@ class Stream:
 
     def _forget(self) -> None:
         """Leave picks that no window will see any more."""
-        first, _ = sees(self.done + 1, margin(self.finder.nodes))
+        first, _ = sees(int(self.done) + 1, margin(self.finder.nodes))
         self._picks = self._picks[seconds(self._picks["time"], self.finder.reference) >= first]
 
-    def _of_all_stations(self) -> tuple[Site, Grid]:
+    def _of_all_stations(self) -> Place:
         inside = self.known.rules.inside
         stations = range(len(self.known.stations.names)) if inside is None else np.flatnonzero(inside).tolist()
         return self._placed([(station, phase) for station in stations for phase in sorted(self.known.rules.phases)])
 
-    def _placed(self, pairs: Iterable[tuple[int, str]]) -> tuple[Site, Grid]:
+    def _placed(self, pairs: Iterable[tuple[int, str]]) -> Place:
         """The region of some stations and phases, and the nodes in it."""
         place = site(self.known, pairs, self.threads)
         if len(place.channels) < self.asked.least:
@@ -304,49 +321,47 @@ class Stream:
             if not n:
                 return False
             picks = picks[:n]
-        self.store.begin(self._learned(picks, reference))
-        self._prepare(self.store.basis)
+        basis = self._learned(picks, reference)
+        self.store.begin(basis)
+        self._prepare(basis)
         return True
 
-    def _first_windows(self, times: NDArray[np.float64], reference: np.datetime64, ended: bool) -> int:
+    def _first_windows(self, times: Floats, reference: np.datetime64, ended: bool) -> int:
         """Number of picks of the first complete windows that have enough; 0 if there are none."""
-        if len(times) < SAMPLE or len(self._latest) < LATEST:
+        if self._place is None or len(times) < SAMPLE:
             return len(times) if ended else 0
         end = (times[SAMPLE - 1] // LENGTH + 1) * LENGTH
-        is_over = ended or seconds(self._latest.min(), reference) >= end + 2 * margin(self._nodes)
+        is_over = ended or seconds(self._latest, reference).min() >= end + 2 * margin(self._place[1])
         return int(np.searchsorted(times, end)) if is_over else 0
 
     def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> Basis:
         """The basis with the rate of events if every pick were of one that all stations see; only its logarithm counts."""
-        if self._site is None:
+        if self._place is None:
             used = np.unique(picks[["station", "is_s"]])
-            self._site, self._nodes = self._placed((int(i), "S" if is_s else "P") for i, is_s in used)
-        place = self._site
+            self._place = self._placed((int(i), "S" if is_s else "P") for i, is_s in used)
+        (place, nodes), probability = self._place, float(picks["probability"].mean())
         rules = self._rules(place, 1.0, DETECTION)
         events = max(1.0, len(picks) / (DETECTION * len(place.channels)))
         length = max(float(np.ptp(seconds(picks["time"], reference))), 1.0)
         rules = rules._replace(density=events / (rules.volume * length))
-        probability, unsaid = float(picks["probability"].mean()), Learned(dict.fromkeys("PS", np.nan), DETECTION)
-        start = max(0, (len(picks) - SAMPLE) // 2)
-        finder = Finder(place, self._nodes, rules, reference, probability, unsaid)
-        sample = finder.arrivals(picks[start : start + SAMPLE])
+        start, unsaid = max(0, (len(picks) - SAMPLE) // 2), Learned(dict.fromkeys("PS", np.nan), DETECTION)
+        sample = Finder(place, nodes, rules, reference, probability, unsaid).arrivals(picks[start : start + SAMPLE])
         sample = sample.of(np.lexsort((sample.time, sample.channel)))
-        learned, _ = learn(sample, place.channels, self._nodes, rules, self.asked.detection, self.threads)
+        learned, _ = learn(sample, place.channels, nodes, rules, self.asked.detection, self.threads)
         learned = learned._replace(sigma=learned.sigma | self.asked.sigmas())
         return Basis(reference, place.pairs, probability, rules.density, learned)
 
     def _prepare(self, basis: Basis) -> None:
-        if self._site is None:
-            self._site, self._nodes = self._placed(basis.pairs)
-        rules = self._rules(self._site, basis.density, basis.learned.detection)
-        self._finder = Finder(self._site, self._nodes, rules, basis.reference, basis.probability, basis.learned)
+        place, nodes = self._place = self._place or self._placed(basis.pairs)
+        rules = self._rules(place, basis.density, basis.learned.detection)
+        self._finder = Finder(place, nodes, rules, basis.reference, basis.probability, basis.learned)
 
 
 def _floored(time: np.datetime64) -> np.datetime64:
     """The multiple of the windows' length, counted from 1970, that comes before."""
-    length = np.timedelta64(int(LENGTH), "s")
-    since = time - np.datetime64(0, "us")
-    return np.datetime64(0, "us") + (since // length) * length.astype("timedelta64[us]")
+    length, start = np.timedelta64(int(LENGTH), "s"), np.datetime64(0, "us")
+    floored: np.datetime64 = (start + int((time - start) // length) * length).astype("M8[us]")
+    return floored
 
 
 def _spacing(rules: Rules) -> float:

@@ -33,20 +33,21 @@ def stations_from(source: Source) -> Stations:
     return read_stations(Path(source))
 
 
-def pick_parts_from(source: Source | Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFrame]:
+def pick_parts_from(
+    source: Source | Iterable[pd.DataFrame], rows: int | None = None, before: int = 0
+) -> Iterator[pd.DataFrame]:
     """Picks as text, a row each in the order of the input, in parts, see `vip.forward.earthquakes.reading.read_pick_parts`.
 
     Parameters
     ----------
     source : path, DataFrame or iterable of DataFrame
-        Several tables are one after the other; those without rows are passed over.
-    rows : int
-        Number of rows of a part of a file.
+        Several tables are one after the other.
+    rows, before : int
+        As for `read_pick_parts`, if it is a file.
     """
     if isinstance(source, str | Path):
-        yield from read_pick_parts(Path(source), rows)
+        yield from read_pick_parts(Path(source), rows, before)
         return
-    before = 0
     for table in [source] if isinstance(source, pd.DataFrame) else source:
         text = as_text(table)
         place = "row " + (before + text.index).astype(str)

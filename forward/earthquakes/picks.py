@@ -185,7 +185,8 @@ class Before:
 
     def __init__(self) -> None:
         self.local: bool | None = None
-        self._picks, self._identifiers = np.zeros((2, 0), np.uint64)
+        self._picks: NDArray[Any] = np.zeros(0, np.uint64)
+        self._identifiers: NDArray[Any] = np.zeros(0, np.uint64)
 
     def add(self, station: NDArray[np.intp], kind: NDArray[np.str_], utc: NDArray[np.datetime64], names: Iterable[str]) -> None:
         """Remember picks by the index of their station, phase ("P" or "S") and time, and their identifiers."""
@@ -208,7 +209,8 @@ def _hashes_of_picks(station: NDArray[Any], kind: NDArray[Any], utc: NDArray[Any
 
 
 def _hashes_of_text(text: Iterable[str]) -> NDArray[np.uint64]:
-    return pd.util.hash_array(np.array(list(text), dtype=object), categorize=False)
+    hashes: NDArray[np.uint64] = pd.util.hash_array(np.array(list(text), dtype=object), categorize=False).astype(np.uint64)
+    return hashes
 
 
 def _merged(ordered: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -114,15 +114,22 @@ def read_pick_rows(file: Path) -> pd.DataFrame:
     return pd.concat(list(read_pick_parts(file)))
 
 
-def read_pick_parts(file: Path, rows: int | None = None) -> Iterator[pd.DataFrame]:
+def read_pick_parts(file: Path, rows: int | None = None, before: int = 0) -> Iterator[pd.DataFrame]:
     """The rows of `read_pick_rows` in parts of at most so many, of CSV and Parquet; of other formats all at once.
+
+    Parameters
+    ----------
+    file : path
+    rows : int, optional
+        Number of rows of a part; all if it is not given.
+    before : int
+        Number of rows that came before, from which those of the file are counted on where they have no identifier.
 
     Raises
     ------
     ConfigError
         As `read_pick_rows` does, when the part in question is read.
     """
-    before = 0
     for table in _pick_tables(file, of_events=False, rows=rows):
         yield with_identifiers(table, before)
         before += len(table)

@@ -103,17 +103,17 @@ def write_origins(origins: Sequence[Origin], picks: Picks, stations: Stations, f
     VIPError
         See `catalog`; or if the file cannot be written.
     """
-    with growing(file) as add:
-        add(origins, picks, stations, level)
+    with growing(file, level) as add:
+        add(origins, picks, stations)
 
 
 @contextmanager
-def growing(file: Path) -> Iterator[Callable[[Sequence[Origin], Picks, Stations, float], None]]:
+def growing(file: Path, level: float = LEVEL) -> Iterator[Callable[[Sequence[Origin], Picks, Stations], None]]:
     """A function to write parts of a catalogue with, as `write_origins` writes it; the file is there when all are written."""
     with whole(file) as part, part.open("wb") as opened:
         last = [b""]
 
-        def add(origins: Sequence[Origin], picks: Picks, stations: Stations, level: float = LEVEL) -> None:
+        def add(origins: Sequence[Origin], picks: Picks, stations: Stations) -> None:
             try:
                 text = _text(catalog(origins, picks, stations, level))
             except VIPError as error:
