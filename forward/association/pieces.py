@@ -96,14 +96,12 @@ class Checker:
         names = piece.rows["identifier"].to_numpy(object)[piece.row]
         self._before.add(piece.station, piece.phase, piece.time, names)
 
-    def piece(self, table: pd.DataFrame, file: Path) -> Piece:
-        """The piece of some rows as text.
+    def check_few_wrong(self, file: Path) -> None:
+        """Raise a ConfigError if most rows that were checked are wrong."""
+        self._before.check_few_wrong(file)
 
-        Raises
-        ------
-        ConfigError
-            If most of the rows are wrong, and the rules say that this is an error.
-        """
+    def piece(self, table: pd.DataFrame, file: Path) -> Piece:
+        """The piece of some rows as text."""
         picks, faults = checked_unassociated(table, self.stations, self.rules, file, self._before)
         order = np.argsort(picks.row, kind="stable")
         left = np.full(len(table), "", object)
@@ -132,7 +130,7 @@ def pieces_of(picks: Source | Iterable[pd.DataFrame], checker: Checker) -> Itera
     Raises
     ------
     ConfigError
-        If the input as a whole cannot be read, lacks a column or holds no pick, or if most rows of a piece are wrong.
+        If the input as a whole cannot be read, lacks a column or holds no pick, or if most rows are wrong.
     """
     file = named(picks, "picks") if isinstance(picks, str | Path | pd.DataFrame) else named(pd.DataFrame(), "picks")
     found = 0
@@ -140,5 +138,6 @@ def pieces_of(picks: Source | Iterable[pd.DataFrame], checker: Checker) -> Itera
         piece = checker.piece(table, file)
         found += len(piece.row)
         yield piece
+    checker.check_few_wrong(file)
     if not found:
         raise ConfigError("picks", "none", "at least one is needed", file)

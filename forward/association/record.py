@@ -2,7 +2,7 @@
 
 Layout::
 
-    association.json   schema, version, parameters, input files with their checksums, what was learned, whether it is finished
+    association.json   schema, version, parameters, input files with their checksums, what was learned, number of windows at the end
     inputs/            copies of the files of stations and velocities
     picks/N.npz        pieces of the input, as they were read
     windows/N.npz      finished windows: events, and which picks are theirs
@@ -98,7 +98,8 @@ class Record:
             raise StoreError(f"{directory}: has layout {state.get('schema')}, this version reads {SCHEMA}; {REMEDY}")
         self._state = state
         self.asked = Parameters(**state["parameters"])
-        self.live, self.finished = bool(state["live"]), bool(state["finished"])
+        self.live, windows = bool(state["live"]), state["windows"]
+        self.finished = windows is not None and windows == len(_numbered(directory / WINDOWS))
         self.basis = _basis(state["learned"]) if state["learned"] else None
 
     @classmethod
@@ -129,7 +130,7 @@ class Record:
             "files": sums,
             "live": live,
             "learned": None,
-            "finished": False,
+            "windows": None,
         }
         _write_json(directory / STATE, state)
         return cls(directory)
@@ -194,7 +195,7 @@ class Record:
     def end(self) -> None:
         """Keep that all windows were found."""
         self.finished = True
-        self._update(finished=True)
+        self._update(windows=len(_numbered(self.directory / WINDOWS)))
 
     def _update(self, **changes: Any) -> None:
         self._state |= changes

@@ -171,7 +171,7 @@ class Stream:
 
     def __init__(self, known: Survey, asked: Parameters, store: Store, threads: int, live: bool = False) -> None:
         self.known, self.asked, self.store, self.threads, self.live = known, asked, store, threads, live
-        self.checker = Checker(known.stations, known.rules._replace(mostly_right=not live))
+        self.checker = Checker(known.stations, known.rules)
         self.rows, self.events, self.sources, self.spans = 0, 0, set[str](), list[Span]()
         self.done: float = -np.inf
         self._picks, self._parts = np.zeros(0, PICK), list[NDArray[np.void]]()

@@ -134,8 +134,6 @@ class PickRules(NamedTuple):
     """Name of the model in messages, and where it is."""
     fewest: int = 4
     """Least number of picks of an event: as many as it has unknowns."""
-    mostly_right: bool = True
-    """Whether it is an error that more than half of the picks without events have a fault."""
     longest: float = 3600.0
     """Longest time from the first pick of an event to its last, s; more is a typing error in a date."""
 
@@ -185,6 +183,7 @@ class Before:
 
     def __init__(self) -> None:
         self.local: bool | None = None
+        self._rows, self._wrong = 0, dict[str, tuple[int, str]]()
         self._picks: NDArray[Any] = np.zeros(0, np.uint64)
         self._identifiers: NDArray[Any] = np.zeros(0, np.uint64)
 
@@ -192,6 +191,24 @@ class Before:
         """Remember picks by the index of their station, phase ("P" or "S") and time, and their identifiers."""
         self._picks = _merged(self._picks, _hashes_of_picks(station, kind, utc))
         self._identifiers = _merged(self._identifiers, _hashes_of_text(names))
+
+    def count(self, first: NDArray[np.intp], checks: list[Check], table: pd.DataFrame, file: Path) -> None:
+        """Count the rows (n,) of a table by the first check that each fails, with an example of each."""
+        self._rows += len(table)
+        for i, number in enumerate(np.bincount(first, minlength=len(checks))[: len(checks)]):
+            if number:
+                _, fault = next(_rows_with_faults(table[first == i][:1], checks[i][1], file))
+                example = f"first in {fault.place.removeprefix(f'{file}, ')}: {fault.message}"
+                before, example = self._wrong.get(checks[i][1], (0, example))
+                self._wrong[checks[i][1]] = before + int(number), example
+
+    def check_few_wrong(self, file: Path) -> None:
+        """Raise a ConfigError that names the commonest fault if more than half of the rows so far have one."""
+        wrong = sum(number for number, _ in self._wrong.values())
+        if 2 * wrong > self._rows:
+            number, example = max(self._wrong.values(), key=lambda found: found[0])
+            remedy = f"most have a fault; the commonest, {number} times, {example}"
+            raise ConfigError("picks", f"{wrong} of {self._rows}", remedy, file)
 
     def has_picks(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         """Which picks (n,) of a table with the columns index, kind and utc were there."""
@@ -230,14 +247,14 @@ def checked_unassociated(
 ) -> tuple[UnassociatedPicks, list[Fault]]:
     """Picks without a fault, in the order of their times, from a table as for `checked_picks`; its events do not count.
 
-    The table may be a part of an input of which others came before; then the good picks of this one are added to those.
+    The table may be a part of an input of which others came before; it is then counted with those.
 
     Raises
     ------
     ConfigError
-        If more than half of the picks have a fault, and the rules say that this is an error; it names the commonest.
+        If it is no part, and more than half of the picks have a fault; it names the commonest.
     """
-    before = before or Before()
+    alone, before = before is None, before or Before()
     table = _with_numbers(table.assign(event=""), stations, rules)
     table = table.assign(
         probability_number=_numbers(table["probability"], 1.0), amplitude_number=_numbers(table["amplitude"], np.nan)
@@ -246,11 +263,13 @@ def checked_unassociated(
     checks += [_without_sigma(table)] if rules.sigma_needed else []
     checks += _checks_of_copies(table, _first_checks(checks, table) == len(checks), before)
     first = _first_checks(checks, table)
-    if rules.mostly_right:
-        _check_few_wrong(first, checks, table, file)
+    before.count(first, checks, table, file)
+    if alone:
+        before.check_few_wrong(file)
     faults = [
         (row, fault)
         for i, (_, message) in enumerate(checks)
+        if (first == i).any()
         for row, fault in _rows_with_faults(table[first == i], message, file)
     ]
     good = _unassociated(table[first == len(checks)].sort_values("utc", kind="stable"))
@@ -263,17 +282,6 @@ def _first_checks(checks: list[Check], table: pd.DataFrame) -> NDArray[np.intp]:
     fails = np.stack([*(np.asarray(wrong, bool) for wrong, _ in checks), np.ones(len(table), bool)])
     found: NDArray[np.intp] = fails.argmax(axis=0)
     return found
-
-
-def _check_few_wrong(first: NDArray[np.intp], checks: list[Check], table: pd.DataFrame, file: Path) -> None:
-    wrong = np.bincount(first, minlength=len(checks) + 1)[:-1]
-    if 2 * wrong.sum() <= len(table):
-        return
-    commonest = int(wrong.argmax())
-    _, example = next(_rows_with_faults(table[first == commonest][:1], checks[commonest][1], file))
-    place = example.place.removeprefix(f"{file}, ")
-    remedy = f"most have a fault; the commonest, {wrong[commonest]} times, first in {place}: {example.message}"
-    raise ConfigError("picks", f"{wrong.sum()} of {len(table)}", remedy, file)
 
 
 def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules) -> pd.DataFrame:
