@@ -2,7 +2,7 @@
 
 Layout::
 
-    association.json   schema, version, parameters, input files with their checksums, what was learned, number of windows at the end
+    association.json   schema, version, parameters, input files with their checksums, what was learned, number of all windows
     inputs/            copies of the files of stations and velocities
     picks/N.npz        pieces of the input, as they were read
     windows/N.npz      finished windows: events, and which picks are theirs

@@ -240,8 +240,9 @@ class Stream:
     def picks(self) -> NDArray[np.void]:
         """Picks that windows still have to see, by time; those of the same time by row."""
         if self._parts:
-            joined = np.concatenate([self._picks, *self._parts])
-            self._picks, self._parts = joined[np.argsort(joined["time"], kind="stable")], []
+            self._picks, self._parts = np.concatenate([self._picks, *self._parts]), []
+            if (np.diff(self._picks["time"]) < np.timedelta64(0)).any():
+                self._picks = self._picks[np.argsort(self._picks["time"], kind="stable")]
         return self._picks
 
     def _take(self, piece: Piece) -> None:

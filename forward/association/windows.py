@@ -20,6 +20,10 @@ SLACK = 2.0
 """Time, s, by which an event at the edge of two windows may be earlier in the second than in the first."""
 
 
+PART = 100_000
+"""Number of picks that are looked at together, where there may be many millions."""
+
+
 class Window(NamedTuple):
     """What was found in one window."""
 
@@ -72,8 +76,11 @@ def margin(nodes: Grid) -> float:
 
 def numbers(time: Floats, margin: float) -> list[int]:
     """Numbers of the windows in which events of picks with these times (n,), s, may begin."""
-    found: list[int] = np.unique(np.floor_divide(np.concatenate([time, time - margin]), LENGTH).astype(int)).tolist()
-    return found
+    found = set[int]()
+    for first in range(0, len(time), PART):
+        part = time[first : first + PART]
+        found.update(np.unique(np.floor_divide(np.concatenate([part, part - margin]), LENGTH).astype(int)).tolist())
+    return sorted(found)
 
 
 def sees(number: int, margin: float) -> tuple[float, float]:

@@ -226,13 +226,13 @@ def _hashes_of_picks(station: NDArray[Any], kind: NDArray[Any], utc: NDArray[Any
 
 
 def _hashes_of_text(text: Iterable[str]) -> NDArray[np.uint64]:
-    hashes: NDArray[np.uint64] = pd.util.hash_array(np.array(list(text), dtype=object), categorize=False).astype(np.uint64)
+    hashes: NDArray[np.uint64] = pd.util.hash_array(np.array(list(text), dtype=object), categorize=False)
     return hashes
 
 
 def _merged(ordered: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
     others = np.sort(others)
-    merged: NDArray[np.uint64] = np.insert(ordered, np.searchsorted(ordered, others), others)
+    merged: NDArray[Any] = np.insert(ordered, np.searchsorted(ordered, others), others)
     return merged
 
 

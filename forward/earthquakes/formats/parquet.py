@@ -27,12 +27,12 @@ def read_pick_parts(content: BinaryIO, file: Path, rows: int, of_events: bool = 
         If pyarrow is not installed, or the file is damaged or lacks a column.
     """
     try:
-        from pyarrow.parquet import ParquetFile
+        from pyarrow import parquet
     except ImportError as error:
         raise ConfigError("", file, "Parquet needs pyarrow: pip install 'vip-inversion[parquet]'; or write CSV") from error
     before = 0
     try:
-        whole = ParquetFile(content)
+        whole = parquet.ParquetFile(content)
         for batch in whole.iter_batches(min(rows, MOST_ROWS)) if whole.metadata.num_rows else [whole.read()]:
             text = as_text(batch.to_pandas())
             source = "row " + (before + text.index).astype(str)

@@ -1,4 +1,4 @@
-"""An association in its directory: killed at any moment and gone on with, cut into any pieces, followed; every error in one line."""
+"""An association in its directory: killed and gone on with, cut into any pieces, followed; and every error in one line."""
 
 import multiprocessing
 import os
@@ -109,7 +109,7 @@ def wait_for(condition, process=None):
 
 
 def test_killed_at_any_moment_and_gone_on_with(made, whole, tmp_path):
-    """SIGKILL in the first tenth of a second, before and after there is a directory, and after windows; the files are the same."""
+    """SIGKILL in the first tenth of a second and after windows; the files are those of one go."""
     output = tmp_path / "c.csv"
     for seconds in (0.01, 0.05, 0.1):
         process = started(made, output)
@@ -263,7 +263,7 @@ def test_how_rows_are_cut_changes_nothing(made, table, seed):
 
 @pytest.mark.parametrize("order", ["by time", "by station"])
 def test_a_catalogue_in_parts_is_the_whole(made, table, tmp_path, few, order):
-    """Of rows by time, each part needs only what is near; others are all at once."""
+    """A part needs only what is near if rows are by time; others are written all at once."""
     rows = table if order == "by time" else table.sort_values(["station", "time"])
     rows.to_csv(tmp_path / "picks.csv", index=False)
     files = made._replace(picks=tmp_path / "picks.csv")
