@@ -75,11 +75,12 @@ def associate(
     ] = None,
 ) -> None:
     """Find earthquakes in picks, and the picks of each; Ctrl-C saves, and the same command goes on."""
+    outputs = files_of(output)
     files, asked = _files(picks, follow, idle, stations, velocity), Parameters(depth, margin, None, sigma, detection, least)
     directory, located = output.with_suffix(".run"), output.with_name(f"{output.stem}_located{output.suffix}")
     events = output.with_name(f"{output.stem}_picks.csv")
     if not overwrite and found_in(directory) is None:
-        check_are_free(*files_of(output), *([events, located, located.with_suffix(".run")] if locate else []))
+        check_are_free(*outputs, *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
     with (
         stop_on_signal() as stop,

@@ -48,6 +48,8 @@ from vip.forward.earthquakes.reading import velocity_files
 
 SCHEMA = 1
 """Version of the layout."""
+DISTRIBUTION = "vip-inversion"
+"""Name of the package, whose version may change what is found."""
 STATE, INPUTS, PICKS, WINDOWS, LOCK = "association.json", "inputs", "picks", "windows", ".lock"
 REMEDY = "use --overwrite to begin anew, or another --output"
 COLUMNS = ("identifier", "station", "phase", "left")
@@ -101,6 +103,7 @@ class Record:
         self.live, windows = bool(state["live"]), state["windows"]
         self.finished = windows is not None and windows == len(_numbered(directory / WINDOWS))
         self.basis = _basis(state["learned"]) if state["learned"] else None
+        self._pieces = len(_numbered(directory / PICKS))
 
     @classmethod
     def create(cls, directory: Path, files: Files, asked: Parameters, sums: Checksums, live: bool = False) -> Record:
@@ -125,7 +128,7 @@ class Record:
                 shutil.copyfile(file, directory / INPUTS / name / file.name)
         state = {
             "schema": SCHEMA,
-            "version": version("vip-inversion"),
+            "version": version(DISTRIBUTION),
             "parameters": asked._asdict(),
             "files": sums,
             "live": live,
@@ -141,6 +144,9 @@ class Record:
         for name, before in self._state["parameters"].items():
             if now[name] != before:
                 raise StoreError(f"{self.directory}: {name} was {before}, now it is {now[name]}; {REMEDY}")
+        if self._state["version"] != version(DISTRIBUTION) and not self.finished:
+            made = self._state["version"]
+            raise StoreError(f"{self.directory}: was begun by version {made}, this is {version(DISTRIBUTION)}; {REMEDY}")
         if live != self.live:
             raise StoreError(f"{self.directory}: was {'' if self.live else 'not '}made with --follow; {REMEDY}")
         for name, found in sums.items():
@@ -169,7 +175,6 @@ class Record:
 
     def add(self, piece: Piece) -> None:
         """Keep a piece."""
-        n = len(_numbered(self.directory / PICKS))
         columns = {name: _bytes(piece.rows[name].tolist()) for name in COLUMNS}
         arrays = {f"pick_{name}": getattr(piece, name) for name in ARRAYS}
         utc = piece.rows["utc"].to_numpy("datetime64[us]")
@@ -178,7 +183,8 @@ class Record:
             "local": _bytes(piece.local),
             "source": _bytes(piece.source),
         }
-        _write_arrays(self.directory / PICKS / f"{n}.npz", columns | arrays | more | {"utc": utc})
+        _write_arrays(self.directory / PICKS / f"{self._pieces}.npz", columns | arrays | more | {"utc": utc})
+        self._pieces += 1
 
     def begin(self, basis: Basis) -> None:
         """Keep what was taken from the picks as a whole."""

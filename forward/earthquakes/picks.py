@@ -221,7 +221,7 @@ class Before:
 
 def _hashes_of_picks(station: NDArray[Any], kind: NDArray[Any], utc: NDArray[Any]) -> NDArray[np.uint64]:
     columns = {"station": station.astype(np.int64), "s": kind == "S", "utc": utc.astype("datetime64[us]").astype(np.int64)}
-    hashes: NDArray[np.uint64] = pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy(np.uint64)
+    hashes: NDArray[Any] = pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()
     return hashes
 
 
@@ -231,8 +231,8 @@ def _hashes_of_text(text: Iterable[str]) -> NDArray[np.uint64]:
 
 
 def _merged(ordered: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    others = np.sort(others)
-    merged: NDArray[Any] = np.insert(ordered, np.searchsorted(ordered, others), others)
+    new = np.sort(others)
+    merged: NDArray[Any] = np.insert(ordered, np.searchsorted(ordered, new), new)
     return merged
 
 

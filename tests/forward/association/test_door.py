@@ -1,5 +1,6 @@
 """From files or tables to a catalogue: a synthetic record, what became of each pick, the files, and every error in one line."""
 
+import shutil
 import subprocess
 import sys
 
@@ -331,11 +332,13 @@ def command(made):
     return run
 
 
-def test_the_command_prints_one_line(command, made, found, tmp_path):
+def test_the_command_prints_counts_and_where_the_pictures_are(command, made, found, tmp_path):
     output = tmp_path / "c.csv"
     done = command("picks.csv", "-o", output)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{output}, {tmp_path / 'c_assignments.csv'}: {found.summary()}\n"
+    counts = f"{output}, {tmp_path / 'c_assignments.csv'}: {found.summary()}"
+    assert done.stdout == f"{counts}\npictures: vip report {tmp_path / 'c.run'}\n"
+    shutil.rmtree(tmp_path / "c.run")
     again = command("picks.csv", "-o", output)
     assert (again.returncode, again.stderr) == (1, f"vip: {output}: exists; choose another --output or use --overwrite\n")
 

@@ -354,3 +354,9 @@ def test_a_folder_is_followed_and_gone_on_with(made, table, few, tmp_path):
     assert found.assignments["id"].tolist() == [str(i) for i in range(len(table))]
     with pytest.raises(StoreError, match="was made with --follow; use --overwrite"):
         done(tmp_path / "c.run", made)
+    process = started(made, tmp_path / "c.csv", "--follow", folder, "--idle", "0.01")
+    wait_for((tmp_path / "c.csv").exists, process)
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    assert (tmp_path / "c.out").read_text().endswith(f"\n{tmp_path / 'c.run'}: saved; the same command goes on\n")
