@@ -325,6 +325,7 @@ def _basis(state: Mapping[str, Any]) -> Basis:
         pairs=[(station, phase) for station, phase in state["pairs"]],
         probability=state["probability"],
         density=state["density"],
+        rate=state["rate"],
         learned=Learned(**state["learned"]),
     )
 

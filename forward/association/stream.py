@@ -63,6 +63,8 @@ class Basis(NamedTuple):
     """Mean of the probabilities that the picker gives."""
     density: float
     """Events that are expected, 1/(km^3 s)."""
+    rate: float
+    """Picks of a channel, 1/s, in the middle of them."""
     learned: Learned
 
 
@@ -149,10 +151,6 @@ class Finder(NamedTuple):
         return with_sigma(Arrivals(channel, time, picks["sigma"], weight), self.site.channels, self.learned.sigma)
 
 
-Place = tuple[Site, Grid]
-"""A region, and the nodes in it on which events are sought first."""
-
-
 class Stream:
     """Windows of picks that come in pieces.
 
@@ -177,7 +175,8 @@ class Stream:
         self._picks, self._parts = np.zeros(0, PICK), list[NDArray[np.void]]()
         self._latest = np.zeros(0, "M8[us]")
         self._finder: Finder | None = None
-        self._place: Place | None = self._of_all_stations() if live else None
+        self._site = self._of_all_stations() if live else None
+        self._edges = margin(self._nodes(self._site)) if self._site else 0.0  # before anything is learned
         self._restore()
 
     def add(self, piece: Piece) -> None:
@@ -293,20 +292,24 @@ class Stream:
         first, _ = sees(int(self.done) + 1, margin(self.finder.nodes))
         self._picks = self._picks[seconds(self._picks["time"], self.finder.reference) >= first]
 
-    def _of_all_stations(self) -> Place:
+    def _of_all_stations(self) -> Site:
         inside = self.known.rules.inside
         stations = range(len(self.known.stations.names)) if inside is None else np.flatnonzero(inside).tolist()
         return self._placed([(station, phase) for station in stations for phase in sorted(self.known.rules.phases)])
 
-    def _placed(self, pairs: Iterable[tuple[int, str]]) -> Place:
-        """The region of some stations and phases, and the nodes in it."""
+    def _placed(self, pairs: Iterable[tuple[int, str]]) -> Site:
+        """The region of some stations and phases."""
         place = site(self.known, pairs, self.threads)
         if len(place.channels) < self.asked.least:
             least = self.asked.least
             remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
             raise ConfigError("stations and phases with picks", len(place.channels), remedy)
+        return place
+
+    def _nodes(self, place: Site, rate: float = 0.0) -> Grid:
+        """Nodes on which events are sought first."""
         rules = self._rules(place, 1.0, DETECTION)
-        return place, grid(place.channels, rules, self.asked.spacing or _spacing(rules))
+        return grid(place.channels, rules, self.asked.spacing or _spacing(rules), rate)
 
     def _rules(self, place: Site, density: float, detection: float) -> Rules:
         return Rules(place.box.lower, place.box.upper, detection, density, self.asked.least)
@@ -322,38 +325,42 @@ class Stream:
             if not n:
                 return False
             picks = picks[:n]
-        basis = self._learned(picks, reference)
+        basis, nodes = self._learned(picks, reference)
         self.store.begin(basis)
-        self._prepare(basis)
+        self._prepare(basis, nodes)
         return True
 
     def _first_windows(self, times: Floats, reference: np.datetime64, ended: bool) -> int:
         """Number of picks of the first complete windows that have enough; 0 if there are none."""
-        if self._place is None or len(times) < SAMPLE:
+        if len(times) < SAMPLE:
             return len(times) if ended else 0
         end = (times[SAMPLE - 1] // LENGTH + 1) * LENGTH
-        is_over = ended or seconds(self._latest, reference).min() >= end + 2 * margin(self._place[1])
+        is_over = ended or seconds(self._latest, reference).min() >= end + 2 * self._edges
         return int(np.searchsorted(times, end)) if is_over else 0
 
-    def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> Basis:
+    def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> tuple[Basis, Grid]:
         """The basis with the rate of events if every pick were of one that all stations see; only its logarithm counts."""
-        if self._place is None:
+        if self._site is None:
             used = np.unique(picks[["station", "is_s"]])
-            self._place = self._placed((int(i), "S" if is_s else "P") for i, is_s in used)
-        (place, nodes), probability = self._place, float(picks["probability"].mean())
+            self._site = self._placed((int(i), "S" if is_s else "P") for i, is_s in used)
+        place, probability = self._site, float(picks["probability"].mean())
         rules = self._rules(place, 1.0, DETECTION)
         events = max(1.0, len(picks) / (DETECTION * len(place.channels)))
         length = max(float(np.ptp(seconds(picks["time"], reference))), 1.0)
         rules = rules._replace(density=events / (rules.volume * length))
         start, unsaid = max(0, (len(picks) - SAMPLE) // 2), Learned(dict.fromkeys("PS", np.nan), DETECTION)
-        sample = Finder(place, nodes, rules, reference, probability, unsaid).arrivals(picks[start : start + SAMPLE])
+        middle = picks[start : start + SAMPLE]
+        rate = len(middle) / (len(place.channels) * max(float(np.ptp(seconds(middle["time"], reference))), 1.0))
+        nodes = self._nodes(place, rate)
+        sample = Finder(place, nodes, rules, reference, probability, unsaid).arrivals(middle)
         sample = sample.of(np.lexsort((sample.time, sample.channel)))
         learned, _ = learn(sample, place.channels, nodes, rules, self.asked.detection, self.threads)
         learned = learned._replace(sigma=learned.sigma | self.asked.sigmas())
-        return Basis(reference, place.pairs, probability, rules.density, learned)
+        return Basis(reference, place.pairs, probability, rules.density, rate, learned), nodes
 
-    def _prepare(self, basis: Basis) -> None:
-        place, nodes = self._place = self._place or self._placed(basis.pairs)
+    def _prepare(self, basis: Basis, nodes: Grid | None = None) -> None:
+        place = self._site = self._site or self._placed(basis.pairs)
+        nodes = nodes or self._nodes(place, basis.rate)
         rules = self._rules(place, basis.density, basis.learned.detection)
         self._finder = Finder(place, nodes, rules, basis.reference, basis.probability, basis.learned)
 
