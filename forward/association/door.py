@@ -14,7 +14,8 @@ from vip.forward.association.gathering import gathered, of_window
 from vip.forward.association.inputs import Earth, Survey, region_of, survey
 from vip.forward.association.parameters import Parameters
 from vip.forward.association.pieces import pieces_of
-from vip.forward.association.stream import Memory, Stream
+from vip.forward.association.store import Memory
+from vip.forward.association.stream import Stream
 from vip.forward.earthquakes.frames import Source, named, pick_parts_from
 
 

@@ -41,7 +41,8 @@ from vip.forward.association.inputs import Site
 from vip.forward.association.learning import Learned
 from vip.forward.association.parameters import Parameters
 from vip.forward.association.pieces import Piece
-from vip.forward.association.stream import Basis, Stream
+from vip.forward.association.store import Basis
+from vip.forward.association.stream import Stream
 from vip.forward.association.windows import Window
 from vip.forward.earthquakes.picks import Fault
 from vip.forward.earthquakes.reading import velocity_files
@@ -70,7 +71,9 @@ class Files(NamedTuple):
 
 
 class Record:
-    """A directory that keeps what was asked, the pieces of the input and the finished windows: a `stream.Store`.
+    """A directory that keeps what was asked, the pieces of the input and the finished windows.
+
+    It is a `vip.forward.association.store.Store`.
 
     Parameters
     ----------
