@@ -18,7 +18,7 @@ from vip.errors import ConfigError
 from vip.forward.association.associate import Association
 from vip.forward.association.inputs import Inputs
 from vip.forward.association.learning import Learned, residuals
-from vip.forward.association.located import Located
+from vip.forward.association.located import Expected, Located
 from vip.forward.association.reasons import WAITING, reasons
 from vip.forward.earthquakes.formats import csv, quakeml
 from vip.forward.earthquakes.origins import Origin
@@ -79,6 +79,7 @@ class Catalogue:
     _origins: list[Origin] = field(repr=False)
     _picks: Picks = field(repr=False)
     _stations: Stations = field(repr=False)
+    _expected: Expected = field(repr=False)
 
     def to_obspy(self) -> Any:
         """Events with their picks, origins and arrivals as obspy's `Catalog`.
@@ -174,7 +175,7 @@ def catalogue(inputs: Inputs, found: Association, located: Located, learned: Lea
     events = _events(located, inputs.site.network.projection is not None)
     assignments = _assignments(inputs, found, located, waiting)
     stations = inputs.site.network.stations
-    return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations)
+    return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations, located.expected)
 
 
 def _events(located: Located, geographic: bool) -> pd.DataFrame:

@@ -113,4 +113,5 @@ def _cut(found: Catalogue, rows: slice | NDArray[np.bool_], chosen: NDArray[np.b
         faults=[fault for piece in pieces for fault in piece.faults],
         _origins=[origin for origin, own in zip(found._origins, chosen, strict=True) if own],
         _picks=found._picks.of(chosen),
+        _expected=found._expected._replace(time=found._expected.time[chosen]),
     )
