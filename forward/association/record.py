@@ -52,6 +52,8 @@ SCHEMA = 1
 DISTRIBUTION = "vip-inversion"
 """Name of the package, whose version may change what is found."""
 STATE, INPUTS, PICKS, WINDOWS, LOCK = "association.json", "inputs", "picks", "windows", ".lock"
+REPORT = "report"
+"""Folder that `vip report` makes there; it goes with what it shows."""
 REMEDY = "use --overwrite to begin anew, or another --output"
 COLUMNS = ("identifier", "station", "phase", "left")
 """Columns of the rows of a piece that are text."""
@@ -117,11 +119,12 @@ class Record:
         StoreError
             If the folder holds anything else.
         """
-        others = {path.name for path in directory.iterdir()} - {STATE, INPUTS, PICKS, WINDOWS, LOCK}
+        others = {path.name for path in directory.iterdir()} - {STATE, INPUTS, PICKS, WINDOWS, REPORT, LOCK}
         others = {name for name in others if not name.endswith(".part")}
         if others:
             raise StoreError(f"{directory}: holds other files ({min(others)}); choose another --output")
         (directory / STATE).unlink(missing_ok=True)  # from here on there is no association to go on with
+        shutil.rmtree(directory / REPORT, ignore_errors=True)
         for name in (INPUTS, PICKS, WINDOWS):
             shutil.rmtree(directory / name, ignore_errors=True)
             (directory / name).mkdir()

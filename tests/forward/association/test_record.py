@@ -223,7 +223,9 @@ def test_other_folders_and_versions_are_left_alone(made, tmp_path):
         done(tmp_path / "c.run", made)
     with pytest.raises(StoreError, match="not an association: name a folder that `vip associate` made"):
         load(tmp_path)
+    (tmp_path / "d.run" / "report").mkdir(parents=True)  # of an earlier one
     done(tmp_path / "d.run", made, lambda: True)
+    assert not (tmp_path / "d.run" / "report").exists()
     with pytest.raises(StoreError, match="nothing has been found yet"):
         load(tmp_path / "d.run")
     state = tmp_path / "d.run" / "association.json"
