@@ -33,8 +33,8 @@ class Waiting:
         self.what, self.parts, self.unit = what, parts, unit
         self.began = self.reported = time.monotonic()
 
-    def __call__(self, done: int) -> None:
-        """Report that `done` parts are done, unless the last message was just now."""
+    def __call__(self, done: int, more: str = "") -> None:
+        """Report that `done` parts are done, and what else there is to say, unless the last message was just now."""
         now = time.monotonic()
         if now - self.reported < EVERY:
             return
@@ -42,7 +42,7 @@ class Waiting:
         left = ""
         if done:
             left = f", {timedelta(seconds=round((now - self.began) * (self.parts - done) / done))} left"
-        log.info("%s: %d of %d %s%s", self.what, done, self.parts, self.unit, left)
+        log.info("%s: %d of %d %s%s%s", self.what, done, self.parts, self.unit, more, left)
 
 
 LINE_SECONDS = 10.0

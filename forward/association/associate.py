@@ -154,6 +154,8 @@ def births(
     if len(picks.time) < rules.least:
         return Events.none()
     found = candidates(picks, log_rate, channels, nodes, rules, spans, threads)
+    if not len(found.time):
+        return found
     widest = 2 * float(nodes.blur.max())
     widths = widest * SHRINKING ** np.arange(1 + max(1, int(np.ceil(np.log(picks.sigma.min() / widest) / np.log(SHRINKING)))))
     fitted = refine(found, Free(picks, log_rate), channels, rules, np.append(widths, [0.0, 0.0]))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from vip.forward.association.located import Located
+from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.traveltimes.tables import Box
 
 log = logging.getLogger(__name__)
@@ -16,24 +17,39 @@ FEW = 0.02
 """Share of the events at a border up to which it is no sign that the region ends too early."""
 
 
-def too_small(located: Located, box: Box) -> Iterator[str]:
-    """Say which share of the events lie at the sides or at the bottom of a region, where it is more than a few."""
-    if not located.origins:
-        return
-    place = np.array([origin.mean for origin in located.origins])
-    spread = np.sqrt([np.diag(origin.covariance) for origin in located.origins])
+class AtBorder(NamedTuple):
+    """Numbers of events that lie within one standard deviation of the sides and of the bottom of a region."""
+
+    events: int = 0
+    sides: int = 0
+    bottom: int = 0
+
+    def and_(self, others: AtBorder) -> AtBorder:
+        """These and those of another part."""
+        return AtBorder(self.events + others.events, self.sides + others.sides, self.bottom + others.bottom)
+
+
+def at_border(origins: Sequence[Origin], box: Box) -> AtBorder:
+    """Count the events near to the borders of a region."""
+    if not origins:
+        return AtBorder()
+    place = np.array([origin.mean for origin in origins])
+    spread = np.sqrt([np.diag(origin.covariance) for origin in origins])
     below, above = place - spread < box.lower, place + spread > box.upper
-    sides, bottom = (below | above)[:, :2].any(axis=1), above[:, 2]
-    for border, near, remedy in (("sides", sides, "margin"), ("bottom", bottom, "depth")):
-        share = float(near.mean())
-        if share > FEW:
+    return AtBorder(len(place), int((below | above)[:, :2].any(axis=1).sum()), int(above[:, 2].sum()))
+
+
+def too_small(near: AtBorder) -> Iterator[str]:
+    """Say how many of the events lie at the sides or at the bottom of a region, where it is more than a few."""
+    for border, n, remedy in (("sides", near.sides, "margin"), ("bottom", near.bottom, "depth")):
+        if n > FEW * near.events:
             yield (
-                f"{near.sum()} of {len(place)} events ({share:.0%}) lie within one standard deviation of the {border} of the"
+                f"{n} of {near.events} events ({n / near.events:.0%}) lie within one standard deviation of the {border} of the"
                 f" region: events beyond are given wrong places, and their picks to others; make the {remedy} larger"
             )
 
 
-def warn_of_border(located: Located, box: Box) -> None:
+def warn_of(near: AtBorder) -> None:
     """Warn the user where events lie at the border of the region."""
-    for message in too_small(located, box):
+    for message in too_small(near):
         log.warning("%s", message)

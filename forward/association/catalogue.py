@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.association.associate import Association
 from vip.forward.association.inputs import Inputs
 from vip.forward.association.learning import Learned, residuals
 from vip.forward.association.located import Expected, Located
-from vip.forward.association.reasons import WEIGHTLESS, WRONG, reasons
+from vip.forward.association.reasons import WAITING, reasons
 from vip.forward.earthquakes.formats import csv, quakeml
 from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.picks import Fault, Picks
@@ -26,6 +30,25 @@ COUNTS = ["picks", "picks_p", "picks_s"]
 QUALITY = ["rms", "gap", "nearest", "log_odds"]
 SHOWN = 10
 """Number of events in the text and the HTML of a catalogue."""
+
+
+class Counts(NamedTuple):
+    """What is in a catalogue."""
+
+    events: int = 0
+    rows: int = 0
+    left: Mapping[str, int] = MappingProxyType({})
+    """Number of rows without an event by the kind of reason, the commonest first."""
+
+    def and_(self, others: Counts) -> Counts:
+        """These and those of another part."""
+        left = Counter(self.left) + Counter(others.left)
+        return Counts(self.events + others.events, self.rows + others.rows, dict(left.most_common()))
+
+    def __str__(self) -> str:
+        kinds = "; ".join(f"{kind} {number}" for kind, number in self.left.items())
+        used = self.rows - sum(self.left.values())
+        return f"{self.events} events, {used} of {self.rows} picks" + (f"; left out: {kinds}" if kinds else "")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,13 +103,8 @@ class Catalogue:
         VIPError
             If a file cannot be written, or QuakeML is asked of places in km.
         """
-        files = files_of(Path(path))
-        if files[0].suffix == ".xml":
-            quakeml.write_origins(self._origins, self._picks, self._stations, files[0])
-        else:
-            csv.write_table(self.events, files[0])
-            csv.write_table(self.assignments, files[1])
-        return files
+        write([self], path)
+        return files_of(Path(path))
 
     def picks_table(self) -> pd.DataFrame:
         """Picks of the events with the columns event, station, phase, time, sigma and id, as `vip locate` reads them."""
@@ -102,16 +120,19 @@ class Catalogue:
             }
         )
 
+    def counts(self) -> Counts:
+        """Numbers of events, of rows and of those without an event by the kind of reason."""
+        why = self.assignments.loc[self.assignments["event"] == "", "reason"]
+        left = Counter(text.partition(":")[0] for text in why)
+        return Counts(len(self.events), len(self.assignments), dict(left.most_common()))
+
     def left_out(self) -> dict[str, int]:
         """Number of rows without an event by the kind of reason, the commonest first."""
-        why = self.assignments.loc[self.assignments["event"] == "", "reason"]
-        return dict(Counter(text.partition(":")[0] for text in why).most_common())
+        return dict(self.counts().left)
 
     def summary(self) -> str:
         """Counts, in one line."""
-        rows, used = len(self.assignments), int((self.assignments["event"] != "").sum())
-        kinds = "; ".join(f"{kind} {number}" for kind, number in self.left_out().items())
-        return f"{len(self.events)} events, {used} of {rows} picks" + (f"; left out: {kinds}" if kinds else "")
+        return str(self.counts())
 
     def __repr__(self) -> str:
         return f"{self.summary()}\n{self.events.head(SHOWN).to_string(index=False, float_format='%.3f')}"
@@ -119,6 +140,23 @@ class Catalogue:
     def _repr_html_(self) -> str:
         """HTML for a notebook."""
         return f"<p>{self.summary()}</p>{self.events.head(SHOWN).to_html(index=False, float_format='{:.3f}'.format)}"
+
+
+def write(parts: Iterable[Catalogue], path: str | Path) -> Counts:
+    """Write a catalogue that comes in parts as `Catalogue.write` does, and return what is in it."""
+    files, counts = files_of(Path(path)), Counts()
+    with ExitStack() as stack:
+        if files[0].suffix == ".xml":
+            add = stack.enter_context(quakeml.growing(files[0]))
+            adds: list[Callable[[Catalogue], None]] = [lambda part: add(part._origins, part._picks, part._stations)]
+        else:
+            add_events, add_rows = (stack.enter_context(csv.growing(file)) for file in files)
+            adds = [lambda part: add_events(part.events), lambda part: add_rows(part.assignments)]
+        for part in parts:
+            counts = counts.and_(part.counts())
+            for each in adds:
+                each(part)
+    return counts
 
 
 def files_of(path: Path) -> list[Path]:
@@ -132,11 +170,11 @@ def files_of(path: Path) -> list[Path]:
             raise ConfigError("output", path, "expected a name that ends in .xml (QuakeML) or .csv (two tables)")
 
 
-def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned) -> Catalogue:
-    """The catalogue of an association."""
-    events = _events(located, inputs.network.projection is not None)
-    assignments = _assignments(inputs, found, located)
-    stations = inputs.network.stations
+def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned, waiting: NDArray[np.bool_]) -> Catalogue:
+    """The catalogue of an association, in which some arrivals (n,) still wait for later picks."""
+    events = _events(located, inputs.site.network.projection is not None)
+    assignments = _assignments(inputs, found, located, waiting)
+    stations = inputs.site.network.stations
     return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations, located.expected)
 
 
@@ -152,20 +190,18 @@ def _events(located: Located, geographic: bool) -> pd.DataFrame:
     return csv.origin_table(located.origins).assign(**of_phase, log_odds=log_odds)[columns]
 
 
-def _assignments(inputs: Inputs, found: Association, located: Located) -> pd.DataFrame:
-    rows, row = inputs.rows, inputs.picks.row[inputs.order]
+def _assignments(inputs: Inputs, found: Association, located: Located, waiting: NDArray[np.bool_]) -> pd.DataFrame:
+    rows, row, channels = inputs.rows, inputs.row, inputs.site.channels
     names = np.empty(len(located.order) + 1, object)
     names[located.order], names[-1] = located.picks.events, ""
-    identifiers = [inputs.picks.identifier[i] for i in inputs.order]
-    event, reason = np.full(len(rows), "", object), np.full(len(rows), "", object)
+    identifiers = rows["identifier"].to_numpy(object)[row].tolist()
+    event, reason = np.full(len(rows), "", object), rows["left"].to_numpy(object).copy()
     probability, residual = np.full((2, len(rows)), np.nan)
     event[row], probability[row] = names[found.event], found.probability
-    residual[row] = residuals(inputs.arrivals, inputs.channels, found)
-    reason[row] = reasons(inputs.arrivals, inputs.channels, found, names[:-1].tolist(), identifiers)
-    weightless = pd.to_numeric(rows["weight"], errors="coerce").to_numpy(float) == 0
-    reason[weightless] = WEIGHTLESS
-    wrong = np.setdiff1d(np.flatnonzero(~weightless), row)
-    reason[wrong] = [f"{WRONG}: {fault.message}" for fault in inputs.faults]
+    residual[row] = residuals(inputs.arrivals, channels, found)
+    reason[row] = reasons(inputs.arrivals, channels, found, names[:-1].tolist(), identifiers)
+    unsure = row[waiting & (found.event < 0)]
+    reason[unsure], probability[unsure] = WAITING, np.nan
     return pd.DataFrame(
         {
             "id": rows["identifier"].to_numpy(),

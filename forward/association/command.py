@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,21 +14,36 @@ import typer
 from vip.cli.messages import messages_shown
 from vip.cli.options import Overwrite, check_are_free
 from vip.cli.plugged import load
+from vip.cli.signals import StopRequest, stop_on_signal
 from vip.errors import ConfigError
-from vip.forward.association.catalogue import Catalogue, files_of
-from vip.forward.association.door import associate as associate_picks
-from vip.forward.earthquakes.formats.csv import write_table
+from vip.forward.association.border import AtBorder, at_border, warn_of
+from vip.forward.association.carry import begun, carried, followed
+from vip.forward.association.catalogue import Catalogue, files_of, write
+from vip.forward.association.gathering import parts
+from vip.forward.association.parameters import Parameters
+from vip.forward.association.record import Files, found_in
+from vip.forward.association.stream import Stream
+from vip.forward.earthquakes.formats.csv import growing
 from vip.forward.earthquakes.frames import stations_from
+from vip.forward.earthquakes.picks import Fault
 from vip.plugins import COMMANDS
 
 
 def associate(
-    picks: Annotated[Path, typer.Argument(help="CSV, Parquet, QuakeML, REAL's folder: station, phase, time, sigma.")],
     stations: Annotated[Path, typer.Option("--stations", help="StationXML, NonLinLoc GTSRCE, or CSV.")],
     velocity: Annotated[
         Path, typer.Option("--velocity", help="CSV: depth, vp, vs; NonLinLoc LAYER or .P.mod.hdr; or NetCDF in 3-D.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue: .xml (QuakeML) or .csv (two tables).")],
+    picks: Annotated[
+        Path | None, typer.Argument(help="CSV, Parquet, QuakeML, REAL's folder: station, phase, time, sigma.")
+    ] = None,
+    follow: Annotated[
+        Path | None, typer.Option("--follow", help="Folder in which files of picks (.csv, .parquet) appear, instead of PICKS.")
+    ] = None,
+    idle: Annotated[
+        float | None, typer.Option("--idle", help="Seconds without a new file after which no pick is waited for.")
+    ] = None,
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
     margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km [half their extent].")] = None,
     sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s [learned].")] = None,
@@ -41,31 +57,70 @@ def associate(
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Find earthquakes in picks, and the picks of each."""
-    files, located = files_of(output), output.with_name(f"{output.stem}_located{output.suffix}")
+    """Find earthquakes in picks, and the picks of each; Ctrl-C saves, and the same command goes on."""
+    outputs = files_of(output)
+    files, asked = _files(picks, follow, idle, stations, velocity), Parameters(depth, margin, None, sigma, detection, least)
+    directory, located = output.with_suffix(".run"), output.with_name(f"{output.stem}_located{output.suffix}")
     events = output.with_name(f"{output.stem}_picks.csv")
-    if not overwrite:
-        check_are_free(*files, *([events, located, located.with_suffix(".run")] if locate else []))
+    if not overwrite and found_in(directory) is None:
+        check_are_free(*outputs, *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
-    with messages_shown():
-        found = associate_picks(
-            picks,
-            stations,
-            velocity,
-            depth=depth,
-            margin=margin,
-            sigma=sigma,
-            detection=detection,
-            least=least,
-            threads=threads,
-        )
-    found.write(output)
-    _report(found, files)
-    if locate and len(found.events):
-        write_table(found.picks_table(), events)
+    with (
+        stop_on_signal() as stop,
+        messages_shown(),
+        begun(directory, files, asked, threads, overwrite, follow is not None) as stream,
+    ):
+        if follow is not None:
+            for _ in followed(stream, follow, stop, idle):
+                _write(stream, output)
+            raise _saved(directory, stop)
+        if stream.store.finished:
+            print(f"{directory}: was finished before")
+        elif not carried(stream, files.picks, stop):
+            raise _saved(directory, stop)
+        _write(stream, output)
+        print(f"pictures: vip report {directory}")
+        if locate and stream.events:
+            with growing(events) as add:
+                for part in parts(stream):
+                    add(part.picks_table())
+    if locate and stream.events:
         paths = {"--stations": stations, "--velocity": velocity, "--output": located}
         options = [text for option, path in paths.items() for text in (option, str(path))]
         _located([str(events), *options, "--depth", *map(str, depth), *(["--overwrite"] if overwrite else [])])
+
+
+def _files(picks: Path | None, follow: Path | None, idle: float | None, stations: Path, velocity: Path) -> Files:
+    """The input files, with one of a file of picks and a folder to follow."""
+    source = picks or follow
+    if source is None or (picks is not None and follow is not None):
+        raise ConfigError("PICKS", f"{picks}, --follow {follow}", "expected a file of picks, or a folder to follow")
+    if follow is not None and not follow.is_dir():
+        raise ConfigError("--follow", follow, "expected a folder")
+    if idle is not None and (follow is None or not idle > 0):
+        raise ConfigError("--idle", idle, "expected a positive number of seconds, and --follow")
+    return Files(source, stations, velocity)
+
+
+def _saved(directory: Path, stop: StopRequest) -> typer.Exit:
+    print(f"{directory}: saved; the same command goes on")
+    return typer.Exit(stop.exit_code)
+
+
+def _write(stream: Stream, output: Path) -> None:
+    """Write the catalogue so far, and print what is in it and the first of the rows that are no picks."""
+    fault, near = list[Fault](), AtBorder()
+
+    def noted() -> Iterator[Catalogue]:
+        nonlocal near
+        for part in parts(stream):
+            fault.extend(part.faults[: not fault])
+            near = near.and_(at_border(part._origins, stream.finder.site.box))
+            yield part
+
+    counts = write(noted(), output)
+    warn_of(near)
+    print(f"{', '.join(map(str, files_of(output)))}: {counts}" + (f" (the first: {fault[0]})" if fault else ""), flush=True)
 
 
 def _check_can_write(output: Path, stations: Path) -> None:
@@ -76,11 +131,6 @@ def _check_can_write(output: Path, stations: Path) -> None:
         raise ConfigError("--output", output, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'; or a name in .csv")
     if not stations_from(stations).geographic:
         raise ConfigError("--output", output, "QuakeML needs degrees, and these stations are in km: choose a name in .csv")
-
-
-def _report(found: Catalogue, files: list[Path]) -> None:
-    """Print what was found, and the first of the rows that are no picks."""
-    print(f"{', '.join(map(str, files))}: {found.summary()}" + (f" (the first: {found.faults[0]})" if found.faults else ""))
 
 
 def _located(arguments: list[str]) -> None:

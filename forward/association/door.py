@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
+import pandas as pd
 
 from vip.errors import ConfigError
-from vip.forward.association.associate import Association
-from vip.forward.association.border import warn_of_border
-from vip.forward.association.catalogue import Catalogue, catalogue
-from vip.forward.association.fit import Rules
-from vip.forward.association.inputs import Earth, Inputs, read, region_of
-from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, middle, with_sigma
-from vip.forward.association.located import Located, locate
-from vip.forward.association.search import Grid, grid
-from vip.forward.association.windows import whole
-from vip.forward.earthquakes.frames import Source
-
-SPACING = 5.0
-"""Spacing, km, of the nodes on which events are sought first, as far as their number is within these limits."""
-LEAST_NODES, MOST_NODES = 1000, 50_000
+from vip.forward.association.border import at_border, warn_of
+from vip.forward.association.catalogue import Catalogue
+from vip.forward.association.gathering import gathered, of_window
+from vip.forward.association.inputs import Earth, Survey, region_of, survey
+from vip.forward.association.parameters import Parameters
+from vip.forward.association.pieces import pieces_of
+from vip.forward.association.store import Memory
+from vip.forward.association.stream import Stream
+from vip.forward.earthquakes.frames import Source, named, pick_parts_from
 
 
 def associate(
-    picks: Source,
+    picks: Source | Iterable[pd.DataFrame],
     stations: Source,
     velocity: Source,
     *,
@@ -46,9 +41,10 @@ def associate(
 
     Parameters
     ----------
-    picks : path or DataFrame
+    picks : path, DataFrame or iterable of DataFrame
         Station, phase and time of each pick and, if wanted, sigma (s), probability, amplitude and id; see
         `vip.forward.earthquakes.reading.read_unassociated` for files and for the names that other programs give the columns.
+        Several tables are parts of one, and how it is cut does not change the result.
     stations : path or DataFrame
         Station, latitude, longitude (or x, y in km) and elevation_m; or a file, see `read_stations` there.
     velocity : path or DataFrame
@@ -86,96 +82,97 @@ def associate(
     ConfigError
         If something is wrong with a parameter, or with a file as a whole; the message names what and what would be right.
     """
-    from dask.system import CPU_COUNT
-
-    given = _sigmas(sigma)
-    _check(detection, least, spacing, threads)
-    borders: dict[str, tuple[float, float]] = {str(name): ends for name, ends in (region or {}).items()}
-    earth = Earth(region_of({"depth": depth, "margin": margin, **borders}), between, projection, Path(cache) if cache else None)
-    threads = threads or CPU_COUNT
-    inputs = read(picks, stations, velocity, earth, given, threads)
-    result = associated(inputs, given, detection, least, spacing, threads)
-    warn_of_border(result.located, result.inputs.box)
-    return catalogue(*result[:4])
+    asked = Parameters(depth, margin, region, sigma, detection, least, spacing, between, projection)
+    stream = ended(picks, surveyed(stations, velocity, asked, cache), asked, threads)
+    found = gathered(stream)
+    warn_of(at_border(found.located.origins, stream.finder.site.box))
+    return found.catalogue()
 
 
-class Associated(NamedTuple):
-    """An association with all that it was made from."""
-
-    inputs: Inputs
-    """The input, every pick with a standard deviation."""
-    found: Association
-    located: Located
-    learned: Learned
-    rules: Rules
-    nodes: Grid
-
-
-def associated(
-    inputs: Inputs, sigma: Mapping[str, float], detection: float | None, least: int, spacing: float | None, threads: int
-) -> Associated:
-    """Learn what is not given, and associate the whole record; for parameters see `associate`.
+def ended(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Parameters, threads: int | None = None) -> Stream:
+    """The stream of all picks, of which every window is found; see `associate` for the parameters.
 
     Raises
     ------
     ConfigError
-        If there are fewer channels than an event needs.
+        As `associate` does.
     """
-    if len(inputs.channels) < least:
-        remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
-        raise ConfigError("stations and phases with picks", len(inputs.channels), remedy)
-    rules = _rules(inputs, least)
-    nodes = grid(inputs.channels, rules, spacing or _spacing(rules), _rate(inputs))
-    learned, rules = _learned(inputs, nodes, rules, sigma, detection, threads)
-    inputs = inputs._replace(arrivals=with_sigma(inputs.arrivals, inputs.channels, learned.sigma))
-    found = whole(inputs.arrivals, inputs.channels, nodes, rules, threads)
-    return Associated(inputs, found, locate(inputs, found, rules), learned, rules, nodes)
+    stream = Stream(known, asked, Memory(), threads_or_all(threads))
+    for piece in pieces_of(picks, stream.checker):
+        stream.add(piece)
+    for _ in stream.rest():
+        pass
+    return stream
 
 
-def _sigmas(sigma: float | Mapping[str, float] | None) -> dict[str, float]:
-    if sigma is None:
-        return {}
-    by_phase = dict(sigma) if isinstance(sigma, Mapping) else dict.fromkeys(FIRST, float(sigma))
-    for phase, value in by_phase.items():
-        if phase not in FIRST:
-            raise ConfigError("sigma", phase, "expected P or S")
-        if not 0 < value < np.inf:
-            raise ConfigError("sigma", value, "must be a positive number of seconds")
-    return by_phase
+def follow(
+    picks: Iterable[pd.DataFrame],
+    stations: Source,
+    velocity: Source,
+    *,
+    cache: str | Path | None = None,
+    threads: int | None = None,
+    **asked: Any,
+) -> Iterator[Catalogue]:
+    """Find the earthquakes of a stream of picks, window by window, as soon as no later pick may change what a window has.
+
+    Parameters
+    ----------
+    picks : iterable of DataFrame
+        Tables as for `associate`, in the order of time; within one, rows may have any order. A pick that comes after a window
+        which would have seen it was finished is left out, with that reason.
+    stations, velocity, cache, threads
+        As for `associate`; all stations count, whether they have picks or not.
+    **asked
+        The other parameters of `associate`. What is to be learned is learned from the first windows that have 1000 picks.
+
+    Yields
+    ------
+    Catalogue
+        Events that begin in a window of ten minutes, and the rows that it saw, of which those beyond its ends may be of events
+        of others; also rows since the catalogue before that are no picks. How picks are cut does not change the events.
+
+    Raises
+    ------
+    ConfigError
+        As `associate` does.
+    """
+    parameters, store, since = Parameters(**asked), Memory(), 0
+    stream = Stream(surveyed(stations, velocity, parameters, cache), parameters, store, threads_or_all(threads), live=True)
+    for table in pick_parts_from(picks):
+        stream.add(stream.checker.piece(table, named(table, "picks")))
+        for window in stream.complete():
+            yield of_window(stream, window, since)
+            since = stream.rows
+        store.forget(stream.needed(since))
+    for window in stream.rest():
+        yield of_window(stream, window, since)
+        since = stream.rows
 
 
-def _check(detection: float | None, least: int, spacing: float | None, threads: int | None) -> None:
-    if detection is not None and not 0 < detection < 1:
-        raise ConfigError("detection", detection, "must be a probability between 0 and 1")
-    if least < 4:
-        raise ConfigError("least", least, "must be at least 4, the number of unknowns of an event")
-    if spacing is not None and not 0 < spacing < np.inf:
-        raise ConfigError("spacing", spacing, "must be a positive number of km")
+def surveyed(stations: Source, velocity: Source, asked: Parameters, cache: str | Path | None = None) -> Survey:
+    """Stations and velocities, checked with all that is asked; see `associate` for the parameters.
+
+    Raises
+    ------
+    ConfigError
+        If something is wrong with one of them.
+    """
+    asked.check()
+    earth = Earth(region_of(asked.borders()), asked.between, asked.projection, Path(cache) if cache else None)
+    return survey(stations, velocity, earth, asked.sigmas())
+
+
+def threads_or_all(threads: int | None) -> int:
+    """The number of threads that is asked, or that of the cores.
+
+    Raises
+    ------
+    ConfigError
+        If it is less than one.
+    """
+    from dask.system import CPU_COUNT
+
     if threads is not None and threads < 1:
         raise ConfigError("threads", threads, "must be at least 1")
-
-
-def _rules(inputs: Inputs, least: int) -> Rules:
-    """Rules with the rate of events if every pick were of one that all stations see; only its logarithm counts."""
-    rules = Rules(inputs.box.lower, inputs.box.upper, DETECTION, 1.0, least)
-    events = max(1.0, len(inputs.arrivals.time) / (DETECTION * len(inputs.channels)))
-    length = max(float(np.ptp(inputs.arrivals.time)), 1.0)
-    return rules._replace(density=events / (rules.volume * length))
-
-
-def _spacing(rules: Rules) -> float:
-    volume = rules.volume
-    return float(np.clip(SPACING, np.cbrt(volume / MOST_NODES), np.cbrt(volume / LEAST_NODES)))
-
-
-def _rate(inputs: Inputs) -> float:
-    """Picks of a channel, 1/s, in the middle of the record."""
-    time = inputs.arrivals.time[middle(inputs.arrivals.time)]
-    return len(time) / (len(inputs.channels) * max(float(np.ptp(time)), 1.0))
-
-
-def _learned(
-    inputs: Inputs, nodes: Grid, rules: Rules, sigma: Mapping[str, float], detection: float | None, threads: int
-) -> tuple[Learned, Rules]:
-    learned, rules = learn(inputs.arrivals, inputs.channels, nodes, rules, detection, threads)
-    return learned._replace(sigma=learned.sigma | dict(sigma)), rules
+    return threads or CPU_COUNT

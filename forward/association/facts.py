@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vip.forward.association.border import too_small
-from vip.forward.association.door import Associated
+from vip.forward.association.border import at_border, too_small
+from vip.forward.association.gathering import Associated
 from vip.forward.association.windows import whole
 
 TRIALS = 3
@@ -16,14 +16,19 @@ GOLDEN = (np.sqrt(5) - 1) / 2
 
 def facts(association: Associated) -> list[tuple[str, str]]:
     """Names and values of what `vip check` shows."""
-    inputs, found, located, learned = association[:4]
+    inputs, found, located = association[:3]
+    box, learned = inputs.site.box, association.finder.learned
     used = int((found.event >= 0).sum())
-    extent = " x ".join(f"{length:.0f}" for length in inputs.box.upper - inputs.box.lower)
+    extent = " x ".join(f"{length:.0f}" for length in box.upper - box.lower)
     sigma = ", ".join(f"{phase} {value:.3f} s" for phase, value in learned.sigma.items())
     return [
         ("events", f"{len(located.origins)}, with {used} of {len(found.event)} picks"),
-        ("origin times", f"s after {inputs.picks.reference} UTC"),
-        ("region", f"{extent} km; " + ("; ".join(too_small(located, inputs.box)) or "no more than a few events at its border")),
+        ("origin times", f"s after {inputs.reference} UTC"),
+        (
+            "region",
+            f"{extent} km; "
+            + ("; ".join(too_small(at_border(located.origins, box))) or "no more than a few events at its border"),
+        ),
         ("errors of picks without one", sigma),
         ("probability of a pick", f"{learned.detection:.2f} within reach of the event"),
         ("picks an hour by station", _rates(association)),
@@ -33,7 +38,7 @@ def facts(association: Associated) -> list[tuple[str, str]]:
 
 def coincidences(association: Associated) -> float:
     """Mean number of events in the picks of no event, when those of each station are shifted in time, end to beginning."""
-    channels, rules, nodes = association.inputs.channels, association.rules, association.nodes
+    channels, nodes, rules = association.inputs.site.channels, association.finder.nodes, association.finder.rules
     picks = association.inputs.arrivals.of(association.found.event < 0)
     if not len(picks.time):
         return 0.0
@@ -49,8 +54,8 @@ def coincidences(association: Associated) -> float:
 
 def _rates(association: Associated) -> str:
     """Rates of picks of every station, the busiest first."""
-    inputs = association.inputs
+    inputs, network, channels = association.inputs, association.inputs.site.network, association.inputs.site.channels
     hours = max(float(np.ptp(inputs.arrivals.time)), 1.0) / 3600
-    counts = np.bincount(inputs.picks.station, minlength=len(inputs.network.place)) / hours
-    names = inputs.network.stations.names
+    counts = np.bincount(channels.station[inputs.arrivals.channel], minlength=len(network.place)) / hours
+    names = network.stations.names
     return ", ".join(f"{names[i]} {counts[i]:.0f}" for i in np.argsort(-counts, kind="stable"))

@@ -1,20 +1,21 @@
-"""What an association needs, from files or tables: picks by channel, travel times, and the region."""
+"""What an association needs besides its picks, from files or tables: stations, travel times, and the region."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from vip.errors import ConfigError
 from vip.forward.association.channels import Arrivals, Channels, Ints
-from vip.forward.earthquakes.frames import Source, named, pick_rows_from, stations_from, velocity_from
+from vip.forward.earthquakes.frames import Source, named, stations_from, velocity_from
 from vip.forward.earthquakes.network import Network, given_projection, inside, network_of
-from vip.forward.earthquakes.picks import Fault, PickRules, UnassociatedPicks, checked_unassociated
+from vip.forward.earthquakes.picks import Fault, PickRules
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.region import RegionSettings, region_box
 from vip.forward.earthquakes.stations import Stations
@@ -28,24 +29,6 @@ FINEST = 50
 """Least number of nodes of travel times along the shorter side of the region."""
 COARSEST = 1.0
 """Largest spacing of these nodes, km."""
-
-
-class Inputs(NamedTuple):
-    """Picks, where they were made, and how waves come there."""
-
-    rows: pd.DataFrame
-    """All rows of the input, as text."""
-    picks: UnassociatedPicks
-    faults: list[Fault]
-    """Fault of each row that is no pick, in the order of the rows."""
-    network: Network
-    """Stations that have picks."""
-    box: Box
-    channels: Channels
-    arrivals: Arrivals
-    """The picks by channel and time; a standard deviation is not a number where none is known."""
-    order: Ints
-    """Index in `picks` of each of the arrivals (n,)."""
 
 
 class Earth(NamedTuple):
@@ -86,28 +69,95 @@ def region_of(values: Mapping[str, Any]) -> RegionSettings:
         raise ConfigError(".".join(map(str, first["loc"])), first["input"], first["msg"].lower()) from error
 
 
-def read(picks: Source, stations: Source, velocity: Source, earth: Earth, sigma: Mapping[str, float], threads: int) -> Inputs:
-    """Read all, check that it agrees, and compute travel times.
+class Survey(NamedTuple):
+    """What is known before any pick."""
+
+    stations: Stations
+    velocity: Layered | Grid3D
+    projection: Projection | None
+    """Projection that is given; None if it follows from the stations."""
+    rules: PickRules
+    earth: Earth
+
+
+def survey(stations: Source, velocity: Source, earth: Earth, sigma: Mapping[str, float]) -> Survey:
+    """Read stations and velocities, and check that they agree.
 
     Raises
     ------
     ConfigError
-        If something is wrong with more than some of the picks.
+        If something is wrong with them.
     """
     of_stations, model = stations_from(stations), velocity_from(velocity, earth.between)
     projection = given_projection(earth.projection, of_stations, model, named(velocity, "velocity"))
-    rows = pick_rows_from(picks)
-    file = named(picks, "picks")
-    found, faults = checked_unassociated(rows, of_stations, _rules(of_stations, model, projection, sigma), file)
-    if not len(found.time):
-        raise ConfigError("picks", "none", "at least one is needed", file)
-    used = np.unique(found.station)
-    found = found._replace(station=np.searchsorted(used, found.station))
-    network = network_of(of_stations.chosen(used), projection)
-    box = region_box(earth.region, network, model)
+    return Survey(of_stations, model, projection, _rules(of_stations, model, projection, sigma), earth)
+
+
+class Site(NamedTuple):
+    """Stations that picks may be of, the region, and how waves come there."""
+
+    pairs: list[tuple[int, str]]
+    """Station, by its index in the survey, and phase of each channel."""
+    network: Network
+    box: Box
+    channels: Channels
+
+    def channel(self, station: Ints, phase: NDArray[np.str_]) -> Ints:
+        """Channel of each pick (n,) by its station in the survey and its phase; -1 where there is none."""
+        table = np.full((max(station.max(initial=0), *(station for station, _ in self.pairs)) + 1, 2), -1)
+        for channel, (of_station, of_phase) in enumerate(self.pairs):
+            table[of_station, int(of_phase == "S")] = channel
+        channels: Ints = table[station, (phase == "S").astype(int)]
+        return channels
+
+
+def site(known: Survey, pairs: Iterable[tuple[int, str]], threads: int) -> Site:
+    """The region about stations, and a table of travel times for each of some stations and phases.
+
+    Raises
+    ------
+    ConfigError
+        If the region has none of the stations, or does not agree with the velocities.
+    """
+    wanted = sorted(set(pairs))
+    used = np.unique([station for station, _ in wanted])
+    network = network_of(known.stations.chosen(used), known.projection)
+    box = region_box(known.earth.region, network, known.velocity)
     _check_stations_inside(box, network)
-    solver = Solver(box, _spacing(box), earth.cache or default_cache(), threads)
-    return _with_channels(rows, found, faults, network, box, solver, model)
+    solver = Solver(box, _spacing(box), known.earth.cache or default_cache(), threads)
+    station, phase = np.searchsorted(used, [station for station, _ in wanted]), np.array([phase for _, phase in wanted])
+    ways = ways_of(solver, known.velocity, network, station, phase)
+    if not isinstance(ways.tables, TimeTables):
+        raise TypeError(type(ways.tables).__name__)
+    return Site(wanted, network, box, Channels(station, phase, network.place[station], ways.tables, ways.correction))
+
+
+class Inputs(NamedTuple):
+    """Picks, where they were made, and how waves come there."""
+
+    rows: pd.DataFrame
+    """Rows of the input, as those of a `Piece`."""
+    faults: list[Fault]
+    """Fault of each wrong row, in the order of the rows."""
+    site: Site
+    arrivals: Arrivals
+    """The picks by channel and time, s after the reference; each with a standard deviation."""
+    row: Ints
+    """Row of each of the arrivals (n,)."""
+    reference: np.datetime64
+    """Time, UTC, in microseconds, from which times are counted."""
+
+
+def seconds(time: NDArray[np.datetime64], reference: np.datetime64) -> Floats:
+    """Times (n,), s after a reference."""
+    after: Floats = (time - reference) / np.timedelta64(1, "s")
+    return after
+
+
+def log_weights(probability: Floats, mean: float) -> Floats:
+    """Logarithm (n,) of how much likelier than the mean each pick is to be a wave, by the probability that its picker gives."""
+    weights: Floats = np.log(probability / mean)
+    return weights
 
 
 def _rules(
@@ -128,30 +178,3 @@ def _check_stations_inside(box: Box, network: Network) -> None:
 
 def _spacing(box: Box) -> float:
     return min(COARSEST, float((box.upper - box.lower)[:2].min()) / FINEST)
-
-
-def _with_channels(
-    rows: pd.DataFrame,
-    picks: UnassociatedPicks,
-    faults: list[Fault],
-    network: Network,
-    box: Box,
-    solver: Solver,
-    velocity: Layered | Grid3D,
-) -> Inputs:
-    ways = ways_of(solver, velocity, network, picks.station, picks.phase)
-    if not isinstance(ways.tables, TimeTables):
-        raise TypeError(type(ways.tables).__name__)
-    _, first = np.unique(ways.table, return_index=True)  # tables are numbered without gaps
-    station = picks.station[first]
-    channels = Channels(station, picks.phase[first], network.place[station], ways.tables, ways.correction[first])
-    order = np.lexsort((picks.time, ways.table))
-    sigma = picks.sigma / np.sqrt(picks.weight)
-    arrivals = Arrivals(ways.table[order], picks.time[order], sigma[order], log_weights(picks.probability)[order])
-    return Inputs(rows, picks, faults, network, box, channels, arrivals, order)
-
-
-def log_weights(probability: Floats) -> Floats:
-    """Logarithm (n,) of how much likelier than the mean each pick is to be a wave, by the probability that its picker gives."""
-    weights: Floats = np.log(probability / probability.mean())
-    return weights

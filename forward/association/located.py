@@ -46,7 +46,7 @@ def locate(inputs: Inputs, found: Association, rules: Rules) -> Located:
     order = np.argsort(found.events.time, kind="stable")
     names = _names(_utc(inputs, found.events.time[order]))
     picks, own = _picks(inputs, found, order, names)
-    channels = inputs.channels
+    channels = inputs.site.channels
     none = np.zeros((0, len(channels))), np.zeros((0, len(channels), 3))
     time, gradient = channels.travel_times(found.events.x) if len(order) else none
     origins = []
@@ -60,14 +60,14 @@ def locate(inputs: Inputs, found: Association, rules: Rules) -> Located:
 def _origin(
     inputs: Inputs, found: Association, rules: Rules, event: int, name: str, own: Ints, time: Floats, gradient: Floats
 ) -> Origin:
-    arrivals, network, place = inputs.arrivals, inputs.network, found.events.x[event]
+    arrivals, network, place = inputs.arrivals, inputs.site.network, found.events.x[event]
     residual = arrivals.time[own] - found.events.time[event] - time
     weight = 1 / arrivals.sigma[own] ** 2
     covariance = _covariance(gradient, weight, rules)
     turned = network.to_true_north(place)
     latitude, longitude = network.on_earth(place)
     on_map = turned @ covariance[:3, :3] @ turned.T
-    distance, azimuth = network.seen_from(place, inputs.channels.station[arrivals.channel[own]])
+    distance, azimuth = network.seen_from(place, inputs.site.channels.station[arrivals.channel[own]])
     weight = weight / weight.mean()
     return Origin(
         event=name,
@@ -99,7 +99,7 @@ def _covariance(gradient: Floats, weight: Floats, rules: Rules) -> Floats:
 
 def _picks(inputs: Inputs, found: Association, order: Ints, names: list[str]) -> tuple[Picks, Ints]:
     """Picks of all events, one event after the other, by time; and the index of each among the arrivals."""
-    arrivals, given = inputs.arrivals, inputs.picks
+    arrivals, channels = inputs.arrivals, inputs.site.channels
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))
     own = np.flatnonzero(found.event >= 0)
@@ -109,25 +109,25 @@ def _picks(inputs: Inputs, found: Association, order: Ints, names: list[str]) ->
     start = np.searchsorted(position, np.arange(len(order) + 1))
     first = _utc(inputs, arrivals.time[own[start[:-1]]])
     reference = first.astype("datetime64[s]").astype("datetime64[us]")
-    from_reference = (given.reference - reference).astype("timedelta64[us]").astype(float) / 1e6
-    row = inputs.order[own]
+    from_reference = (inputs.reference - reference).astype("timedelta64[us]").astype(float) / 1e6
+    channel = arrivals.channel[own]
     picks = Picks(
         events=names,
         start=start,
         reference=reference,
-        station=given.station[row],
-        phase=given.phase[row],
+        station=channels.station[channel],
+        phase=channels.phase[channel],
         time=arrivals.time[own] + from_reference[position],
         sigma=arrivals.sigma[own],
         weight=np.ones(len(own)),
-        source=[given.identifier[i] for i in row],
+        source=inputs.rows["identifier"].to_numpy(object)[inputs.row[own]].tolist(),
     )
     return picks, own
 
 
 def _utc(inputs: Inputs, seconds: Floats) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     """Times in UTC, in microseconds, from seconds after the reference."""
-    times: np.ndarray[tuple[int], np.dtype[np.datetime64]] = inputs.picks.reference + np.rint(seconds * 1e6) * MICROSECOND
+    times: np.ndarray[tuple[int], np.dtype[np.datetime64]] = inputs.reference + np.rint(seconds * 1e6) * MICROSECOND
     return times
 
 

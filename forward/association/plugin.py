@@ -12,10 +12,12 @@ import numpy as np
 from vip.errors import ConfigError
 from vip.forward.association.chance import local_rates
 from vip.forward.association.channels import within
-from vip.forward.association.door import Associated, associated
+from vip.forward.association.door import ended
 from vip.forward.association.facts import facts
-from vip.forward.association.inputs import Earth, read
+from vip.forward.association.gathering import Associated, gathered
+from vip.forward.association.inputs import Earth, survey
 from vip.forward.association.marginal import Marginal
+from vip.forward.association.parameters import Parameters
 from vip.forward.association.settings import AssociationSettings
 from vip.forward.association.synthetic import starter_config, write_example
 from vip.forward.earthquakes.reading import velocity_files
@@ -51,13 +53,13 @@ class MarginalHypocenters:
         self.association = association
         self.inputs: list[Path] = []
         self.events = found.events.of(located.order)
-        arrivals, channels = inputs.arrivals, inputs.channels
+        arrivals, channels, rules = inputs.arrivals, inputs.site.channels, association.finder.rules
         log_rate = np.log(local_rates(arrivals, channels, found.event < 0, float(np.ptp(arrivals.time))))
         seen = within(self.events.reach, channels.nearest_first(self.events.x))
-        self.marginal = Marginal(arrivals, log_rate, channels, association.rules, seen)
+        self.marginal = Marginal(arrivals, log_rate, channels, rules, seen)
         names = np.array(located.picks.events)
         axes = [Variable(name, "km", ("event",), {"event": names}) for name in ("x", "y", "depth")]
-        when = f"origin time after {inputs.picks.reference} UTC"
+        when = f"origin time after {inputs.reference} UTC"
         self.space = ModelSpace((*axes, Variable("origin_time", "s", ("event",), {"event": names}, when)))
         self.groups = np.tile(self.marginal.groups(self.events.x, self.events.time), 4)
         self.lower, self.upper = self._ends()
@@ -69,15 +71,15 @@ class MarginalHypocenters:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], base_dir: Path) -> Self:
         """Build from the ``[forward]`` table; paths are relative to `base_dir`."""
-        from dask.system import CPU_COUNT
-
         s = AssociationSettings.model_validate(settings)
         earth = Earth(s.region, s.between, s.projection, s.cache)
         sigma = {str(phase): value for phase, value in s.sigma.items()}
-        inputs = read(base_dir / s.picks, base_dir / s.stations, base_dir / s.velocity, earth, sigma, CPU_COUNT)
-        for fault in inputs.faults:
+        asked = Parameters(s.region.depth, sigma=sigma or None, detection=s.detection, least=s.least, spacing=s.spacing)
+        known = survey(base_dir / s.stations, base_dir / s.velocity, earth, sigma)
+        found = gathered(ended(base_dir / s.picks, known, asked))
+        for fault in found.inputs.faults:
             log.warning("left out: %s", fault)
-        plugin = cls(associated(inputs, sigma, s.detection, s.least, s.spacing, CPU_COUNT))
+        plugin = cls(found)
         plugin.inputs = [base_dir / s.stations, base_dir / s.picks, *velocity_files(base_dir / s.velocity)]
         return plugin
 
@@ -89,7 +91,7 @@ class MarginalHypocenters:
 
     def start(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) drawn from the Gaussian of the least-squares fit of each event, mirrored at the region's border."""
-        curvature = self.marginal.information(self.events.x, self.events.time) + self.association.rules.prior
+        curvature = self.marginal.information(self.events.x, self.events.time) + self.association.finder.rules.prior
         middle = np.concatenate([self.events.x, self.events.time[:, None]], axis=1)
         root = np.linalg.cholesky(np.linalg.inv(curvature))
         places = middle + np.einsum("eij,nej->nei", root, rng.standard_normal((n, *middle.shape)))
@@ -119,8 +121,8 @@ class MarginalHypocenters:
 
     def _ends(self) -> tuple[Floats, Floats]:
         """Lower and upper bounds (4,): those of the region, and the times of events that may have picks in the record."""
-        box, time = self.association.inputs.box, self.association.inputs.arrivals.time
-        longest = float(self.association.nodes.delay.max())
+        box, time = self.association.inputs.site.box, self.association.inputs.arrivals.time
+        longest = float(self.association.finder.nodes.delay.max())
         return np.append(box.lower, time.min() - longest), np.append(box.upper, time.max())
 
 

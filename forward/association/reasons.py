@@ -13,6 +13,8 @@ from vip.protocols import Floats
 
 NEAR = 5.0
 """Distance in time, in standard deviations, within which an arrival might be the pick's."""
+FAR = 600.0
+"""Distance in time, s, beyond which no arrival is named."""
 NO_EVENT, ANOTHER, UNREACHED, CHANCE = (
     "no event within reach",
     "another pick fits better",
@@ -20,8 +22,10 @@ NO_EVENT, ANOTHER, UNREACHED, CHANCE = (
     "chance explains it as well",
 )
 """Kinds of reasons, with which each begins."""
-WRONG, WEIGHTLESS = "wrong row", "weight of 0"
-"""Kinds of reasons of rows that are no picks."""
+WRONG, WEIGHTLESS, LATE = "wrong row", "weight of 0", "came too late"
+"""Kinds of reasons of rows that are no picks, or that were not looked at."""
+WAITING = "waits for later picks"
+"""Reason of a pick that may still become one of an event."""
 
 
 class Nearest(NamedTuple):
@@ -50,14 +54,16 @@ def reasons(
     why = [""] * len(picks.time)
     left = np.flatnonzero(found.event < 0)
     if not len(events):
-        return [f"{NO_EVENT}: there is none at all"] * len(why)
+        return [f"{NO_EVENT}: none within {FAR:g} s"] * len(why)
     nearest = _nearest(picks.of(found.event < 0), channels, found)
     holder = _holders(picks, channels, found)
     seen = within(found.events.reach, channels.nearest_first(found.events.x))
     for pick, event, apart in zip(left, *nearest, strict=True):
         channel, name = picks.channel[pick], f"event {events[event]}"
         off = f"{abs(apart):.2f} s {'after' if apart > 0 else 'before'} its arrival"
-        if abs(apart) > NEAR * picks.sigma[pick]:
+        if abs(apart) > FAR:
+            why[pick] = f"{NO_EVENT}: none within {FAR:g} s"
+        elif abs(apart) > NEAR * picks.sigma[pick]:
             why[pick] = f"{NO_EVENT}: the nearest is {name}, {off}"
         elif holder[event, channel] >= 0:
             why[pick] = f"{ANOTHER}: {identifiers[holder[event, channel]]} is of {name}; this one is {off}"

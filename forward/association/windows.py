@@ -12,11 +12,16 @@ from vip.forward.association.associate import Association, associate
 from vip.forward.association.channels import Arrivals, Channels, Ints
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.search import Grid
+from vip.protocols import Floats
 
 LENGTH = 600.0
 """Length of a window, s; windows begin at multiples of it."""
 SLACK = 2.0
 """Time, s, by which an event at the edge of two windows may be earlier in the second than in the first."""
+
+
+PART = 100_000
+"""Number of picks that are looked at together, where there may be many millions."""
 
 
 class Window(NamedTuple):
@@ -52,18 +57,42 @@ def windows(
     taken : (n,) bool, optional
         Picks that windows before have taken.
     """
-    margin = float(nodes.delay.max()) + SLACK
     taken = np.zeros(len(picks.time), bool) if taken is None else taken.copy()
-    numbers = np.unique(np.floor_divide(np.concatenate([picks.time, picks.time - margin]), LENGTH).astype(int))
-    for number in numbers:
+    edges = margin(nodes)
+    for number in numbers(picks.time, edges):
         if done is not None and number <= done:
             continue
-        start, end = number * LENGTH, (number + 1) * LENGTH
-        seen = np.flatnonzero((picks.time >= start - margin) & (picks.time < end + 2 * margin) & ~taken)
-        found = associate(picks.of(seen), channels, nodes, rules, threads)
-        found = _kept(found, (found.events.time >= start - SLACK) & (found.events.time < end))
+        first, last = sees(number, edges)
+        seen = np.flatnonzero((picks.time >= first) & (picks.time < last) & ~taken)
+        found = associated(number, picks.of(seen), channels, nodes, rules, threads)
         taken[seen[found.event >= 0]] = True
-        yield Window(int(number), seen, found)
+        yield Window(number, seen, found)
+
+
+def margin(nodes: Grid) -> float:
+    """Time, s, for which a window sees picks before its beginning, and half of that for which it does after its end."""
+    return float(nodes.delay.max()) + SLACK
+
+
+def numbers(time: Floats, margin: float) -> list[int]:
+    """Numbers of the windows in which events of picks with these times (n,), s, may begin."""
+    found = set[int]()
+    for first in range(0, len(time), PART):
+        part = time[first : first + PART]
+        found.update(np.unique(np.floor_divide(np.concatenate([part, part - margin]), LENGTH).astype(int)).tolist())
+    return sorted(found)
+
+
+def sees(number: int, margin: float) -> tuple[float, float]:
+    """First time, s, of picks that a window sees, and the time from which on it sees none."""
+    return number * LENGTH - margin, (number + 1) * LENGTH + 2 * margin
+
+
+def associated(number: int, picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int) -> Association:
+    """The events that begin in a window, from the picks that it sees."""
+    found = associate(picks, channels, nodes, rules, threads)
+    start, end = number * LENGTH, (number + 1) * LENGTH
+    return only(found, (found.events.time >= start - SLACK) & (found.events.time < end))
 
 
 def whole(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Association:
@@ -84,7 +113,7 @@ def joined(parts: Iterable[Window], n_picks: int) -> Association:
     return Association(events, evidence, event, np.where(event >= 0, probability, of_none))
 
 
-def _kept(found: Association, kept: NDArray[np.bool_]) -> Association:
+def only(found: Association, kept: NDArray[np.bool_]) -> Association:
     """Some of the events; picks of the others are of none."""
     number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     event = number[found.event]

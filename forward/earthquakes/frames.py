@@ -5,6 +5,7 @@ A table has the columns of the CSV files, and goes through the same checks; its 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from vip.forward.earthquakes.formats.csv import layers_of, stations_of
 from vip.forward.earthquakes.formats.parquet import as_text
 from vip.forward.earthquakes.formats.pick_columns import pick_table
-from vip.forward.earthquakes.reading import read_pick_rows, read_stations, read_velocity, with_identifiers
+from vip.forward.earthquakes.reading import read_pick_parts, read_stations, read_velocity, with_identifiers
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Grid3D, Interpolation, Layered, checked_layers
 
@@ -32,12 +33,26 @@ def stations_from(source: Source) -> Stations:
     return read_stations(Path(source))
 
 
-def pick_rows_from(source: Source) -> pd.DataFrame:
-    """Picks as text, a row each in the order of the input, see `vip.forward.earthquakes.reading.read_pick_rows`."""
-    if isinstance(source, pd.DataFrame):
-        text = as_text(source)
-        return with_identifiers(pick_table(text, "row " + text.index.astype(str), named(source, "picks"), of_events=False))
-    return read_pick_rows(Path(source))
+def pick_parts_from(
+    source: Source | Iterable[pd.DataFrame], rows: int | None = None, before: int = 0
+) -> Iterator[pd.DataFrame]:
+    """Picks as text, a row each in the order of the input, in parts, see `vip.forward.earthquakes.reading.read_pick_parts`.
+
+    Parameters
+    ----------
+    source : path, DataFrame or iterable of DataFrame
+        Several tables are one after the other.
+    rows, before : int
+        As for `read_pick_parts`, if it is a file.
+    """
+    if isinstance(source, str | Path):
+        yield from read_pick_parts(Path(source), rows, before)
+        return
+    for table in [source] if isinstance(source, pd.DataFrame) else source:
+        text = as_text(table)
+        place = "row " + (before + text.index).astype(str)
+        yield with_identifiers(pick_table(text, place, named(table, "picks"), of_events=False), before)
+        before += len(table)
 
 
 def velocity_from(source: Source, between: Interpolation = "constant") -> Layered | Grid3D:

@@ -172,32 +172,109 @@ def checked_picks(table: pd.DataFrame, stations: Stations, rules: PickRules, fil
     return _arrays(good, [event for event in rank if event not in bad]), faults
 
 
+class Before:
+    """What is known of the parts of an input that came before another: 16 bytes a pick.
+
+    Attributes
+    ----------
+    local : bool, optional
+        Whether most times of the first part have no offset from UTC; unknown before there is one.
+    """
+
+    def __init__(self) -> None:
+        self.local: bool | None = None
+        self._rows, self._wrong = 0, dict[str, tuple[int, str]]()
+        self._picks: NDArray[Any] = np.zeros(0, np.uint64)
+        self._identifiers: NDArray[Any] = np.zeros(0, np.uint64)
+
+    def add(self, station: NDArray[np.intp], kind: NDArray[np.str_], utc: NDArray[np.datetime64], names: Iterable[str]) -> None:
+        """Remember picks by the index of their station, phase ("P" or "S") and time, and their identifiers."""
+        self._picks = _merged(self._picks, _hashes_of_picks(station, kind, utc))
+        self._identifiers = _merged(self._identifiers, _hashes_of_text(names))
+
+    def count(self, first: NDArray[np.intp], checks: list[Check], table: pd.DataFrame, file: Path) -> None:
+        """Count the rows (n,) of a table by the first check that each fails, with an example of each."""
+        self._rows += len(table)
+        for i, number in enumerate(np.bincount(first, minlength=len(checks))[: len(checks)]):
+            if number:
+                _, fault = next(_rows_with_faults(table[first == i][:1], checks[i][1], file))
+                example = f"first in {fault.place.removeprefix(f'{file}, ')}: {fault.message}"
+                before, example = self._wrong.get(checks[i][1], (0, example))
+                self._wrong[checks[i][1]] = before + int(number), example
+
+    def check_few_wrong(self, file: Path) -> None:
+        """Raise a ConfigError that names the commonest fault if more than half of the rows so far have one."""
+        wrong = sum(number for number, _ in self._wrong.values())
+        if 2 * wrong > self._rows:
+            number, example = max(self._wrong.values(), key=lambda found: found[0])
+            remedy = f"most have a fault; the commonest, {number} times, {example}"
+            raise ConfigError("picks", f"{wrong} of {self._rows}", remedy, file)
+
+    def has_picks(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which picks (n,) of a table with the columns index, kind and utc were there."""
+        return _contains(self._picks, _hashes_of_picks(*(table[name].to_numpy() for name in ("index", "kind", "utc"))))
+
+    def has_identifiers(self, names: pd.Series) -> NDArray[np.bool_]:
+        """Which identifiers (n,) were there."""
+        return _contains(self._identifiers, _hashes_of_text(names))
+
+
+def _hashes_of_picks(station: NDArray[Any], kind: NDArray[Any], utc: NDArray[Any]) -> NDArray[np.uint64]:
+    columns = {"station": station.astype(np.int64), "s": kind == "S", "utc": utc.astype("datetime64[us]").astype(np.int64)}
+    hashes: NDArray[Any] = pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()
+    return hashes
+
+
+def _hashes_of_text(text: Iterable[str]) -> NDArray[np.uint64]:
+    hashes: NDArray[np.uint64] = pd.util.hash_array(np.array(list(text), dtype=object), categorize=False)
+    return hashes
+
+
+def _merged(ordered: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    new = np.sort(others)
+    merged: NDArray[Any] = np.insert(ordered, np.searchsorted(ordered, new), new)
+    return merged
+
+
+def _contains(ordered: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    at = np.searchsorted(ordered, wanted)
+    found: NDArray[np.bool_] = np.append(ordered, np.uint64(0))[at] == wanted
+    return found & (at < len(ordered))
+
+
 def checked_unassociated(
-    table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path
+    table: pd.DataFrame, stations: Stations, rules: PickRules, file: Path, before: Before | None = None
 ) -> tuple[UnassociatedPicks, list[Fault]]:
     """Picks without a fault, in the order of their times, from a table as for `checked_picks`; its events do not count.
+
+    The table may be a part of an input of which others came before; it is then counted with those.
 
     Raises
     ------
     ConfigError
-        If more than half of the picks have a fault; it names the commonest.
+        If it is no part, and more than half of the picks have a fault; it names the commonest.
     """
+    alone, before = before is None, before or Before()
     table = _with_numbers(table.assign(event=""), stations, rules)
     table = table.assign(
         probability_number=_numbers(table["probability"], 1.0), amplitude_number=_numbers(table["amplitude"], np.nan)
     )
-    checks = [*_checks_without_events(table, stations), *_checks_of_rows(table, rules)]
+    checks = [*_checks_without_events(table, stations, before), *_checks_of_rows(table, rules)]
     checks += [_without_sigma(table)] if rules.sigma_needed else []
-    checks += _checks_of_copies(table, good=_first_checks(checks, table) == len(checks))
+    checks += _checks_of_copies(table, _first_checks(checks, table) == len(checks), before)
     first = _first_checks(checks, table)
-    _check_few_wrong(first, checks, table, file)
+    before.count(first, checks, table, file)
+    if alone:
+        before.check_few_wrong(file)
     faults = [
         (row, fault)
         for i, (_, message) in enumerate(checks)
+        if (first == i).any()
         for row, fault in _rows_with_faults(table[first == i], message, file)
     ]
-    good = table[first == len(checks)].sort_values("utc", kind="stable")
-    return _unassociated(good), [fault for _, fault in sorted(faults, key=lambda found: found[0])]
+    good = _unassociated(table[first == len(checks)].sort_values("utc", kind="stable"))
+    before.add(good.station, good.phase, good.absolute_time(), good.identifier)
+    return good, [fault for _, fault in sorted(faults, key=lambda found: found[0])]
 
 
 def _first_checks(checks: list[Check], table: pd.DataFrame) -> NDArray[np.intp]:
@@ -205,17 +282,6 @@ def _first_checks(checks: list[Check], table: pd.DataFrame) -> NDArray[np.intp]:
     fails = np.stack([*(np.asarray(wrong, bool) for wrong, _ in checks), np.ones(len(table), bool)])
     found: NDArray[np.intp] = fails.argmax(axis=0)
     return found
-
-
-def _check_few_wrong(first: NDArray[np.intp], checks: list[Check], table: pd.DataFrame, file: Path) -> None:
-    wrong = np.bincount(first, minlength=len(checks) + 1)[:-1]
-    if 2 * wrong.sum() <= len(table):
-        return
-    commonest = int(wrong.argmax())
-    _, example = next(_rows_with_faults(table[first == commonest][:1], checks[commonest][1], file))
-    place = example.place.removeprefix(f"{file}, ")
-    remedy = f"most have a fault; the commonest, {wrong[commonest]} times, first in {place}: {example.message}"
-    raise ConfigError("picks", f"{wrong.sum()} of {len(table)}", remedy, file)
 
 
 def _with_numbers(table: pd.DataFrame, stations: Stations, rules: PickRules) -> pd.DataFrame:
@@ -286,7 +352,7 @@ def _without_sigma(table: pd.DataFrame) -> Check:
     return unsaid, "no sigma; give it (s), or a default for phase {kind} (`sigma`; --sigma of `vip locate`)"
 
 
-def _checks_without_events(table: pd.DataFrame, stations: Stations) -> list[Check]:
+def _checks_without_events(table: pd.DataFrame, stations: Stations, before: Before) -> list[Check]:
     """Checks of what only picks without events have."""
     probability, amplitude = table["probability_number"], table["amplitude_number"]
     return [
@@ -296,7 +362,7 @@ def _checks_without_events(table: pd.DataFrame, stations: Stations) -> list[Chec
             ~np.isfinite(amplitude) & ~table["amplitude"].str.lower().isin(["", "nan"]),
             "amplitude {amplitude!r}: must be a number, or empty",
         ),
-        *_checks_of_zones(table),
+        *_checks_of_zones(table, before),
         (
             _not_running(table, stations),
             "time {time!r}: station {station!r} had not begun or had ended by its epochs; is the date right, and are these "
@@ -305,10 +371,12 @@ def _checks_without_events(table: pd.DataFrame, stations: Stations) -> list[Chec
     ]
 
 
-def _checks_of_zones(table: pd.DataFrame) -> list[Check]:
-    """Checks that either all times have an offset from UTC, or none; those that are fewer are wrong."""
+def _checks_of_zones(table: pd.DataFrame, before: Before) -> list[Check]:
+    """Checks that either all times have an offset from UTC, or none; those that are fewer, in the first part, are wrong."""
     readable, local = table["utc"].notna(), table["zone"] == LOCAL
-    mostly_local = 2 * (readable & local).sum() > readable.sum()
+    if before.local is None and readable.any():
+        before.local = bool(2 * (readable & local).sum() > readable.sum())
+    mostly_local = bool(before.local)
     return [
         (readable & local & (not mostly_local), "time {time!r}: has no offset from UTC, others have; add it (Z for UTC)"),
         (readable & ~local & mostly_local, "time {time!r}: has an offset from UTC, most others have none; use one"),
@@ -325,10 +393,12 @@ def _not_running(table: pd.DataFrame, stations: Stations) -> pd.Series:
     return outside
 
 
-def _checks_of_copies(table: pd.DataFrame, good: NDArray[np.bool_]) -> list[Check]:
+def _checks_of_copies(table: pd.DataFrame, good: NDArray[np.bool_], before: Before) -> list[Check]:
     """Checks that no pick, and no identifier, is in the file twice, among those without another fault."""
     once = table[good].drop_duplicates(["index", "kind", "utc"])
+    once = once[~before.has_picks(once)]
     named = once.drop_duplicates("identifier")
+    named = named[~before.has_identifiers(named["identifier"])]
     twice = good & ~table.index.isin(once.index)
     renamed = good & ~twice & ~table.index.isin(named.index)
     return [

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,12 +18,16 @@ from vip.forward.earthquakes.formats.pick_columns import is_header
 from vip.forward.earthquakes.picks import Fault, PickRules, Picks, UnassociatedPicks, checked_picks, checked_unassociated
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Grid3D, Interpolation, Layered, checked_layers
-from vip.forward.tables import read_bytes, read_text
+from vip.forward.tables import as_text, opened, read_text
 
 NETCDF = (".nc", ".nc4", ".netcdf")
 """Suffixes of NetCDF files."""
 HEADER = ".hdr"
 """Suffix of the header of a NonLinLoc grid."""
+BEGINNING = 65536
+"""Bytes from which a format is recognised; comments before are no longer."""
+ALL = sys.maxsize
+"""Rows of a part that is the whole."""
 
 
 def read_stations(file: Path) -> Stations:
@@ -63,7 +70,7 @@ def read_picks(file: Path, stations: Stations, rules: PickRules | None = None) -
     ConfigError
         If the file as a whole cannot be read, lacks a column or holds no pick.
     """
-    table = _pick_table(file, of_events=True)
+    table = pd.concat(list(_pick_tables(file, of_events=True)))
     return checked_picks(table, stations, rules or PickRules(), file)
 
 
@@ -104,42 +111,70 @@ def read_pick_rows(file: Path) -> pd.DataFrame:
     ConfigError
         If the file as a whole cannot be read, lacks a column or holds no pick.
     """
-    return with_identifiers(_pick_table(file, of_events=False))
+    return pd.concat(list(read_pick_parts(file)))
 
 
-def with_identifiers(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the number of its row, counted from 0, as the identifier of each pick that has none."""
-    own = table["identifier"] != ""
-    return table.assign(identifier=table["identifier"].where(own, pd.Series(np.arange(len(table)), table.index).astype(str)))
+def read_pick_parts(file: Path, rows: int | None = None, before: int = 0) -> Iterator[pd.DataFrame]:
+    """The rows of `read_pick_rows` in parts of at most so many, of CSV and Parquet; of other formats all at once.
+
+    Parameters
+    ----------
+    file : path
+    rows : int, optional
+        Number of rows of a part; all if it is not given.
+    before : int
+        Number of rows that came before, from which those of the file are counted on where they have no identifier.
+
+    Raises
+    ------
+    ConfigError
+        As `read_pick_rows` does, when the part in question is read.
+    """
+    for table in _pick_tables(file, of_events=False, rows=rows):
+        yield with_identifiers(table, before)
+        before += len(table)
 
 
-def _pick_table(file: Path, of_events: bool) -> pd.DataFrame:
+def with_identifiers(table: pd.DataFrame, before: int = 0) -> pd.DataFrame:
+    """The table with the number of its row as the identifier of each pick that has none; so many rows come before it."""
+    number = pd.Series(before + np.arange(len(table)), table.index).astype(str)
+    return table.assign(identifier=table["identifier"].where(table["identifier"] != "", number))
+
+
+def _pick_tables(file: Path, of_events: bool, rows: int | None = None) -> Iterator[pd.DataFrame]:
     """Picks as text with their times in UTC, at least one."""
-    table = _folder_table(file, of_events) if file.is_dir() else _file_table(file, of_events)
-    if table.empty:
+    tables = _folder_tables(file, of_events) if file.is_dir() else _file_tables(file, of_events, rows or ALL)
+    found = 0
+    for table in tables:
+        found += len(table)
+        yield table
+    if not found:
         raise ConfigError("picks", "none", "at least one is needed", file)
-    return table
 
 
-def _folder_table(folder: Path, of_events: bool) -> pd.DataFrame:
+def _folder_tables(folder: Path, of_events: bool) -> Iterator[pd.DataFrame]:
     if of_events:
         raise ConfigError(
             "picks", folder, "is a folder, as of REAL, whose picks have no events; expected a file of picks with events"
         )
-    return real.read_picks(folder)
+    yield real.read_picks(folder)
 
 
-def _file_table(file: Path, of_events: bool) -> pd.DataFrame:
-    content = read_bytes(file)
-    if content.startswith(parquet.MAGIC):
-        return parquet.read_picks(content, file, of_events)
-    text = read_text(file, "a file of picks")
-    first = next((line for line in io.StringIO(text) if line.strip() and not line.startswith("#")), "")
-    if first.lstrip().startswith("<"):
-        return quakeml.read_picks(file, of_events)
-    if is_header(first):
-        return csv.read_picks(file, of_events)
-    return phases.read_picks(text, file)
+def _file_tables(file: Path, of_events: bool, rows: int) -> Iterator[pd.DataFrame]:
+    """Tables of a file, which is read and unpacked once; the format is that of its beginning."""
+    with opened(file) as content:
+        start = io.BufferedReader(cast(io.RawIOBase, content), BEGINNING)
+        beginning = start.peek(BEGINNING)
+        lines = beginning.decode("utf-8-sig", errors="ignore").splitlines()
+        first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+        if beginning.startswith(parquet.MAGIC):
+            yield from parquet.read_pick_parts(start, file, rows, of_events)
+        elif first.lstrip().startswith("<"):
+            yield quakeml.read_picks(start.read(), file, of_events)
+        elif is_header(first):
+            yield from csv.read_pick_parts(start, file, rows, of_events)
+        else:
+            yield phases.read_picks(as_text(start.read(), file, "a file of picks"), file)
 
 
 def read_velocity(file: Path, between: Interpolation = "constant") -> Layered | Grid3D:

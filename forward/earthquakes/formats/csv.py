@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from vip.files import whole
 from vip.forward.earthquakes.formats.pick_columns import pick_table
 from vip.forward.earthquakes.origins import LEVEL, Origin, horizontal_ellipse
 from vip.forward.earthquakes.stations import LIMITS, Stations, checked_stations
-from vip.forward.tables import check_columns, numbers, place, read_table
+from vip.forward.tables import check_columns, numbers, place, read_table, read_table_parts
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +64,11 @@ def _check_metres(elevation: pd.Series, file: Path) -> None:
     log.info("%s: elevations, %g to %g, are taken to be in m", file, elevation.min(), elevation.max())
 
 
-def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
-    """Picks as text, with their times in UTC; columns are known by their names, see `pick_columns`."""
-    table = read_table(file, [], surplus="(beyond the header)")
-    surplus = table.pop("(beyond the header)")
-    return pick_table(table, "line " + table.index.astype(str), file, of_events).assign(surplus=surplus)
+def read_pick_parts(content: BinaryIO, file: Path, rows: int, of_events: bool = True) -> Iterator[pd.DataFrame]:
+    """Picks as text, with their times in UTC, in parts; columns are known by their names, see `pick_columns`."""
+    for table in read_table_parts(file, content, rows, surplus="(beyond the header)"):
+        surplus = table.pop("(beyond the header)")
+        yield pick_table(table, "line " + table.index.astype(str), file, of_events).assign(surplus=surplus)
 
 
 def read_layers(file: Path) -> pd.DataFrame:
@@ -101,9 +103,21 @@ def write_origins(origins: Sequence[Origin], file: Path, level: float = LEVEL) -
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
     """Write a table, its times in UTC as ISO 8601 with microseconds."""
-    times = {name: _iso(table[name]) for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name].dtype)}
-    with whole(file) as part:
-        table.assign(**times).to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
+    with growing(file) as add:
+        add(table)
+
+
+@contextmanager
+def growing(file: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A function to write parts of a table with, as `write_table` writes it; the file is there when all are written."""
+    with whole(file) as part, part.open("w", encoding="utf-8", newline="") as opened:
+
+        def add(table: pd.DataFrame) -> None:
+            dated = [name for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name].dtype)]
+            text = table.assign(**{name: _iso(table[name]) for name in dated})
+            text.to_csv(opened, header=opened.tell() == 0, index=False, float_format="%.6f", lineterminator="\n")
+
+        yield add
 
 
 def _iso(times: pd.Series) -> pd.Series:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from vip.forward.earthquakes.formats.pick_columns import pick_table
 
 MAGIC = b"PAR1"
 """First bytes of a Parquet file."""
+MOST_ROWS = 2**31 - 1
+"""Rows that can be read at once."""
 
 
-def read_picks(content: bytes, file: Path, of_events: bool = True) -> pd.DataFrame:
-    """Picks as text, with their times in UTC; columns are known by their names, see `pick_columns`.
+def read_pick_parts(content: BinaryIO, file: Path, rows: int, of_events: bool = True) -> Iterator[pd.DataFrame]:
+    """Picks as text, with their times in UTC, in parts; columns are known by their names, see `pick_columns`.
 
     Raises
     ------
@@ -24,13 +27,21 @@ def read_picks(content: bytes, file: Path, of_events: bool = True) -> pd.DataFra
         If pyarrow is not installed, or the file is damaged or lacks a column.
     """
     try:
-        table = pd.read_parquet(BytesIO(content), engine="pyarrow")
+        from pyarrow import parquet
     except ImportError as error:
         raise ConfigError("", file, "Parquet needs pyarrow: pip install 'vip-inversion[parquet]'; or write CSV") from error
+    before = 0
+    try:
+        whole = parquet.ParquetFile(content)
+        for batch in whole.iter_batches(min(rows, MOST_ROWS)) if whole.metadata.num_rows else [whole.read()]:
+            text = as_text(batch.to_pandas())
+            source = "row " + (before + text.index).astype(str)
+            before += len(text)
+            yield pick_table(text, source, file, of_events)
+    except ConfigError:
+        raise
     except Exception as error:  # a damaged file may raise anything
         raise ConfigError("", file, f"is not Parquet: {error}") from error
-    text = as_text(table)
-    return pick_table(text, "row " + text.index.astype(str), file, of_events)
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

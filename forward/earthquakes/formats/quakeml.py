@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from vip.files import whole
 from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid, horizontal_ellipse
 from vip.forward.earthquakes.picks import COLUMNS, Picks, with_times
 from vip.forward.earthquakes.stations import Stations, code_of
-from vip.forward.tables import read_bytes
 from vip.protocols import Floats
 
 OWN_EVENT = "smi:local/event/"
@@ -27,12 +27,14 @@ RESOURCE = re.compile(r"(smi|quakeml):\w[\w.\-*()~']{2,}/[\w.\-*()~'][\w.\-*()+?
 """Pattern of a resource identifier of QuakeML 1.2."""
 
 
-def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
+def read_picks(content: bytes, file: Path, of_events: bool = True) -> pd.DataFrame:
     """Picks as text, with their times in UTC.
 
     Parameters
     ----------
+    content : bytes
     file : Path
+        What errors name.
     of_events : bool
         Whether to read only the picks that the preferred origin of their event refers to, if it refers to any.
 
@@ -46,7 +48,7 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     except ImportError as error:
         raise ConfigError("", file, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
     try:
-        catalogue = read_events(_all_in_events(file), format="QUAKEML")
+        catalogue = read_events(_all_in_events(content), format="QUAKEML")
     except Exception as error:  # a damaged file may raise anything
         raise ConfigError("", file, f"is not QuakeML: {error}") from error
     rows = [row for event in catalogue for row in _pick_rows(event, of_events)]
@@ -57,11 +59,11 @@ def read_picks(file: Path, of_events: bool = True) -> pd.DataFrame:
     return with_times(pd.DataFrame(rows, columns=COLUMNS, dtype=object))
 
 
-def _all_in_events(file: Path) -> BytesIO:
-    """The file, with picks outside of events, as detectors write them, put into an event without a name."""
+def _all_in_events(content: bytes) -> BytesIO:
+    """The content, with picks outside of events, as detectors write them, put into an event without a name."""
     from lxml import etree  # type: ignore[import-untyped]
 
-    root = etree.fromstring(read_bytes(file))
+    root = etree.fromstring(content)
     for parameters in root.findall("{*}eventParameters"):
         loose = parameters.findall("{*}pick")
         if loose:
@@ -101,12 +103,37 @@ def write_origins(origins: Sequence[Origin], picks: Picks, stations: Stations, f
     VIPError
         See `catalog`; or if the file cannot be written.
     """
-    try:
-        events = catalog(origins, picks, stations, level)
-    except VIPError as error:
-        raise VIPError(f"{file}: {error}") from error
-    with whole(file) as part:
-        events.write(str(part), format="QUAKEML", validate=True)
+    with growing(file, level) as add:
+        add(origins, picks, stations)
+
+
+@contextmanager
+def growing(file: Path, level: float = LEVEL) -> Iterator[Callable[[Sequence[Origin], Picks, Stations], None]]:
+    """A function to write parts of a catalogue with, as `write_origins` writes it; the file is there when all are written."""
+    with whole(file) as part, part.open("wb") as opened:
+        last = [b""]
+
+        def add(origins: Sequence[Origin], picks: Picks, stations: Stations) -> None:
+            try:
+                text = _text(catalog(origins, picks, stations, level))
+            except VIPError as error:
+                raise VIPError(f"{file}: {error}") from error
+            beginning, event, others = text.partition(b"<event ")
+            body, *end = others.rpartition(b"</eventParameters>")
+            if event:
+                opened.write((b"\n    " if opened.tell() else beginning) + event + body.rstrip())
+                last[0] = b"\n  " + b"".join(end)
+            elif not opened.tell():
+                last[0] = text
+
+        yield add
+        opened.write(last[0])
+
+
+def _text(catalogue: Any) -> bytes:
+    content = BytesIO()
+    catalogue.write(content, format="QUAKEML", validate=True)
+    return content.getvalue()
 
 
 def catalog(origins: Sequence[Origin], picks: Picks, stations: Stations, level: float = LEVEL) -> Any:
@@ -121,7 +148,7 @@ def catalog(origins: Sequence[Origin], picks: Picks, stations: Stations, level: 
         If obspy is not installed, or an origin is not in degrees, which QuakeML needs.
     """
     try:
-        from obspy.core.event import Catalog
+        from obspy.core.event import Catalog, ResourceIdentifier
     except ImportError as error:
         raise VIPError("QuakeML needs obspy: pip install 'vip-inversion[seismology]'") from error
     for origin in origins:
@@ -133,7 +160,7 @@ def catalog(origins: Sequence[Origin], picks: Picks, stations: Stations, level: 
     for origin in origins:
         rows = range(*picks.start[index[origin.event] : index[origin.event] + 2])
         events.append(_quakeml_event(origin, rows, picks, times, stations, level))
-    return Catalog(events=events)
+    return Catalog(events=events, resource_id=ResourceIdentifier("smi:local/catalogue"))
 
 
 def _identifier(name: str, prefix: str) -> str:
@@ -144,7 +171,7 @@ def _quakeml_event(
     origin: Origin, rows: range, picks: Picks, times: NDArray[np.datetime64], stations: Stations, level: float
 ) -> Any:
     from obspy import UTCDateTime
-    from obspy.core.event import Arrival, Comment, Event, Pick, ResourceIdentifier, WaveformStreamID
+    from obspy.core.event import Arrival, Event, Pick, ResourceIdentifier, WaveformStreamID
 
     name = _identifier(origin.event, OWN_EVENT)
     arrivals, written = origin.arrivals, []
@@ -168,14 +195,21 @@ def _quakeml_event(
             azimuth=float(arrivals.azimuth[i]),
         )
         if arrivals.probability is not None:
-            arrival.comments.append(Comment(text=f"association probability: {arrivals.probability[i]:.4f}"))
+            arrival.comments.append(_comment(f"association probability: {arrivals.probability[i]:.4f}", arrival))
         written.append(pick)
         located.arrivals.append(arrival)
     event = Event(resource_id=ResourceIdentifier(name), picks=written, origins=[located])
     event.preferred_origin_id = located.resource_id
     if origin.log_odds is not None:
-        event.comments.append(Comment(text=f"log-odds of an event: {origin.log_odds:.2f}"))
+        event.comments.append(_comment(f"log-odds of an event: {origin.log_odds:.2f}", event))
     return event
+
+
+def _comment(text: str, on: Any) -> Any:
+    """A comment whose identifier is not random, so that the same catalogue is the same file."""
+    from obspy.core.event import Comment, ResourceIdentifier
+
+    return Comment(text=text, resource_id=ResourceIdentifier(f"{on.resource_id.id}/comment"))
 
 
 def _quakeml_origin(origin: Origin, name: str, stations: Sequence[str], level: float) -> Any:

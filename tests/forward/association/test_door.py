@@ -1,5 +1,6 @@
 """From files or tables to a catalogue: a synthetic record, what became of each pick, the files, and every error in one line."""
 
+import shutil
 import subprocess
 import sys
 
@@ -154,7 +155,7 @@ def test_reasons(found, tables):
     reason = more["reason"]
     assert (more.loc[[row["id"] for row in rows], "event"] == "").all()
     assert reason["second"].startswith(f"{ANOTHER}: {own['id']} is of event ")
-    assert reason["late"].startswith(f"{NO_EVENT}: the nearest is event ")
+    assert reason["late"] == f"{NO_EVENT}: none within 600 s"
     assert reason["unknown"] == (
         f"{WRONG}: station 'XX.NONE': there is no such station; add it to the stations, or leave this pick out"
     )
@@ -170,7 +171,7 @@ def test_picks_of_no_event_at_all(tables):
     nothing = associated(tables, picks=few.assign(time=[f"2026-01-01T0{i}:00:00Z" for i in range(6)]))
     assert nothing.events.empty
     assert list(nothing.events)[:4] == ["event", "time", "latitude", "longitude"]
-    assert nothing.assignments["reason"].tolist() == [f"{NO_EVENT}: there is none at all"] * 6
+    assert nothing.assignments["reason"].tolist() == [f"{NO_EVENT}: none within 600 s"] * 6
 
 
 # Files
@@ -331,11 +332,13 @@ def command(made):
     return run
 
 
-def test_the_command_prints_one_line(command, made, found, tmp_path):
+def test_the_command_prints_counts_and_where_the_pictures_are(command, made, found, tmp_path):
     output = tmp_path / "c.csv"
     done = command("picks.csv", "-o", output)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{output}, {tmp_path / 'c_assignments.csv'}: {found.summary()}\n"
+    counts = f"{output}, {tmp_path / 'c_assignments.csv'}: {found.summary()}"
+    assert done.stdout == f"{counts}\npictures: vip report {tmp_path / 'c.run'}\n"
+    shutil.rmtree(tmp_path / "c.run")
     again = command("picks.csv", "-o", output)
     assert (again.returncode, again.stderr) == (1, f"vip: {output}: exists; choose another --output or use --overwrite\n")
 

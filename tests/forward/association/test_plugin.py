@@ -106,7 +106,9 @@ def test_coincidences_are_those_of_picks_whose_stations_are_shifted(problem):
     association = problem.forward.association
     found = association.found._replace(event=np.full_like(association.found.event, -1))
     inputs = association.inputs
-    assert len(whole(inputs.arrivals, inputs.channels, association.nodes, association.rules).events.time) == 8
+    assert (
+        len(whole(inputs.arrivals, inputs.site.channels, association.finder.nodes, association.finder.rules).events.time) == 8
+    )
     assert coincidences(association._replace(found=found)) < 4
 
 

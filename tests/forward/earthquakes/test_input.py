@@ -342,7 +342,7 @@ def test_a_table_without_sigmas(written):
             "event;station;phase;time;sigma\ne1;AAA;P;2024-05-17T09:30;0.1\n",
             "line 1: event;.*: expected a CSV table, QuakeML or",
         ),
-        (b"event,station,phase,time,sigma\n\xff,a,P,b,c\n", "is not a file of picks"),
+        (b"event,station,phase,time,sigma\n\xff,a,P,b,c\n", "is not a CSV table"),
     ],
 )
 def test_what_is_wrong_with_the_whole_file_is_an_error(written, text, message):

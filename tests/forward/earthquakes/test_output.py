@@ -362,8 +362,8 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path, monkeypatch, fault)
     file = tmp_path / "catalogue.csv"
     file.write_text("before")
 
-    def half(frame, path, **options):
-        path.write_text("half of it")
+    def half(frame, opened, **options):
+        opened.write("half of it")
         raise fault
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", half)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.picks import PickRules
-from vip.forward.earthquakes.reading import read_picks, read_stations, read_unassociated, read_velocity
+from vip.forward.earthquakes.reading import (
+    read_pick_parts,
+    read_pick_rows,
+    read_picks,
+    read_stations,
+    read_unassociated,
+    read_velocity,
+)
 from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
@@ -81,6 +89,22 @@ def test_times_as_numbers(tmp_path):
     file = tmp_path / "picks.csv"
     PICKS.assign(time=SECONDS).to_csv(file, index=False)
     check_same(*read_unassociated(file, STATIONS, LEARNED))
+
+
+def test_a_compressed_file_is_read_once_and_in_parts(tmp_path):
+    """A pipe cannot be read twice."""
+    pipe, content = tmp_path / "picks.csv.gz", gzip.compress(b"# by a picker\n" + PICKS.to_csv(index=False).encode())
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[content])
+    writer.start()
+    parts = list(read_pick_parts(pipe, 2))
+    writer.join()
+    pipe.unlink()
+    pipe.write_bytes(content)
+    pd.testing.assert_frame_equal(pd.concat([part for part in parts if len(part)]), read_pick_rows(pipe))
+    assert len(parts) > 1
+    assert parts[-1]["source"].iloc[-1] == f"line {len(PICKS) + 2}"
+    assert max(map(len, parts)) <= 2
 
 
 def test_compressed(tmp_path):
