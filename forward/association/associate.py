@@ -53,7 +53,7 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     solution = Solution.empty()
     while True:
         solution, joint = _grown(solution, picks, channels, nodes, rules, threads)
-        solution = reborn(solution, joint, nodes, threads)
+        solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))
         if nodes.finer is None or (solution.owner(len(picks.time)) < 0).sum() < rules.least:
             return _with_probabilities(solution, joint)
         nodes = nodes.finer()

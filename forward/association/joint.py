@@ -18,6 +18,10 @@ BEYOND = 4
 """Number of channels beyond the reach of an event that are looked at too: they may have picks."""
 REACH, LESS_REACH = 5.0, 1.0
 """Pairs with a gain of less than minus the first are not summed over; where there are too many, it is less by the second."""
+HALVINGS = 5
+"""Number of times that a step is halved."""
+DEPTHS, BETTER = 13, 4.0
+"""Number of depths that an event may move to at once, if the sum of squares falls by more than the second."""
 SETTLED = 1e-3
 """Change of all arrival times, s, below which they have settled."""
 
@@ -153,18 +157,57 @@ class Joint:
         ordered[np.where(gain[p] < gain[s], p, s)[wrong]] = -1
         return ordered
 
-    def _relocated(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Events, float]:
-        n, matched = len(events.time), match >= 0
-        shape = (n, len(self.channels))
-        place = arrived.event[matched], arrived.channel[matched]
-        jacobian, weight, residual = np.zeros((*shape, 4)), np.zeros(shape), np.zeros(shape)
-        jacobian[place] = arrived.jacobian[matched]
+    def at_best_depths(self, solution: Solution) -> Solution:
+        """The solution after events have moved to depths that fit better: a fit ends on its side of a jump of velocity."""
+        events, n = solution.events, len(solution.events.time)
+        if not n:
+            return solution
+        weight, residual = self._residuals(solution.arrived, solution.match, n)
+        observed = residual + events.time[:, None] + self.channels.travel_times(events.x)[0]
+        depths = np.linspace(self.rules.lower[2], self.rules.upper[2], DEPTHS)
+        x = np.repeat(events.x[:, None], 1 + DEPTHS, axis=1)
+        x[:, 1:, 2] = depths
+        after = observed[:, None] - self.channels.travel_times(x.reshape(-1, 3))[0].reshape(n, 1 + DEPTHS, -1)
+        weights = np.maximum(weight, 1e-12)[:, None]  # an event may have no picks
+        origin = np.average(after, axis=2, weights=np.broadcast_to(weights, after.shape))
+        misfit = (weights * (after - origin[..., None]) ** 2).sum(axis=2)
+        best = np.where(misfit[:, 1:].min(axis=1) < misfit[:, 0] - BETTER, 1 + misfit[:, 1:].argmin(axis=1), 0)
+        if not best.any():
+            return solution
+        each = np.arange(n)
+        found = self.solve(Events(x[each, best], np.where(best, origin[each, best], events.time), events.reach))
+        return found if found.evidence.sum() > solution.evidence.sum() else solution
+
+    def _residuals(self, arrived: Arrived, match: Ints, n_events: int) -> tuple[Floats, Floats]:
+        """Weights, 1/s^2, and residuals, s, of matched picks (n_events, n_channels); 0 where there is none."""
+        matched = match >= 0
+        place, shape = (arrived.event[matched], arrived.channel[matched]), (n_events, len(self.channels))
+        weight, residual = np.zeros(shape), np.zeros(shape)
         weight[place] = 1 / self.picks.sigma[match[matched]] ** 2
         residual[place] = self.picks.time[match[matched]] - arrived.time[matched]
-        after = moved(events, jacobian, weight, residual, self.rules)
+        return weight, residual
+
+    def _relocated(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Events, float]:
+        weight, residual = self._residuals(arrived, match, len(events.time))
+        jacobian = np.zeros((*weight.shape, 4))
+        jacobian[arrived.event, arrived.channel] = arrived.jacobian
+        after = self._no_worse(events, moved(events, jacobian, weight, residual, self.rules), weight, residual)
         step = np.concatenate([after.x - events.x, (after.time - events.time)[:, None]], axis=1)
         change = np.abs(np.einsum("nci,ni->nc", jacobian, step)).max(initial=0.0)
         return after, float(change)
+
+    def _no_worse(self, events: Events, after: Events, weight: Floats, residual: Floats) -> Events:
+        """Events after a step that is halved while it makes the fit worse, as it may across a jump of the velocity."""
+        before, (time, _) = (weight * residual**2).sum(axis=1), self.channels.travel_times(events.x)
+        observed = residual + events.time[:, None] + time
+        for _ in range(HALVINGS):
+            time, _ = self.channels.travel_times(after.x)
+            worse = (weight * (observed - after.time[:, None] - time) ** 2).sum(axis=1) > before
+            if not worse.any():
+                break
+            x, origin = (after.x + events.x) / 2, (after.time + events.time) / 2
+            after = Events(np.where(worse[:, None], x, after.x), np.where(worse, origin, after.time), after.reach)
+        return after
 
     def _pair_gain(self, arrived: Arrived, match: Ints) -> Floats:
         """Gain (n_predictions,) of the match of each prediction over leaving it alone, 0 where it has none."""

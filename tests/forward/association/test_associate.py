@@ -8,15 +8,19 @@ from vip.forward.association.associate import associate
 from vip.forward.association.chance import local_rates
 from vip.forward.association.channels import Arrivals, Channels
 from vip.forward.association.crossing import crossing, uniform
-from vip.forward.association.fit import Rules
+from vip.forward.association.fit import Events, Rules
 from vip.forward.association.joint import Joint
 from vip.forward.association.measures import accuracy
 from vip.forward.association.search import grid
+from vip.forward.association.synthetic import LAYERS
 from vip.forward.association.windows import joined, whole, windows
+from vip.forward.earthquakes.frames import velocity_from
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
 from vip.kernels_c.timetables import TimeTables
 
 BOX = np.zeros(3), np.array([100.0, 100.0, 20.0])
 SIGMA = 0.1
+LAYERED = velocity_from(LAYERS)
 
 
 def network(rng, n=20, velocities=None):
@@ -209,6 +213,24 @@ def test_no_s_comes_before_its_p(hour):
             if own.sum() == 2:
                 assert picks.time[own & (phase == "S")] > picks.time[own & (phase == "P")]
     assert len(x) == len(origin) == len(found.events.time)
+
+
+@pytest.mark.parametrize("start", [1.0, 2.5, 5.0, 12.0])
+def test_an_event_is_found_on_the_other_side_of_a_jump_of_velocity(start):
+    """A step of Gauss-Newton knows the velocities on its own side alone: it goes back and forth, or ends in a minimum there."""
+    rng = np.random.default_rng(5)
+    place = np.column_stack([rng.uniform(0, 60, (15, 2)), np.zeros(15)])
+    stations, phases = np.tile(place, (2, 1)), ["P"] * 15 + ["S"] * 15
+    tables = Solver(Box(np.zeros(3), np.array([60.0, 60, 20])), 0.5, default_cache()).layered(LAYERED, phases, stations)
+    channels = Channels(np.tile(np.arange(15), 2), np.array(phases), stations, tables, np.zeros(30))
+    rules, true = rules_of(1, 600, (np.zeros(3), np.array([60.0, 60, 20]))), np.array([[31.0, 24.0, 8.0]])
+    time = 100 + channels.travel_times(true)[0][0] + 0.05 * rng.standard_normal(30)
+    picks = Arrivals(np.arange(30), time, np.full(30, 0.1), np.zeros(30))
+    joint = Joint(picks, np.full(30, np.log(1e-3)), channels, rules)
+    begun = joint.solve(Events(np.append(true[:, :2], [[start]], axis=1), np.array([100.0]), np.array([30])))
+    found = joint.at_best_depths(begun)
+    assert_allclose(found.events.x, true, atol=0.6)
+    assert (found.match >= 0).all()
 
 
 def test_arrivals_that_crowd_at_a_channel_lose_unlikely_pairs_only(hour):
