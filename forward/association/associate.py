@@ -49,6 +49,12 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     threads : int
         Does not change the result.
     """
+    solution, joint = first(picks, channels, nodes, rules, threads)
+    return _with_probabilities(reborn(solution, joint, nodes, threads), joint)
+
+
+def first(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:
+    """Events that were born and fitted together, in turn, until there are no more; see `associate`."""
     length = float(np.ptp(picks.time)) if len(picks.time) else 0.0
     free = np.ones(len(picks.time), bool)
     solution = Solution.empty()
@@ -61,7 +67,7 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
         if len(solution.events.time) <= before:
             break
     joint = Joint(picks, np.log(local_rates(picks, channels, free, length)), channels, rules)
-    return _with_probabilities(reborn(solution, joint, nodes, threads), joint)
+    return joint.solve(solution.events), joint
 
 
 def reborn(solution: Solution, joint: Joint, nodes: Grid, threads: int) -> Solution:
@@ -70,7 +76,7 @@ def reborn(solution: Solution, joint: Joint, nodes: Grid, threads: int) -> Solut
     A fit is a minimum only among sets of events that differ by their places; which picks an event was born from matters. Each
     trial has the picks of the events that died and those of none.
     """
-    solution, tried = joint.solve(solution.events), set()
+    tried = set()
     while True:
         for death in _deaths(solution, joint):
             key = tuple(np.sort(np.round(solution.events.time[list(death)], 3)))

@@ -16,6 +16,7 @@ from vip.forward.association.inputs import Inputs
 from vip.forward.association.learning import Learned, residuals
 from vip.forward.association.located import Located
 from vip.forward.association.reasons import WEIGHTLESS, WRONG, reasons
+from vip.forward.association.unknown import LearnedTimes
 from vip.forward.earthquakes.formats import csv, quakeml
 from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.picks import Fault, Picks
@@ -47,12 +48,19 @@ class Catalogue:
         What was assumed of picks that do not say it: sigma (s) by phase, and the probability that a wave is picked.
     faults : list of Fault
         Rows that are no picks.
+    speed : DataFrame, optional
+        If speeds were unknown: depth (km) of the top of each layer, vp and vs, and their standard deviations sigma_vp and
+        sigma_vs (km/s), given the association.
+    corrections : DataFrame, optional
+        If corrections were unknown: station, correction_p and correction_s, and their standard deviations sigma_p and sigma_s (s).
     """
 
     events: pd.DataFrame
     assignments: pd.DataFrame
     learned: Learned
     faults: list[Fault]
+    speed: pd.DataFrame | None
+    corrections: pd.DataFrame | None
     _origins: list[Origin] = field(repr=False)
     _picks: Picks = field(repr=False)
     _stations: Stations = field(repr=False)
@@ -131,12 +139,12 @@ def files_of(path: Path) -> list[Path]:
             raise ConfigError("output", path, "expected a name that ends in .xml (QuakeML) or .csv (two tables)")
 
 
-def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned) -> Catalogue:
+def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned, times: LearnedTimes) -> Catalogue:
     """The catalogue of an association."""
     events = _events(located, inputs.network.projection is not None)
     assignments = _assignments(inputs, found, located)
     stations = inputs.network.stations
-    return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations)
+    return Catalogue(events, assignments, learned, inputs.faults, *times, located.origins, located.picks, stations)
 
 
 def _events(located: Located, geographic: bool) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from vip.protocols import Floats
 
 CORRELATION = 10.0
 """Difference of depths, km, over which speeds lose a factor e of their correlation."""
-KEPT = 0.99
+KEPT = 0.95
 """Share of the variance of the logarithms of speeds that is kept."""
 
 
@@ -24,6 +24,21 @@ class Family(Protocol):
 
     def model(self, code: Floats) -> Layered | Grid3D:
         """The model of a code (size,)."""
+
+
+class Fixed(NamedTuple):
+    """A model that is known: its code has no entries."""
+
+    known: Layered | Grid3D
+
+    @property
+    def size(self) -> int:
+        """Number of entries of a code."""
+        return 0
+
+    def model(self, code: Floats) -> Layered | Grid3D:  # noqa: ARG002
+        """The model."""
+        return self.known
 
 
 class Layers(NamedTuple):

@@ -15,6 +15,7 @@ from vip.forward.association.inputs import Earth, Inputs, read, region_of
 from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, with_sigma
 from vip.forward.association.located import locate
 from vip.forward.association.search import Grid, grid
+from vip.forward.association.unknown import LearnedTimes, unknown, with_learned_times
 from vip.forward.association.windows import whole
 from vip.forward.earthquakes.frames import Source
 
@@ -32,6 +33,8 @@ def associate(
     margin: float | None = None,
     region: Mapping[Literal["latitude", "longitude", "x", "y"], tuple[float, float]] | None = None,
     sigma: float | Mapping[str, float] | None = None,
+    speed_sigma: float | None = None,
+    correction_sigma: float | None = None,
     detection: float | None = None,
     least: int = 5,
     spacing: float | None = None,
@@ -60,6 +63,12 @@ def associate(
     sigma : float or mapping, optional
         Standard deviation, s, of picks that have none, errors of the velocities included: one, or one for "P" and one for "S".
         If it is not given, it is learned from the residuals of the events that are found first.
+    speed_sigma : float, optional
+        Standard deviation of the logarithm of each layer's speed of P, and of its ratio of P to S, about those of `velocity`: 0.1
+        is a tenth of the speed. If it is given, speeds are unknown, and learned from the picks; else they are known.
+    correction_sigma : float, optional
+        Standard deviation, s, of a correction of the times of each phase at each station. If it is given, corrections are learned,
+        together with the speeds.
     detection : float, optional
         Probability that a wave is picked at a station within reach of the event; learned if it is not given.
     least : int
@@ -96,11 +105,15 @@ def associate(
         remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
         raise ConfigError("stations and phases with picks", len(inputs.channels), remedy)
     rules = _rules(inputs, least)
-    nodes = grid(inputs.channels, rules, spacing or _spacing(rules))
+    spacing, times = spacing or _spacing(rules), LearnedTimes()
+    what = unknown(inputs, speed_sigma, correction_sigma, between)
+    if what:
+        inputs, times = with_learned_times(inputs, rules, spacing, what, detection, threads)
+    nodes = grid(inputs.channels, rules, spacing)
     learned, rules = _learned(inputs, nodes, rules, given, detection, threads)
     inputs = inputs._replace(arrivals=with_sigma(inputs.arrivals, inputs.channels, learned.sigma))
     found = whole(inputs.arrivals, inputs.channels, nodes, rules, threads)
-    return catalogue(inputs, found, locate(inputs, found, rules), learned)
+    return catalogue(inputs, found, locate(inputs, found, rules), learned, times)
 
 
 def _sigmas(sigma: float | Mapping[str, float] | None) -> dict[str, float]:

@@ -46,6 +46,8 @@ class Inputs(NamedTuple):
     """The picks by channel and time; a standard deviation is not a number where none is known."""
     order: Ints
     """Index in `picks` of each of the arrivals (n,)."""
+    velocity: Layered | Grid3D
+    solver: Solver
 
 
 class Earth(NamedTuple):
@@ -148,7 +150,7 @@ def _with_channels(
     order = np.lexsort((picks.time, ways.table))
     sigma = picks.sigma / np.sqrt(picks.weight)
     arrivals = Arrivals(ways.table[order], picks.time[order], sigma[order], log_weights(picks.probability)[order])
-    return Inputs(rows, picks, faults, network, box, channels, arrivals, order)
+    return Inputs(rows, picks, faults, network, box, channels, arrivals, order, velocity, solver)
 
 
 def log_weights(probability: Floats) -> Floats:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vip.forward.association.associate import Association, associate
-from vip.forward.association.channels import Arrivals, Channels
+from vip.forward.association.associate import first, reborn
+from vip.forward.association.channels import Arrivals, Channels, Ints
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.search import grid
 from vip.forward.association.times import Near, TimesOfCode
@@ -21,7 +21,7 @@ STEPS = 4
 """Steps of Gauss-Newton for one set of tables."""
 LONGEST = 1.0
 """Longest change of an entry of the code in one step."""
-SETTLED = 0.01
+SETTLED = 0.1
 """Change of the code, in standard deviations of what is left open, below which it has settled."""
 RIDGE = 1e-6
 """What is added to normal matrices of single events, so that there is always a solution."""
@@ -42,12 +42,12 @@ class Unknown(NamedTuple):
     times: TimesOfCode
     correction: float = 0.0
 
-    def near(self, channels: Channels, shared: Floats) -> Near:
-        """Times near a code, with the corrections that follow it added to those of the channels."""
+    def near(self, channels: Channels, shared: Floats, before: Near | None = None) -> Near:
+        """Times of a code, with the corrections that follow it added to those of the channels."""
         size = self.times.family.size
         correction = channels.correction + (shared[size:] if self.correction else 0.0)
         corrected = Channels(channels.station, channels.phase, channels.place, channels.tables, correction)
-        return self.times.near(corrected, shared[:size])
+        return self.times.near(corrected, shared[:size], before)
 
     def prior(self, channels: Channels) -> Floats:
         """Standard deviations of the code, then of the corrections of all channels, if there are any."""
@@ -92,7 +92,13 @@ class Normal(NamedTuple):
 
 
 def learn_speed(
-    picks: Arrivals, channels: Channels, rules: Rules, spacing: float, unknown: Unknown, threads: int = 1
+    picks: Arrivals,
+    channels: Channels,
+    rules: Rules,
+    spacing: float,
+    unknown: Unknown,
+    threads: int = 1,
+    start: Speed | None = None,
 ) -> Speed:
     """Associate picks and fit events and velocities to them in turn, with a tolerance that shrinks.
 
@@ -109,21 +115,26 @@ def learn_speed(
     unknown : Unknown
     threads : int
         Does not change the result.
+    start : Speed, optional
+        What was found before, from which the fit goes on with the tolerance of the picks alone.
     """
     prior, size = unknown.prior(channels), unknown.times.family.size
-    shared, covariance, owner = np.zeros(len(prior)), np.diag(prior**2), None
-    near = unknown.near(channels, shared)
-    width = unresolved(near, rules, prior)
+    shared = np.append(start.code, start.correction) if start else np.zeros(len(prior))
+    covariance, owner, near = np.diag(prior**2), None, unknown.near(channels, shared)
+    width = 0.0 if start else float(np.hypot(unresolved(near, rules, prior), unknown.correction))
     for _ in range(MOST_ROUNDS):
         wide = picks._replace(sigma=np.hypot(picks.sigma, width))
-        found = associate(wide, near.channels, grid(near.channels, rules, spacing), rules, threads)
-        after, covariance = together(found, wide, near, shared, prior, rules)
+        solution, joint = first(wide, near.channels, nodes := grid(near.channels, rules, spacing), rules, threads)
+        if width == 0:
+            solution = reborn(solution, joint, nodes, threads)
+        event = solution.owner(len(picks.time))
+        after, covariance = together(solution.events, event, wide, near, shared, prior, rules)
         change = np.abs(after - shared) / np.sqrt(np.diag(covariance))
-        near, shared = unknown.near(channels, after), after
-        if width == 0 and (np.array_equal(found.event, owner) or change.max() < SETTLED):
+        near, shared = unknown.near(channels, after, near), after
+        if width == 0 and (np.array_equal(event, owner) or change.max() < SETTLED):
             break
         narrower = SHRINKING * width
-        width, owner = narrower if narrower > picks.sigma.min() else 0.0, found.event
+        width, owner = narrower if narrower > picks.sigma.min() else 0.0, event
     return Speed(shared[:size], shared[size:], covariance, near.channels)
 
 
@@ -133,26 +144,26 @@ def unresolved(near: Near, rules: Rules, prior: Floats) -> float:
     axes = [low + inside * (high - low) for low, high in zip(rules.lower, rules.upper, strict=True)]
     x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     of_event = _by_event(near.channels.travel_times(x)[1])
-    of_code = near.derivatives(x) * prior[: len(near.code)]
+    of_code = near.derivatives.at(x) * prior[: len(near.code)]
     normal = np.einsum("nci,ncj->nij", of_event, of_event) + RIDGE * np.eye(4)
     moved = np.linalg.solve(normal, np.einsum("nci,nck->nik", of_event, of_code))
     return float(np.sqrt(np.mean(np.sum((of_code - of_event @ moved) ** 2, axis=2))))
 
 
 def together(
-    found: Association, picks: Arrivals, near: Near, shared: Floats, prior: Floats, rules: Rules
+    events: Events, event: Ints, picks: Arrivals, near: Near, shared: Floats, prior: Floats, rules: Rules
 ) -> tuple[Floats, Floats]:
     """Code and corrections that fit the picks of all events best, the events moving too, and their covariance.
 
     Times change with the code as near its first value; with places as the tables say.
     """
-    events, first = found.events, shared
+    start = shared
     covariance = np.diag(prior**2)
     for _ in range(STEPS if len(events.time) else 0):
-        by_event, by_shared, residual = linearised(found.event, events, picks, near, len(prior))
-        residual = residual - by_shared @ (shared - first)
-        own = found.event >= 0
-        normal = normal_equations(found.event[own], by_event, by_shared, residual, picks.sigma[own], shared, prior, rules)
+        by_event, by_shared, residual = linearised(event, events, picks, near, len(prior))
+        residual = residual - by_shared @ (shared - start)
+        own = event >= 0
+        normal = normal_equations(event[own], by_event, by_shared, residual, picks.sigma[own], shared, prior, rules)
         step, of_shared, covariance = normal.solved()
         events, shared = _stepped(events, step, rules), shared + of_shared
     return shared, covariance
@@ -164,7 +175,7 @@ def linearised(event, events: Events, picks: Arrivals, near: Near, n_shared: int
     at = event[own], picks.channel[own]
     time, gradient = near.channels.travel_times(events.x)
     by_shared = np.zeros((len(own), n_shared))
-    by_shared[:, : len(near.code)] = near.derivatives(events.x)[at]
+    by_shared[:, : len(near.code)] = near.derivatives.at(events.x)[at]
     if n_shared > len(near.code):
         by_shared[np.arange(len(own)), len(near.code) + at[1]] = 1
     return _by_event(gradient)[at], by_shared, picks.time[own] - events.time[at[0]] - time[at]

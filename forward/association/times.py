@@ -19,6 +19,10 @@ STEP = 0.02
 """Step of an entry of a code over which times are compared: far above the rounding of tables, far below what bends times."""
 
 
+FAR = 0.3
+"""Change of an entry of a code beyond which derivatives are no longer those of the code before."""
+
+
 class Changed(NamedTuple):
     """Tables of the channels whose times change with one entry of a code."""
 
@@ -26,24 +30,35 @@ class Changed(NamedTuple):
     tables: TimeTables
 
 
-class Near(NamedTuple):
-    """Times near one code."""
+class Derivatives(NamedTuple):
+    """How times change with a code, near one code."""
 
     code: Floats
-    channels: Channels
-    """Channels with the tables of this code."""
+    tables: TimeTables
+    """Tables of this code."""
     changed: Sequence[Changed]
     """Tables of a code that is a `STEP` larger, for each entry."""
 
-    def derivatives(self, x: Floats) -> Floats:
+    def at(self, x: Floats) -> Floats:
         """Derivatives (n, n_channels, size), s, of the travel times from places x (n, 3), km, by each entry of the code."""
-        found, n = np.zeros((len(x), len(self.channels), len(self.changed))), len(self.channels)
-        time, _ = self.channels.tables.evaluate(x[:, None], np.zeros(n, int), np.arange(n))
+        n = len(self.tables.places)
+        found = np.zeros((len(x), n, len(self.changed)))
+        time, _ = self.tables.evaluate(x[:, None], np.zeros(n, int), np.arange(n))
         for k, (channel, tables) in enumerate(self.changed):
             if len(channel):
                 later, _ = tables.evaluate(x[:, None], np.zeros(len(channel), int), np.arange(len(channel)))
                 found[:, channel, k] = (later - time[:, channel]) / STEP
         return found
+
+
+class Near(NamedTuple):
+    """Times of one code, and how they change."""
+
+    code: Floats
+    channels: Channels
+    """Channels with the tables of this code."""
+    derivatives: Derivatives
+    """Those of this code, or of one not far from it."""
 
 
 class TimesOfCode(NamedTuple):
@@ -67,15 +82,22 @@ class TimesOfCode(NamedTuple):
         tables = self._tables(self.family.model(code), channels, np.arange(len(channels)))
         return Channels(channels.station, channels.phase, channels.place, tables, channels.correction)
 
-    def near(self, channels: Channels, code: Floats) -> Near:
-        """Times near a code. Tables are solved for the phases alone whose velocities change with an entry of it."""
+    def near(self, channels: Channels, code: Floats, before: Near | None = None) -> Near:
+        """Times of a code; derivatives are those of the code before unless it is far away."""
+        found = self.at(channels, code)
+        if before and np.abs(code - before.derivatives.code).max(initial=0.0) < FAR:
+            return Near(code, found, before.derivatives)
+        return Near(code, found, self._derivatives(found, code))
+
+    def _derivatives(self, channels: Channels, code: Floats) -> Derivatives:
+        """Tables are solved for the phases alone whose velocities change with an entry of the code."""
         model, changed = self.family.model(code), []
         for step in STEP * np.eye(len(code)):
             other = self.family.model(code + step)
             phases = [p for p in sorted(model.phases) if not np.array_equal(model.velocity[p], other.velocity[p])]
             channel = np.flatnonzero(np.isin(channels.phase, phases))
             changed.append(Changed(channel, self._tables(other, channels, channel)))
-        return Near(code, self.at(channels, code), changed)
+        return Derivatives(code, channels.tables, changed)
 
     def _tables(self, model: Layered | Grid3D, channels: Channels, chosen: Ints) -> TimeTables:
         phases, places = channels.phase[chosen].tolist(), channels.place[chosen]

@@ -1,0 +1,117 @@
+"""Speeds and station corrections that are not known: what is given of them, and the tables of what was found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vip.errors import ConfigError
+from vip.forward.association.channels import Channels
+from vip.forward.association.code import Family, Fixed, layers
+from vip.forward.association.fit import Rules
+from vip.forward.association.inputs import Inputs
+from vip.forward.association.learning import learn, middle, with_sigma
+from vip.forward.association.search import grid
+from vip.forward.association.speed import Speed, Unknown, learn_speed
+from vip.forward.association.times import TimesOfCode
+from vip.forward.earthquakes.velocity import Interpolation, Layered
+from vip.protocols import Floats
+
+ROUNDS = 3
+"""Fits of travel times, each after standard deviations were learned."""
+DIFFERENCE = 1e-4
+"""Step of an entry of a code over which speeds are compared."""
+
+
+class LearnedTimes(NamedTuple):
+    """Tables of speeds and of corrections, where they were not known."""
+
+    speed: pd.DataFrame | None = None
+    corrections: pd.DataFrame | None = None
+
+
+def unknown(inputs: Inputs, speed_sigma: float | None, correction_sigma: float | None, between: Interpolation) -> Unknown | None:
+    """What is not known of travel times; nothing if neither standard deviation is given.
+
+    Raises
+    ------
+    ConfigError
+        If a standard deviation is not positive, or speeds in three dimensions are said to be unknown.
+    """
+    if speed_sigma is None and correction_sigma is None:
+        return None
+    if speed_sigma is not None and not 0 < speed_sigma < 1:
+        raise ConfigError("speed_sigma", speed_sigma, "must be a share of the speed, between 0 and 1")
+    if correction_sigma is not None and not 0 < correction_sigma < np.inf:
+        raise ConfigError("correction_sigma", correction_sigma, "must be a positive number of seconds")
+    times = TimesOfCode(_family(inputs, speed_sigma, between), inputs.solver._replace(cache=None), inputs.network.projection)
+    return Unknown(times, correction_sigma or 0.0)
+
+
+def _family(inputs: Inputs, sigma: float | None, between: Interpolation) -> Family:
+    if sigma is None:
+        return Fixed(inputs.velocity)
+    if not isinstance(inputs.velocity, Layered):
+        raise ConfigError("speed_sigma", sigma, "needs velocities in layers; leave it out for those in three dimensions")
+    return layers(inputs.velocity, sigma, between)
+
+
+def with_learned_times(
+    inputs: Inputs, rules: Rules, spacing: float, what: Unknown, detection: float | None, threads: int
+) -> tuple[Inputs, LearnedTimes]:
+    """The inputs with travel times that fit the picks in the middle of the record, and the tables of these.
+
+    Errors of travel times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next.
+    """
+    channels, sample, found = inputs.channels, middle(inputs.arrivals.time), None
+    for _ in range(ROUNDS):
+        learned, fitted = learn(inputs.arrivals, channels, grid(channels, rules, spacing), rules, detection, threads)
+        picks = with_sigma(inputs.arrivals, channels, learned.sigma).of(sample)
+        found = learn_speed(picks, inputs.channels, fitted, spacing, what, threads, found)
+        channels = found.channels
+    return inputs._replace(channels=channels), tables(inputs, what, found)
+
+
+def tables(inputs: Inputs, what: Unknown, found: Speed) -> LearnedTimes:
+    """Speeds and corrections with their standard deviations."""
+    sigma = np.sqrt(np.diag(found.covariance)[len(found.code) :])
+    stations = inputs.network.stations.names
+    return LearnedTimes(
+        speed_table(what.times.family, found) if len(found.code) else None,
+        _corrections(found.channels, sigma, stations) if len(found.correction) else None,
+    )
+
+
+def speed_table(family: Family, found: Speed) -> pd.DataFrame:
+    """Speeds of P and S at the tops of layers, km/s, and their standard deviations."""
+    size = len(found.code)
+    model = family.model(found.code)
+    if not isinstance(model, Layered):
+        raise TypeError(type(model).__name__)
+    others = [family.model(found.code + step) for step in DIFFERENCE * np.eye(size)]
+    speeds, sigmas = {}, {}
+    for phase, name in (("P", "vp"), ("S", "vs")):
+        if phase in model.phases:
+            by_code = np.stack([other.velocity[phase] - model.velocity[phase] for other in others], axis=1) / DIFFERENCE
+            speeds[name] = model.velocity[phase]
+            sigmas[f"sigma_{name}"] = _deviations(by_code, found.covariance[:size, :size])
+    return pd.DataFrame({"depth": model.tops, **speeds, **sigmas})
+
+
+def _deviations(by_code: Floats, covariance: Floats) -> Floats:
+    deviations: Floats = np.sqrt(np.einsum("nk,kl,nl->n", by_code, covariance, by_code))
+    return deviations
+
+
+def _corrections(channels: Channels, sigma: Floats, stations: list[str]) -> pd.DataFrame:
+    """A row for each station with columns that a table of stations may have, and standard deviations, s."""
+    table = pd.DataFrame({"station": stations})
+    for phase in ("P", "S"):
+        own = channels.phase == phase
+        for name, values in (("correction", channels.correction), ("sigma", sigma)):
+            column = np.full(len(stations), np.nan)
+            column[channels.station[own]] = values[own]
+            table[f"{name}_{phase.lower()}"] = column
+    return table
