@@ -51,8 +51,9 @@ class Catalogue:
     speed : DataFrame, optional
         If speeds were unknown: depth (km) of the top of each layer, vp and vs, and their standard deviations sigma_vp and
         sigma_vs (km/s), given the association.
-    corrections : DataFrame, optional
-        If corrections were unknown: station, correction_p and correction_s, and their standard deviations sigma_p and sigma_s (s).
+    stations : DataFrame, optional
+        If corrections were unknown: station, its position, correction_p and correction_s, and their standard deviations sigma_p
+        and sigma_s (s).
     """
 
     events: pd.DataFrame
@@ -60,7 +61,7 @@ class Catalogue:
     learned: Learned
     faults: list[Fault]
     speed: pd.DataFrame | None
-    corrections: pd.DataFrame | None
+    stations: pd.DataFrame | None
     _origins: list[Origin] = field(repr=False)
     _picks: Picks = field(repr=False)
     _stations: Stations = field(repr=False)

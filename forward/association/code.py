@@ -36,7 +36,7 @@ class Fixed(NamedTuple):
         """Number of entries of a code."""
         return 0
 
-    def model(self, code: Floats) -> Layered | Grid3D:  # noqa: ARG002
+    def model(self, code: Floats) -> Layered | Grid3D:
         """The model."""
         return self.known
 
@@ -57,13 +57,12 @@ class Layers(NamedTuple):
 
     def model(self, code: Floats) -> Layered:
         """The model of a code (size,)."""
-        speeds = self.modes @ code[: self.modes.shape[1]]
-        logarithms = {"P": speeds, "S": speeds - self.modes @ code[self.modes.shape[1] :]} if "S" in self.mean.phases else {"P": speeds}
-        return Layered(
-            self.mean.tops,
-            {phase: self.mean.velocity[phase] * np.exp(f) for phase, f in logarithms.items()},
-            {phase: self._gradient(phase, np.exp(f)) for phase, f in logarithms.items()},
-        )
+        n = self.modes.shape[1]
+        factors = {"P": np.exp(self.modes @ code[:n])}
+        if "S" in self.mean.phases:
+            factors["S"] = factors["P"] / np.exp(self.modes @ code[n:])
+        velocity = {phase: self.mean.velocity[phase] * factor for phase, factor in factors.items()}
+        return Layered(self.mean.tops, velocity, {phase: self._gradient(phase, factor) for phase, factor in factors.items()})
 
     def _gradient(self, phase: str, factor: Floats) -> Floats:
         """Gradients (n_layers,) that lead from each depth to the next, or else those of the mean times the factors."""

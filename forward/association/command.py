@@ -45,6 +45,12 @@ def associate(
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
     margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km [half their extent].")] = None,
     sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s [learned].")] = None,
+    speed_sigma: Annotated[
+        float | None, typer.Option("--speed-sigma", help="Learn speeds, unknown by this share; writes NAME_velocity.csv.")
+    ] = None,
+    correction_sigma: Annotated[
+        float | None, typer.Option("--correction-sigma", help="Learn corrections of so many s; writes NAME_stations.csv.")
+    ] = None,
     detection: Annotated[
         float | None, typer.Option("--detection", help="Probability that a wave is picked within reach [learned].")
     ] = None,
@@ -62,8 +68,10 @@ def associate(
     """Find earthquakes in picks, and the picks of each."""
     files, located = files_of(output), output.with_name(f"{output.stem}_located{output.suffix}")
     events = output.with_name(f"{output.stem}_picks.csv")
+    unknown = {"--stations": correction_sigma, "--velocity": speed_sigma}
+    learned = {name: output.with_name(f"{output.stem}_{name[2:]}.csv") for name in unknown if unknown[name] is not None}
     if not overwrite:
-        check_are_free(*files, *([events, located, located.with_suffix(".run")] if locate else []))
+        check_are_free(*files, *learned.values(), *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
     with messages_shown():
         found = associate_picks(
@@ -73,15 +81,20 @@ def associate(
             depth=depth,
             margin=margin,
             sigma=sigma,
+            speed_sigma=speed_sigma,
+            correction_sigma=correction_sigma,
             detection=detection,
             least=least,
             threads=threads,
         )
     found.write(output)
+    for option, table in {"--stations": found.stations, "--velocity": found.speed}.items():
+        if table is not None:
+            write_table(table, learned[option])
     _report(found, files)
     if locate and len(found.events):
         write_table(found.picks_table(), events)
-        paths = {"--stations": stations, "--velocity": velocity, "--output": located}
+        paths = {"--stations": stations, "--velocity": velocity, **learned, "--output": located}
         options = [text for option, path in paths.items() for text in (option, str(path))]
         _located([str(events), *options, "--depth", *map(str, depth), *(["--overwrite"] if overwrite else [])])
 

@@ -64,11 +64,11 @@ def associate(
         Standard deviation, s, of picks that have none, errors of the velocities included: one, or one for "P" and one for "S".
         If it is not given, it is learned from the residuals of the events that are found first.
     speed_sigma : float, optional
-        Standard deviation of the logarithm of each layer's speed of P, and of its ratio of P to S, about those of `velocity`: 0.1
-        is a tenth of the speed. If it is given, speeds are unknown, and learned from the picks; else they are known.
+        Standard deviation of the logarithm of each layer's speed of P, and of its ratio of P to S, about those of `velocity`:
+        0.1 is a tenth of the speed. If it is given, speeds are unknown, and learned from the picks; else they are known.
     correction_sigma : float, optional
-        Standard deviation, s, of a correction of the times of each phase at each station. If it is given, corrections are learned,
-        together with the speeds.
+        Standard deviation, s, of a correction of the times of each phase at each station. If it is given, corrections are
+        learned, together with the speeds.
     detection : float, optional
         Probability that a wave is picked at a station within reach of the event; learned if it is not given.
     least : int

@@ -15,7 +15,7 @@ from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
 
-STEP = 0.02
+STEP = 0.005
 """Step of an entry of a code over which times are compared: far above the rounding of tables, far below what bends times."""
 
 

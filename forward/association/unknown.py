@@ -16,6 +16,7 @@ from vip.forward.association.learning import learn, middle, with_sigma
 from vip.forward.association.search import grid
 from vip.forward.association.speed import Speed, Unknown, learn_speed
 from vip.forward.association.times import TimesOfCode
+from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Interpolation, Layered
 from vip.protocols import Floats
 
@@ -26,13 +27,15 @@ DIFFERENCE = 1e-4
 
 
 class LearnedTimes(NamedTuple):
-    """Tables of speeds and of corrections, where they were not known."""
+    """Tables of what was learned, as an association may be given them."""
 
     speed: pd.DataFrame | None = None
-    corrections: pd.DataFrame | None = None
+    stations: pd.DataFrame | None = None
 
 
-def unknown(inputs: Inputs, speed_sigma: float | None, correction_sigma: float | None, between: Interpolation) -> Unknown | None:
+def unknown(
+    inputs: Inputs, speed_sigma: float | None, correction_sigma: float | None, between: Interpolation
+) -> Unknown | None:
     """What is not known of travel times; nothing if neither standard deviation is given.
 
     Raises
@@ -63,24 +66,26 @@ def with_learned_times(
 ) -> tuple[Inputs, LearnedTimes]:
     """The inputs with travel times that fit the picks in the middle of the record, and the tables of these.
 
-    Errors of travel times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next.
+    Errors of times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next.
     """
-    channels, sample, found = inputs.channels, middle(inputs.arrivals.time), None
+    channels, sample = inputs.channels, middle(inputs.arrivals.time)
+    found, before = None, None
     for _ in range(ROUNDS):
         learned, fitted = learn(inputs.arrivals, channels, grid(channels, rules, spacing), rules, detection, threads)
+        if learned == before:
+            break
         picks = with_sigma(inputs.arrivals, channels, learned.sigma).of(sample)
         found = learn_speed(picks, inputs.channels, fitted, spacing, what, threads, found)
-        channels = found.channels
+        channels, before = found.channels, learned
     return inputs._replace(channels=channels), tables(inputs, what, found)
 
 
 def tables(inputs: Inputs, what: Unknown, found: Speed) -> LearnedTimes:
-    """Speeds and corrections with their standard deviations."""
+    """Speeds, and stations with their corrections, with standard deviations."""
     sigma = np.sqrt(np.diag(found.covariance)[len(found.code) :])
-    stations = inputs.network.stations.names
     return LearnedTimes(
         speed_table(what.times.family, found) if len(found.code) else None,
-        _corrections(found.channels, sigma, stations) if len(found.correction) else None,
+        station_table(inputs.network.stations, found.channels, sigma) if len(found.correction) else None,
     )
 
 
@@ -105,13 +110,14 @@ def _deviations(by_code: Floats, covariance: Floats) -> Floats:
     return deviations
 
 
-def _corrections(channels: Channels, sigma: Floats, stations: list[str]) -> pd.DataFrame:
-    """A row for each station with columns that a table of stations may have, and standard deviations, s."""
-    table = pd.DataFrame({"station": stations})
-    for phase in ("P", "S"):
-        own = channels.phase == phase
-        for name, values in (("correction", channels.correction), ("sigma", sigma)):
-            column = np.full(len(stations), np.nan)
+def station_table(stations: Stations, channels: Channels, sigma: Floats) -> pd.DataFrame:
+    """Stations with the corrections of their channels and standard deviations (n_channels,) of these, s."""
+    axes = ["latitude", "longitude"] if stations.geographic else ["y", "x"]
+    table = pd.DataFrame(stations.position, columns=[*axes, "elevation_km"])
+    table.insert(0, "station", stations.names)
+    for name, values in (("correction", channels.correction), ("sigma", sigma)):
+        for phase in np.unique(channels.phase):
+            own, column = channels.phase == phase, np.zeros(len(table))
             column[channels.station[own]] = values[own]
             table[f"{name}_{phase.lower()}"] = column
     return table
