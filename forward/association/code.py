@@ -53,7 +53,7 @@ class Layers(NamedTuple):
     @property
     def size(self) -> int:
         """Number of entries of a code: that of the modes, for each phase."""
-        return len(self.mean.phases) * self.modes.shape[1]
+        return len(self.mean.phases) * int(self.modes.shape[1])
 
     def model(self, code: Floats) -> Layered:
         """The model of a code (size,)."""

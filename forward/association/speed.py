@@ -99,8 +99,9 @@ def learn_speed(
     """
     prior, size = unknown.prior(channels), unknown.times.family.size
     shared = np.append(start.code, start.correction) if start else np.zeros(len(prior))
-    covariance, owner, near = np.diag(prior**2), None, start.near if start else unknown.near(channels, shared)
+    covariance, near = np.diag(prior**2), start.near if start else unknown.near(channels, shared)
     width = 0.0 if start else float(np.hypot(unresolved(near, rules, prior), unknown.correction))
+    owner = np.full(len(picks.time), -1)
     for _ in range(MOST_ROUNDS):
         wide = picks._replace(sigma=np.hypot(picks.sigma, width))
         solution, joint = first(wide, near.channels, nodes := grid(near.channels, rules, spacing), rules, threads)

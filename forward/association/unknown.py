@@ -69,15 +69,15 @@ def with_learned_times(
     Errors of times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next.
     """
     channels, sample = inputs.channels, middle(inputs.arrivals.time)
-    found, before = None, None
+    found, before, times = None, None, LearnedTimes()
     for _ in range(ROUNDS):
         learned, fitted = learn(inputs.arrivals, channels, grid(channels, rules, spacing), rules, detection, threads)
         if learned == before:
             break
         picks = with_sigma(inputs.arrivals, channels, learned.sigma).of(sample)
         found = learn_speed(picks, inputs.channels, fitted, spacing, what, threads, found)
-        channels, before = found.channels, learned
-    return inputs._replace(channels=channels), tables(inputs, what, found)
+        channels, before, times = found.channels, learned, tables(inputs, what, found)
+    return inputs._replace(channels=channels), times
 
 
 def tables(inputs: Inputs, what: Unknown, found: Speed) -> LearnedTimes:

@@ -6,19 +6,17 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
-from vip.errors import ConfigError
 from vip.forward.association.associate import associate
 from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.code import Fixed, Layers, layers, principal
+from vip.forward.association.code import Layers, layers
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.search import grid
 from vip.forward.association.shared import Normal, linear, together
 from vip.forward.association.speed import Unknown, learn_speed, unresolved
 from vip.forward.association.synthetic import write_example
 from vip.forward.association.times import TimesOfCode
-from vip.forward.association.unknown import speed_table
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver
-from vip.forward.earthquakes.velocity import Grid3D, Layered
+from vip.forward.earthquakes.velocity import Layered
 
 CUBE = Box(np.zeros(3), np.full(3, 100.0))
 
@@ -56,7 +54,7 @@ def record(rng, channels, x, origin, sigma):
 
 @pytest.fixture(scope="module")
 def crowd():
-    """Eight events within a second, whose waves take up to twenty: arrivals in another order at every station; speed unknown."""
+    """Eight events within a second, whose waves take up to twenty, and two unknown numbers of the speed."""
     rng = np.random.default_rng(7)
     family = Layers(model([0, 100], [7, 14], between="linear"), 0.2 * np.eye(2), "linear")
     times = TimesOfCode(family, Solver(CUBE, 3.0, None))
