@@ -102,7 +102,7 @@ def together(
     rules : Rules
     """
     shared, covariance = start, np.diag(prior**2)
-    for _ in range(STEPS):
+    for _ in range(STEPS if len(events.time) else 0):
         normal = linear(events, event, picks, near, shared - start).normal(event, picks.sigma, len(events.time))
         step, change, covariance = normal._replace(
             own=normal.own + rules.prior,

@@ -6,9 +6,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
+from vip.errors import ConfigError
 from vip.forward.association.associate import associate
 from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.code import Layers, layers
+from vip.forward.association.code import Layers, layers, principal
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.search import grid
 from vip.forward.association.shared import Normal, linear, together
@@ -16,9 +17,11 @@ from vip.forward.association.speed import Unknown, learn_speed, unresolved
 from vip.forward.association.synthetic import write_example
 from vip.forward.association.times import TimesOfCode
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver
-from vip.forward.earthquakes.velocity import Layered
+from vip.forward.earthquakes.velocity import Grid3D, Layered
 
 CUBE = Box(np.zeros(3), np.full(3, 100.0))
+GIVEN = {"margin": 25.0, "depth": (0.0, 20.0), "detection": 0.9, "threads": 1}
+"""Parameters that make an association of a small record fast."""
 
 
 def model(tops, vp, ratio=None, between="constant"):
@@ -171,18 +174,75 @@ def test_what_events_take_up_is_not_left_as_a_tolerance(crowd):
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example")
-    write_example(folder, 5, events=25, stations=12, length=900.0)
+    write_example(folder, 5, events=20, stations=12, length=600.0)
     return {name: pd.read_csv(folder / f"{name}.csv") for name in ("picks", "stations", "velocity")}
 
 
 def test_speeds_of_layers_and_what_is_said_of_their_errors(tables):
     slow = tables["velocity"].assign(vp=tables["velocity"]["vp"] * 0.92, vs=tables["velocity"]["vs"] * 0.86)
-    given = {"margin": 25.0, "depth": (0.0, 20.0), "threads": 1, "detection": 0.9}
-    found = vip.associate(tables["picks"], tables["stations"], slow, speed_sigma=0.1, sigma=0.1, **given)
-    assert len(found.events) == 25
+    found = vip.associate(tables["picks"], tables["stations"], slow, speed_sigma=0.1, sigma=0.1, **GIVEN)
+    assert len(found.events) == 20
     assert found.speed["depth"].tolist() == tables["velocity"]["depth"].tolist()
     for name in ("vp", "vs"):
         off = (found.speed[name] - tables["velocity"][name]) / found.speed[f"sigma_{name}"]
         assert np.abs(off[:3]).max() < 3.5
         assert found.speed[f"sigma_{name}"].iloc[1] < 0.03 * found.speed[name].iloc[1]
     assert found.stations is None
+
+
+def test_corrections_of_a_station_are_learned_and_are_input_again(tables):
+    """Picks of one station are late: its corrections say so, and the table of stations is one that an association reads."""
+    picks = tables["picks"].copy()
+    late = picks["station"] == "XX.S04"
+    picks.loc[late, "time"] = (pd.to_datetime(picks.loc[late, "time"]) + pd.Timedelta("0.5s")).dt.strftime(
+        "%Y-%m-%dT%H:%M:%S.%fZ"
+    )
+    found = vip.associate(picks, tables["stations"], tables["velocity"], correction_sigma=0.3, sigma=0.1, **GIVEN)
+    assert found.speed is None
+    of_station = found.stations.set_index("station")
+    for phase in ("p", "s"):
+        correction, sigma = of_station[f"correction_{phase}"], of_station[f"sigma_{phase}"]
+        others = correction.drop("XX.S04")
+        assert correction["XX.S04"] - others.mean() == pytest.approx(0.5, abs=0.1)
+        assert (np.abs(others - others.mean()) < 4 * sigma.drop("XX.S04")).all()
+    again = vip.associate(picks, found.stations, tables["velocity"], sigma=0.1, **GIVEN)
+    assert again.assignments["event"].tolist() == found.assignments["event"].tolist()
+    assert again.speed is again.stations is None
+
+
+def test_families_have_their_mean_at_zero_and_stay_what_they_were():
+    """A gradient stays continuous, layers stay constant, and one of an ensemble of volumes is found again."""
+    gradual = model([0, 10, 40], [5, 6, 8], ratio=1.8, between="linear")
+    family = layers(gradual, 0.1, "linear")
+    assert_allclose(family.model(np.zeros(family.size)).velocity["S"], gradual.velocity["S"])
+    other = family.model(np.full(family.size, 1.0))
+    for phase in ("P", "S"):
+        below, above = other.at(phase, np.array([10.0, 40.0])), other.at(phase, np.array([10.0, 40.0]) - 1e-9)
+        assert_allclose(below, above, rtol=1e-6)
+    constant = layers(model([0, 10], [5, 6]), 0.1)
+    assert (constant.model(np.ones(constant.size)).gradient["P"] == 0).all()
+    axis, rng = np.linspace(0, 10, 4), np.random.default_rng(4)
+    shapes, code = rng.standard_normal((2, 4, 4, 4)), rng.standard_normal((30, 2))
+    volumes = [Grid3D((axis,) * 3, {"P": 6 * np.exp(0.1 * np.tensordot(c, shapes, 1))}, False) for c in code]
+    ensemble = principal(volumes, 2)
+    modes = ensemble.modes["P"].reshape(2, -1)
+    off = np.log(volumes[7].velocity["P"]) - ensemble.mean["P"]
+    again = ensemble.model(np.linalg.lstsq(modes.T, off.ravel(), rcond=None)[0])
+    assert_allclose(again.velocity["P"], volumes[7].velocity["P"])
+    projected = np.stack([modes @ (np.log(v.velocity["P"]) - ensemble.mean["P"]).ravel() for v in volumes]) / (modes**2).sum(
+        axis=1
+    )
+    assert_allclose(np.cov(projected.T), np.eye(2), atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"speed_sigma": 0.0}, "speed_sigma"),
+        ({"speed_sigma": 5.0}, "speed_sigma"),
+        ({"correction_sigma": -1.0}, "correction_sigma"),
+    ],
+)
+def test_standard_deviations_that_are_none(tables, changes, key):
+    with pytest.raises(ConfigError, match=key):
+        vip.associate(*tables.values(), **changes, **GIVEN)
