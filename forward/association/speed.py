@@ -16,7 +16,7 @@ from vip.protocols import Floats
 
 SHRINKING = 0.5
 """Ratio of one tolerance to the one before."""
-MOST_ROUNDS = 25
+MOST_ROUNDS = 12
 """Associations and fits in turn, unless they settle before."""
 SETTLED = 0.1
 """Change of the code, in standard deviations of what is left open, below which it has settled."""

@@ -26,6 +26,7 @@ FAR = 0.3
 class Changed(NamedTuple):
     """Tables of the channels whose times change with one entry of a code."""
 
+    entry: int
     channel: Ints
     tables: TimeTables
 
@@ -37,17 +38,16 @@ class Derivatives(NamedTuple):
     tables: TimeTables
     """Tables of this code."""
     changed: Sequence[Changed]
-    """Tables of a code that is a `STEP` larger, for each entry."""
+    """Tables of a code that is a `STEP` larger in one entry, for each entry that changes times."""
 
     def at(self, x: Floats) -> Floats:
         """Derivatives (n, n_channels, size), s, of the travel times from places x (n, 3), km, by each entry of the code."""
         n = len(self.tables.places)
-        found = np.zeros((len(x), n, len(self.changed)))
+        found = np.zeros((len(x), n, len(self.code)))
         time, _ = self.tables.evaluate(x[:, None], np.zeros(n, int), np.arange(n))
-        for k, (channel, tables) in enumerate(self.changed):
-            if len(channel):
-                later, _ = tables.evaluate(x[:, None], np.zeros(len(channel), int), np.arange(len(channel)))
-                found[:, channel, k] = (later - time[:, channel]) / STEP
+        for k, channel, tables in self.changed:
+            later, _ = tables.evaluate(x[:, None], np.zeros(len(channel), int), np.arange(len(channel)))
+            found[:, channel, k] = (later - time[:, channel]) / STEP
         return found
 
 
@@ -92,11 +92,12 @@ class TimesOfCode(NamedTuple):
     def _derivatives(self, channels: Channels, code: Floats) -> Derivatives:
         """Tables are solved for the phases alone whose velocities change with an entry of the code."""
         model, changed = self.family.model(code), []
-        for step in STEP * np.eye(len(code)):
+        for k, step in enumerate(STEP * np.eye(len(code))):
             other = self.family.model(code + step)
             phases = [p for p in sorted(model.phases) if not np.array_equal(model.velocity[p], other.velocity[p])]
             channel = np.flatnonzero(np.isin(channels.phase, phases))
-            changed.append(Changed(channel, self._tables(other, channels, channel)))
+            if len(channel):
+                changed.append(Changed(k, channel, self._tables(other, channels, channel)))
         return Derivatives(code, channels.tables, changed)
 
     def _tables(self, model: Layered | Grid3D, channels: Channels, chosen: Ints) -> TimeTables:

@@ -1,5 +1,8 @@
 """Speeds that are not known: the joint fit against closed forms and dense solves, and what is found in synthetic records."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,18 +12,19 @@ import vip
 from vip.errors import ConfigError
 from vip.forward.association.associate import associate
 from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.code import Layers, layers, principal
+from vip.forward.association.code import Fixed, Layers, layers, principal
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.search import grid
 from vip.forward.association.shared import Normal, linear, together
 from vip.forward.association.speed import Unknown, learn_speed, unresolved
 from vip.forward.association.synthetic import write_example
 from vip.forward.association.times import TimesOfCode
+from vip.forward.earthquakes.frames import stations_from, velocity_from
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 
 CUBE = Box(np.zeros(3), np.full(3, 100.0))
-GIVEN = {"margin": 25.0, "depth": (0.0, 20.0), "detection": 0.9, "threads": 1}
+GIVEN = {"margin": 25.0, "depth": (0.0, 20.0), "spacing": 8.0, "detection": 0.9, "threads": 1}
 """Parameters that make an association of a small record fast."""
 
 
@@ -162,6 +166,12 @@ def test_speed_and_association_where_waves_arrive_in_another_order_at_every_stat
     assert_array_equal(threads.code, found.code)
 
 
+def test_a_correction_may_be_longer_than_the_way_from_a_node(crowd):
+    times, channels, code, *_, rules, _ = crowd
+    early = times.at(Channels(channels.station, channels.phase, channels.place, None, np.full(20, -5.0)), code)
+    assert grid(early, rules, 10.0).delay.min() == 0
+
+
 def test_what_events_take_up_is_not_left_as_a_tolerance(crowd):
     """Where all stations are at one distance from every event, a speed is an origin time."""
     times, channels, _, _, _, rules, _ = crowd
@@ -171,10 +181,40 @@ def test_what_events_take_up_is_not_left_as_a_tolerance(crowd):
     assert 0 < width < spread / 2
 
 
+def test_volumes_by_their_principal_components():
+    """Slow and fast bodies in an ensemble; one that is not of it is found by three numbers, with all associations."""
+    rng, axis = np.random.default_rng(11), np.linspace(0, 100, 9)
+    y, x, depth = np.meshgrid(axis, axis, axis, indexing="ij")
+    bodies = np.stack([np.exp(-((x - a) ** 2 + (y - b) ** 2 + (depth - 20) ** 2) / 2 / 30**2) for a, b in ((20, 30), (80, 70))])
+    shapes = np.concatenate([np.ones((1, 9, 9, 9)), bodies])
+
+    def drawn():
+        return Grid3D((axis,) * 3, {"P": 7 * np.exp(0.1 * np.tensordot(rng.standard_normal(3), shapes, 1))}, False)
+
+    family = principal([drawn() for _ in range(40)], 3)
+    times, true = TimesOfCode(family, Solver(CUBE, 6.0, None)), drawn()
+    channels, rules = channels_at(on_the_surface(rng, 15)), Rules(*CUBE, 0.99, 10 / 4e7, 5)
+    known = TimesOfCode(Fixed(true), times.solver).at(channels, np.zeros(0))
+    picks, event = record(rng, known, rng.uniform(0, 100, (10, 3)), rng.uniform(0, 40, 10), 0.0)
+    found = learn_speed(picks, channels, rules, 8.0, Unknown(times))
+    off, before = (
+        np.std(np.log(true.velocity["P"]) - f) for f in (np.log(family.model(found.code).velocity["P"]), family.mean["P"])
+    )
+    assert off < 0.1 * before
+    owner = associate(picks, found.channels, grid(found.channels, rules, 8.0), rules).event
+    assert len(set(zip(owner, event, strict=True))) == len(set(owner)) == 10
+
+
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Folder of twenty events in ten minutes at twelve stations."""
     folder = tmp_path_factory.mktemp("example")
     write_example(folder, 5, events=20, stations=12, length=600.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(folder):
     return {name: pd.read_csv(folder / f"{name}.csv") for name in ("picks", "stations", "velocity")}
 
 
@@ -246,3 +286,33 @@ def test_families_have_their_mean_at_zero_and_stay_what_they_were():
 def test_standard_deviations_that_are_none(tables, changes, key):
     with pytest.raises(ConfigError, match=key):
         vip.associate(*tables.values(), **changes, **GIVEN)
+
+
+def test_the_command_writes_what_it_learns(folder, tmp_path):
+    """Picks of P alone: ratios stay as they were before."""
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("picks", "stations", "velocity")}
+    tables["picks"][tables["picks"]["phase"] == "P"].to_csv(tmp_path / "picks.csv", index=False)
+    output = tmp_path / "c.csv"
+    line = [sys.executable, "-c", "from vip.cli.main import main; main()", "associate", tmp_path / "picks.csv", "-o", output]
+    line += [
+        "--stations",
+        folder / "stations.csv",
+        "--velocity",
+        folder / "velocity.csv",
+        "--margin",
+        "25",
+        "--depth",
+        "0",
+        "20",
+    ]
+    line += ["--sigma", "0.1", "--detection", "0.9", "--threads", "1", "--speed-sigma", "0.1", "--correction-sigma", "0.1"]
+    done = subprocess.run([str(part) for part in line], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    learned, stations = velocity_from(tmp_path / "c_velocity.csv"), stations_from(tmp_path / "c_stations.csv")
+    given = tables["velocity"]
+    assert_allclose(learned.velocity["P"] / learned.velocity["S"], given["vp"] / given["vs"], rtol=1e-4)
+    assert not np.array_equal(learned.velocity["P"], given["vp"])
+    assert stations.names == tables["stations"]["station"].tolist()
+    assert np.abs(stations.corrections["P"]).max() > 0
+    again = subprocess.run([str(part) for part in line], capture_output=True, text=True, timeout=300, check=False)
+    assert "exists; choose another --output or use --overwrite" in again.stderr
