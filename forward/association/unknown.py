@@ -12,7 +12,7 @@ from vip.forward.association.channels import Channels
 from vip.forward.association.code import Family, Fixed, layers
 from vip.forward.association.fit import Rules
 from vip.forward.association.inputs import Inputs
-from vip.forward.association.learning import learn, middle, with_sigma
+from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, middle, with_sigma
 from vip.forward.association.search import grid
 from vip.forward.association.speed import Speed, Unknown, learn_speed
 from vip.forward.association.times import TimesOfCode
@@ -20,8 +20,8 @@ from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.velocity import Interpolation, Layered
 from vip.protocols import Floats
 
-ROUNDS = 3
-"""Fits of travel times, each after standard deviations were learned."""
+AGAIN = 2
+"""Fits of travel times after the first, each with standard deviations that were learned from the one before."""
 DIFFERENCE = 1e-4
 """Step of an entry of a code over which speeds are compared."""
 
@@ -66,18 +66,23 @@ def with_learned_times(
 ) -> tuple[Inputs, LearnedTimes]:
     """The inputs with travel times that fit the picks in the middle of the record, and the tables of these.
 
-    Errors of times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next.
+    Errors of times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next. None
+    is learned before the first, since it would take in errors of times, and with them wrong picks.
     """
-    channels, sample = inputs.channels, middle(inputs.arrivals.time)
-    found, before, times = None, None, LearnedTimes()
-    for _ in range(ROUNDS):
-        learned, fitted = learn(inputs.arrivals, channels, grid(channels, rules, spacing), rules, detection, threads)
+    given, sample = inputs.channels, middle(inputs.arrivals.time)
+
+    def fitted(learned: Learned, start: Speed | None) -> Speed:
+        picks, known = with_sigma(inputs.arrivals, given, learned.sigma), rules._replace(detection=learned.detection)
+        return learn_speed(picks.of(sample), given, known, spacing, what, threads, start)
+
+    before = Learned(dict(FIRST), DETECTION if detection is None else detection)
+    found = fitted(before, None)
+    for _ in range(AGAIN):
+        learned, _ = learn(inputs.arrivals, found.channels, grid(found.channels, rules, spacing), rules, detection, threads)
         if learned == before:
             break
-        picks = with_sigma(inputs.arrivals, channels, learned.sigma).of(sample)
-        found = learn_speed(picks, inputs.channels, fitted, spacing, what, threads, found)
-        channels, before, times = found.channels, learned, tables(inputs, what, found)
-    return inputs._replace(channels=channels), times
+        found, before = fitted(learned, found), learned
+    return inputs._replace(channels=found.channels), tables(inputs, what, found)
 
 
 def tables(inputs: Inputs, what: Unknown, found: Speed) -> LearnedTimes:
