@@ -11,7 +11,7 @@ from typing import Any
 
 from vip.errors import ConfigError
 
-FORWARDS, METHODS, COMMANDS = "vip.forward", "vip.methods", "vip.commands"
+FORWARDS, METHODS, COMMANDS, REPORTS = "vip.forward", "vip.methods", "vip.commands", "vip.reports"
 """Entry-point groups."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from importlib.metadata import entry_points
 from typing import Any
 
 import typer
 
 import vip.cli.main
 from vip.cli import plugged
+from vip.plugins import REPORTS
 
 
 def page() -> str:
@@ -18,10 +20,15 @@ def page() -> str:
 
 
 def commands() -> dict[str, Any]:
-    """Every command by its name, in the order of ``vip --help``; of those that plugins bring, ours."""
+    """Every command by its name, in the order of ``vip --help``; of those and of the reports that plugins bring, ours."""
     own = dict(typer.main.get_command(vip.cli.main.app).commands)
     brought = (entry for entry in plugged.commands(own) if entry.module.startswith("vip."))
-    return own | {entry.name: plugged.load(entry) for entry in brought}
+    reports = [entry for entry in entry_points(group=REPORTS) if entry.module.startswith("vip.")]
+    return (
+        own
+        | {entry.name: plugged.load(entry) for entry in brought}
+        | {f"report ({entry.name})": plugged.load(entry) for entry in reports}
+    )
 
 
 def options(command: Any) -> list[Any]:
@@ -31,7 +38,7 @@ def options(command: Any) -> list[Any]:
 
 def _text(name: str, command: Any) -> str:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    usage = " ".join(["vip", name, *map(_place, arguments), *(["[OPTIONS]"] if options(command) else [])])
+    usage = " ".join(["vip", name.split()[0], *map(_place, arguments), *(["[OPTIONS]"] if options(command) else [])])
     rows = [(f"`{_place(each)}`".replace("|", "\\|"), each.help) for each in arguments]
     rows += [(_names(each), each.help + _default(each)) for each in options(command)]
     table = ["| | Meaning |", "|---|---|"] * bool(rows) + [f"| {' | '.join(row)} |" for row in rows]

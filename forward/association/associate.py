@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vip.forward.association.chance import local_rates
+from vip.forward.association.chance import LOCAL, local_rates
 from vip.forward.association.channels import Arrivals, Channels, Ints
 from vip.forward.association.fit import Events, Fitted, Free, Rules, refine
 from vip.forward.association.joint import Joint, Solution
-from vip.forward.association.search import Grid, candidates
+from vip.forward.association.search import Grid, candidates, united
 from vip.protocols import Floats
 
 MOST_ROUNDS = 20
@@ -45,29 +45,53 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     picks : Arrivals
     channels : Channels
     nodes : Grid
+        Events are sought on it first, and on its finer one where picks are left.
     rules : Rules
     threads : int
         Does not change the result.
     """
-    solution, joint = first(picks, channels, nodes, rules, threads)
-    return _with_probabilities(reborn(solution, joint, nodes, threads), joint)
+    return _with_probabilities(*solved(picks, channels, nodes, rules, threads))
 
 
-def first(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:
-    """Events that were born and fitted together, in turn, until there are no more; see `associate`."""
-    length = float(np.ptp(picks.time)) if len(picks.time) else 0.0
-    free = np.ones(len(picks.time), bool)
+def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:
+    """Events that are grown and reborn until no other set is better, and the picks as they are then; see `associate`."""
     solution = Solution.empty()
+    while True:
+        solution, joint = grown(solution, picks, channels, nodes, rules, threads)
+        solution = reborn(solution, joint, nodes, threads)
+        if nodes.finer is None or (solution.owner(len(picks.time)) < 0).sum() < rules.least:
+            return solution, joint
+        nodes = nodes.finer()
+
+
+def grown(
+    solution: Solution, picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int
+) -> tuple[Solution, Joint]:
+    """The solution after rounds of births and joint fits, until there are no more events; and the picks as they are then."""
+    length = float(np.ptp(picks.time)) if len(picks.time) else 0.0
+    free = solution.owner(len(picks.time)) < 0
+    changed = np.ones(len(picks.time), bool)
     for _ in range(MOST_ROUNDS):
         log_rate = np.log(local_rates(picks, channels, free, length))
-        born = births(picks.of(free), log_rate[free], channels, nodes, rules, threads)
-        joint, before = Joint(picks, log_rate, channels, rules), len(solution.events.time)
+        spans = _affected(picks.time[changed], nodes)
+        born = births(picks.of(free), log_rate[free], channels, nodes, rules, spans, threads)
+        joint, before, were_free = Joint(picks, log_rate, channels, rules), len(solution.events.time), free
         solution = joint.solve(solution.events.and_(born))
         free = solution.owner(len(free)) < 0
+        changed = free != were_free
         if len(solution.events.time) <= before:
             break
-    joint = Joint(picks, np.log(local_rates(picks, channels, free, length)), channels, rules)
-    return joint.solve(solution.events), joint
+    return solution, Joint(picks, np.log(local_rates(picks, channels, free, length)), channels, rules)
+
+
+def _affected(time: Floats, nodes: Grid) -> Floats:
+    """Origin times (n_spans, 2), s, of events for which it matters whether picks at some times (n,) are free.
+
+    The picks themselves may be theirs, and the chance rate of picks near to them changes.
+    """
+    if not len(time):
+        return np.zeros((0, 2))
+    return united(np.stack([time - LOCAL - nodes.delay.max(), time + LOCAL], axis=1))
 
 
 def reborn(solution: Solution, joint: Joint, nodes: Grid, threads: int) -> Solution:
@@ -76,7 +100,7 @@ def reborn(solution: Solution, joint: Joint, nodes: Grid, threads: int) -> Solut
     A fit is a minimum only among sets of events that differ by their places; which picks an event was born from matters. Each
     trial has the picks of the events that died and those of none.
     """
-    tried = set()
+    solution, tried = joint.solve(solution.events), set()
     while True:
         for death in _deaths(solution, joint):
             key = tuple(np.sort(np.round(solution.events.time[list(death)], 3)))
@@ -120,18 +144,21 @@ def _trial(solution: Solution, death: Ints, joint: Joint, nodes: Grid, threads: 
     kept = near.copy()
     kept[death] = False
     free = local & (of_none | of_dead)
-    born = births(joint.picks.of(free), joint.log_rate[free], joint.channels, nodes, joint.rules, threads)
+    spans = np.array([[first, last]])
+    born = births(joint.picks.of(free), joint.log_rate[free], joint.channels, nodes, joint.rules, spans, threads)
     found = joint.of(local).solve(events.of(kept).and_(born))
     if found.evidence.sum() <= solution.evidence[near].sum() + IMPROVED:
         return None
     return events.of(~near).and_(found.events)
 
 
-def births(picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int) -> Events:
-    """New events of free picks: candidates in the order of their evidence, of which none takes a pick of another."""
+def births(
+    picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, spans: Floats, threads: int
+) -> Events:
+    """New events of free picks within spans of time, the strongest first, of which none takes a pick of another."""
     if len(picks.time) < rules.least:
         return Events.none()
-    found = candidates(picks, log_rate, channels, nodes, rules, threads)
+    found = candidates(picks, log_rate, channels, nodes, rules, spans, threads)
     widest = 2 * float(nodes.blur.max())
     widths = widest * SHRINKING ** np.arange(1 + max(1, int(np.ceil(np.log(picks.sigma.min() / widest) / np.log(SHRINKING)))))
     fitted = refine(found, Free(picks, log_rate), channels, rules, np.append(widths, [0.0, 0.0]))

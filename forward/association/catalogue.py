@@ -14,9 +14,8 @@ from vip.errors import ConfigError
 from vip.forward.association.associate import Association
 from vip.forward.association.inputs import Inputs
 from vip.forward.association.learning import Learned, residuals
-from vip.forward.association.located import Located
+from vip.forward.association.located import Expected, Located
 from vip.forward.association.reasons import WEIGHTLESS, WRONG, reasons
-from vip.forward.association.unknown import LearnedTimes
 from vip.forward.earthquakes.formats import csv, quakeml
 from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.picks import Fault, Picks
@@ -60,11 +59,12 @@ class Catalogue:
     assignments: pd.DataFrame
     learned: Learned
     faults: list[Fault]
-    speed: pd.DataFrame | None
-    stations: pd.DataFrame | None
+    speed: pd.DataFrame | None = field(default=None, kw_only=True)
+    stations: pd.DataFrame | None = field(default=None, kw_only=True)
     _origins: list[Origin] = field(repr=False)
     _picks: Picks = field(repr=False)
     _stations: Stations = field(repr=False)
+    _expected: Expected = field(repr=False)
 
     def to_obspy(self) -> Any:
         """Events with their picks, origins and arrivals as obspy's `Catalog`.
@@ -140,12 +140,12 @@ def files_of(path: Path) -> list[Path]:
             raise ConfigError("output", path, "expected a name that ends in .xml (QuakeML) or .csv (two tables)")
 
 
-def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned, times: LearnedTimes) -> Catalogue:
+def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned) -> Catalogue:
     """The catalogue of an association."""
     events = _events(located, inputs.network.projection is not None)
     assignments = _assignments(inputs, found, located)
     stations = inputs.network.stations
-    return Catalogue(events, assignments, learned, inputs.faults, *times, located.origins, located.picks, stations)
+    return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations, located.expected)
 
 
 def _events(located: Located, geographic: bool) -> pd.DataFrame:

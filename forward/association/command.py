@@ -13,26 +13,12 @@ import typer
 from vip.cli.messages import messages_shown
 from vip.cli.options import Overwrite, check_are_free
 from vip.cli.plugged import load
-from vip.errors import ConfigError, StoreError
+from vip.errors import ConfigError
 from vip.forward.association.catalogue import Catalogue, files_of
 from vip.forward.association.door import associate as associate_picks
-from vip.forward.association.synthetic import write_example
 from vip.forward.earthquakes.formats.csv import write_table
 from vip.forward.earthquakes.frames import stations_from
 from vip.plugins import COMMANDS
-
-SEED = 1
-"""Seed of the example."""
-
-
-def _example(directory: Path | None) -> None:
-    """Write the synthetic hour, print the command for it, and stop."""
-    if directory is None:
-        return
-    if directory.exists() and any(directory.iterdir()):
-        raise StoreError(f"{directory}: is not empty; name another folder")
-    print(write_example(directory, SEED))
-    raise typer.Exit
 
 
 def associate(
@@ -60,10 +46,6 @@ def associate(
         bool, typer.Option("--locate", help="Hand the events to `vip locate`, which writes NAME_located.")
     ] = False,
     overwrite: Overwrite = False,
-    example: Annotated[
-        Path | None,
-        typer.Option("--example", callback=_example, is_eager=True, help="Write a synthetic hour to this folder, and stop."),
-    ] = None,
 ) -> None:
     """Find earthquakes in picks, and the picks of each."""
     files, located = files_of(output), output.with_name(f"{output.stem}_located{output.suffix}")

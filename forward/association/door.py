@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from vip.errors import ConfigError
+from vip.forward.association.associate import Association
+from vip.forward.association.border import warn_of_border
 from vip.forward.association.catalogue import Catalogue, catalogue
 from vip.forward.association.fit import Rules
 from vip.forward.association.inputs import Earth, Inputs, read, region_of
-from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, with_sigma
-from vip.forward.association.located import locate
+from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, middle, with_sigma
+from vip.forward.association.located import Located, locate
 from vip.forward.association.search import Grid, grid
 from vip.forward.association.unknown import LearnedTimes, unknown, with_learned_times
 from vip.forward.association.windows import whole
@@ -101,19 +104,46 @@ def associate(
     earth = Earth(region_of({"depth": depth, "margin": margin, **borders}), between, projection, Path(cache) if cache else None)
     threads = threads or CPU_COUNT
     inputs = read(picks, stations, velocity, earth, given, threads)
+    times, what = LearnedTimes(), unknown(inputs, speed_sigma, correction_sigma, between)
+    if what:
+        rules = _rules(inputs, least)
+        inputs, times = with_learned_times(inputs, rules, spacing or _spacing(rules), what, detection, threads)
+    result = associated(inputs, given, detection, least, spacing, threads)
+    warn_of_border(result.located, result.inputs.box)
+    return replace(catalogue(*result[:4]), **times._asdict())
+
+
+class Associated(NamedTuple):
+    """An association with all that it was made from."""
+
+    inputs: Inputs
+    """The input, every pick with a standard deviation."""
+    found: Association
+    located: Located
+    learned: Learned
+    rules: Rules
+    nodes: Grid
+
+
+def associated(
+    inputs: Inputs, sigma: Mapping[str, float], detection: float | None, least: int, spacing: float | None, threads: int
+) -> Associated:
+    """Learn what is not given, and associate the whole record; for parameters see `associate`.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer channels than an event needs.
+    """
     if len(inputs.channels) < least:
         remedy = f"an event needs {least} picks, at most one of each phase at each station: lower `least`, or add stations"
         raise ConfigError("stations and phases with picks", len(inputs.channels), remedy)
     rules = _rules(inputs, least)
-    spacing, times = spacing or _spacing(rules), LearnedTimes()
-    what = unknown(inputs, speed_sigma, correction_sigma, between)
-    if what:
-        inputs, times = with_learned_times(inputs, rules, spacing, what, detection, threads)
-    nodes = grid(inputs.channels, rules, spacing)
-    learned, rules = _learned(inputs, nodes, rules, given, detection, threads)
+    nodes = grid(inputs.channels, rules, spacing or _spacing(rules), _rate(inputs))
+    learned, rules = _learned(inputs, nodes, rules, sigma, detection, threads)
     inputs = inputs._replace(arrivals=with_sigma(inputs.arrivals, inputs.channels, learned.sigma))
     found = whole(inputs.arrivals, inputs.channels, nodes, rules, threads)
-    return catalogue(inputs, found, locate(inputs, found, rules), learned, times)
+    return Associated(inputs, found, locate(inputs, found, rules), learned, rules, nodes)
 
 
 def _sigmas(sigma: float | Mapping[str, float] | None) -> dict[str, float]:
@@ -150,6 +180,12 @@ def _rules(inputs: Inputs, least: int) -> Rules:
 def _spacing(rules: Rules) -> float:
     volume = rules.volume
     return float(np.clip(SPACING, np.cbrt(volume / MOST_NODES), np.cbrt(volume / LEAST_NODES)))
+
+
+def _rate(inputs: Inputs) -> float:
+    """Picks of a channel, 1/s, in the middle of the record."""
+    time = inputs.arrivals.time[middle(inputs.arrivals.time)]
+    return len(time) / (len(inputs.channels) * max(float(np.ptp(time)), 1.0))
 
 
 def _learned(

@@ -107,18 +107,9 @@ class Joint:
         return Matching(starts, self.first_pick, arrived.time, gain, self.picks.time, self.gain, self.picks.sigma)
 
     def probabilities(self, arrived: Arrived) -> tuple[Ints, Ints, Floats]:
-        """Event, pick and probability of each pair that may belong together.
-
-        Where too many arrivals crowd at a channel, unlikely pairs are left out until the others can be summed.
-        """
-        matching, reach = self.matching(arrived), REACH
-        while True:
-            try:
-                first, pick, probability = matching.probabilities(reach)
-            except OverflowError:
-                reach -= LESS_REACH
-            else:
-                return np.repeat(arrived.event, np.diff(first)), pick, probability
+        """Event, pick and probability of each pair that may belong together."""
+        first, pick, probability, _ = sums(self.matching(arrived), REACH)
+        return np.repeat(arrived.event, np.diff(first)), pick, probability
 
     def rivalry(self, solution: Solution) -> Floats:
         """Expected number of picks (n_events, n_events) that an event has and that are another's."""
@@ -204,3 +195,17 @@ class Joint:
         np.add.at(information, arrived.event[matched], outer)
         evidence: Floats = share.cumsum(axis=1).max(axis=1) + occam(information, self.rules)
         return evidence
+
+
+def sums(matching: Matching, reach: float) -> tuple[Ints, Ints, Floats, Floats]:
+    """Sums over all matchings of pairs with a gain of at least `-reach`, see `Matching.sums`.
+
+    Where too many arrivals crowd at a channel, unlikely pairs are left out until the others can be summed.
+    """
+    while True:
+        try:
+            first, pick, probability, log_sum = matching.sums(reach)
+        except OverflowError:
+            reach -= LESS_REACH
+        else:
+            return first, pick, probability, log_sum

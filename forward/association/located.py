@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vip.forward.association.associate import Association
 from vip.forward.association.channels import Ints
@@ -18,6 +19,17 @@ from vip.protocols import Floats
 MICROSECOND = np.timedelta64(1, "us")
 
 
+class Expected(NamedTuple):
+    """When waves of events arrive, whether they were picked or not."""
+
+    station: Ints
+    """Index of the station of each channel (n_channels,)."""
+    phase: NDArray[np.str_]
+    """Phase of each channel (n_channels,), "P" or "S"."""
+    time: Floats
+    """Times (n_events, n_channels), s after the origin time."""
+
+
 class Located(NamedTuple):
     """Events in the order of their times, with their picks."""
 
@@ -26,6 +38,7 @@ class Located(NamedTuple):
     origins: list[Origin]
     picks: Picks
     """Picks of these events; the source of each is the identifier in the input."""
+    expected: Expected
 
 
 def locate(inputs: Inputs, found: Association, rules: Rules) -> Located:
@@ -33,13 +46,15 @@ def locate(inputs: Inputs, found: Association, rules: Rules) -> Located:
     order = np.argsort(found.events.time, kind="stable")
     names = _names(_utc(inputs, found.events.time[order]))
     picks, own = _picks(inputs, found, order, names)
-    time, gradient = inputs.channels.travel_times(found.events.x) if len(order) else (np.zeros((0, 0)), np.zeros((0, 0, 3)))
+    channels = inputs.channels
+    none = np.zeros((0, len(channels))), np.zeros((0, len(channels), 3))
+    time, gradient = channels.travel_times(found.events.x) if len(order) else none
     origins = []
     for i, event in enumerate(order):
         mine = own[picks.start[i] : picks.start[i + 1]]
         channel = inputs.arrivals.channel[mine]
         origins.append(_origin(inputs, found, rules, event, names[i], mine, time[event, channel], gradient[event, channel]))
-    return Located(order, origins, picks)
+    return Located(order, origins, picks, Expected(channels.station, channels.phase, time[order]))
 
 
 def _origin(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ from vip.forward.association.fit import LOG_2PI, Events, Rules
 from vip.kernels_c.backprojection import back_project
 from vip.protocols import Floats
 
+CROWD = 0.06
+"""Picks that a channel has within the standard deviation of an arrival's time between nodes, where it is too many."""
 BATCH = 4096
 """Nodes whose travel times are computed at once."""
 
@@ -26,6 +30,8 @@ class Grid(NamedTuple):
     """Travel times (n_nodes, n_channels) to these channels, s."""
     blur: Floats
     """Standard deviation (n_channels,), s, of the times of events between nodes."""
+    finer: Callable[[], Grid] | None = None
+    """Makes the grid on which events of picks that are left are sought, if picks are so close that this one may miss some."""
 
     @property
     def step(self) -> float:
@@ -33,8 +39,25 @@ class Grid(NamedTuple):
         return float(self.blur.min()) / 1.5
 
 
-def grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
-    """Nodes at most `spacing` (km) apart in the region."""
+def grid(channels: Channels, rules: Rules, spacing: float, rate: float = 0.0) -> Grid:
+    """Nodes at most `spacing` (km) apart in the region, and closer ones where picks come closely.
+
+    Parameters
+    ----------
+    channels : Channels
+    rules : Rules
+    spacing : float
+        Greatest distance between neighbouring nodes, km.
+    rate : float
+        Picks of a channel, 1/s. Where there are more than `CROWD` of them within the blur of an arrival, there is a finer grid.
+    """
+    nodes = _grid(channels, rules, spacing)
+    if rate * nodes.blur.mean() <= CROWD:
+        return nodes
+    return nodes._replace(finer=cache(lambda: _grid(channels, rules, spacing / 2)))
+
+
+def _grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
     axes = []
     for low, high in zip(rules.lower, rules.upper, strict=True):
         n = max(1, int(np.ceil((high - low) / spacing)))
@@ -69,17 +92,57 @@ def gains(
     return np.log1p(rules.detection * (likelihood - 1))
 
 
-def candidates(picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Events:
-    """Places and times where free picks agree best, no two within a few steps of time."""
+def candidates(
+    picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, spans: Floats, threads: int = 1
+) -> Events:
+    """Places and times where free picks agree best, no two within a few steps of time.
+
+    Parameters
+    ----------
+    picks : Arrivals
+    log_rate : (n,) float
+        Logarithm of the rate of chance picks, 1/s.
+    channels : Channels
+    nodes : Grid
+    rules : Rules
+    spans : (n_spans, 2) float
+        Origin times, from and to, s, in which events are sought.
+    threads : int
+        Does not change the result.
+    """
+    found = Events.none()
+    for first, last in spans:
+        seen = (picks.time >= first - 1) & (picks.time <= last + nodes.delay.max() + 1)
+        if seen.any():
+            found = found.and_(_in_span(picks.of(seen), log_rate[seen], channels, nodes, rules, first, last, threads))
+    return found
+
+
+def _in_span(
+    picks: Arrivals, log_rate: Floats, channels: Channels, nodes: Grid, rules: Rules, first: float, last: float, threads: int
+) -> Events:
     step = nodes.step
-    longest = float(nodes.delay.max()) + 2 * step
-    start = float(picks.time.min()) - longest
-    n = int((picks.time.max() - start) / step) + int(longest / step) + 3
-    gain = gains(picks, log_rate, channels, nodes.blur, rules, start, n, step)
+    n = int((last - first) / step) + int(nodes.delay.max() / step) + 5
+    gain = gains(picks, log_rate, channels, nodes.blur, rules, first, n, step)
     best, node = back_project(gain, nodes.order, np.rint(nodes.delay / step).astype(np.int32), threads)
     peaks = _peaks(best, 3)
-    time = np.asarray(start + peaks * step, dtype=np.float64)
+    time = np.asarray(first + peaks * step, dtype=np.float64)
     return Events(nodes.x[node[peaks]], time, np.full(len(peaks), len(channels)))
+
+
+def united(spans: Floats) -> Floats:
+    """Spans of time (n, 2) joined where they overlap, in order.
+
+    Examples
+    --------
+    >>> united(np.array([[5.0, 7.0], [0.0, 2.0], [1.0, 3.0]]))
+    array([[0., 3.],
+           [5., 7.]])
+    """
+    first, last = spans[np.argsort(spans[:, 0], kind="stable")].T
+    last = np.maximum.accumulate(last)
+    new = np.append(True, first[1:] > last[:-1])
+    return np.stack([first[new], last[np.append(np.flatnonzero(new)[1:] - 1, len(last) - 1)]], axis=1)
 
 
 def _peaks(best: Floats, apart: int) -> Ints:

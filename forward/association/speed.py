@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vip.forward.association.associate import first, reborn
+from vip.forward.association.associate import grown, solved
 from vip.forward.association.channels import Arrivals, Channels
 from vip.forward.association.fit import Rules
+from vip.forward.association.joint import Solution
 from vip.forward.association.search import grid
 from vip.forward.association.shared import together
 from vip.forward.association.times import Near, TimesOfCode
@@ -104,9 +105,8 @@ def learn_speed(
     owner = np.full(len(picks.time), -1)
     for _ in range(MOST_ROUNDS):
         wide = picks._replace(sigma=np.hypot(picks.sigma, width))
-        solution, joint = first(wide, near.channels, nodes := grid(near.channels, rules, spacing), rules, threads)
-        if width == 0:
-            solution = reborn(solution, joint, nodes, threads)
+        seen = wide, near.channels, grid(near.channels, rules, spacing), rules, threads
+        solution, _ = grown(Solution.empty(), *seen) if width else solved(*seen)
         event = solution.owner(len(picks.time))
         own = event >= 0
         after, covariance = together(solution.events, event[own], wide.of(own), near, shared, prior, rules)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from vip.forward.earthquakes.origins import Origin
+from vip.forward.earthquakes.sections import DEPTH, PHASES, add_degrees, equal_scales, sections
+from vip.pages.style import BLUE, GREY, ORANGE
 from vip.protocols import Floats
 
 if TYPE_CHECKING:
     from vip.forward.earthquakes.network import Network
-    from vip.forward.earthquakes.projection import Projection
 
 
 SHOWN = 12
@@ -27,9 +28,6 @@ REACH = 4.0
 """Extent of the figure of an event, in its standard deviations."""
 TYPICAL = 6.0
 """Range of the colours of stations on either side, in medians of the residuals' sizes."""
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8c8c8c"
-PHASES = {"P": (BLUE, "o"), "S": (ORANGE, "s")}
-X, Y, DEPTH = "east (km)", "north (km)", "depth (km)"
 
 Picture = tuple[str, str, str, Any]
 """Name of the file, title, caption and figure of a picture."""
@@ -57,7 +55,7 @@ def pictures(origins: Sequence[Origin], phases: Sequence[NDArray[np.str_]], netw
 def _catalogue(origins: Sequence[Origin], network: Network, values: Floats, label: str, name: str) -> Picture:
     from cmcrameri import cm
 
-    figure, (above, beside, below) = _sections((7.6, 6.4))
+    figure, (above, beside, below) = sections((7.6, 6.4))
     places = np.array([origin.modes[0].position for origin in origins])
     spread = np.sqrt(np.array([np.diag(origin.covariance) for origin in origins]))
     for ax, (i, j) in ((above, (0, 1)), (beside, (2, 1)), (below, (0, 2))):
@@ -65,47 +63,15 @@ def _catalogue(origins: Sequence[Origin], network: Network, values: Floats, labe
         mesh = ax.scatter(places[:, i], places[:, j], c=values, cmap=cm.batlow, s=18, lw=0.3, edgecolor="white", zorder=2)
     above.plot(network.place[:, 0], network.place[:, 1], "^", color="black", ms=4, mec="white", mew=0.4)
     if network.projection is not None:
-        _add_degrees(above, beside, network.projection, np.median(places[:, :2], axis=0))
+        add_degrees(above, beside, network.projection, np.median(places[:, :2], axis=0))
     figure.colorbar(mesh, ax=[above, beside, below], label=label, shrink=0.7)
-    _equal_scales(figure, above)
+    equal_scales(figure, above)
     caption = "Most probable places with standard deviations of the posterior. Triangles: stations."
     return f"catalogue_{name}", f"Catalogue by {name}", caption, figure
 
 
-def _equal_scales(figure: Any, ax: Any) -> None:
-    """Make a km as long to the east as to the north, by wider limits, so that panels that share them stay aligned."""
-    figure.draw_without_rendering()
-    limits, size = np.array([ax.get_xlim(), ax.get_ylim()]), ax.bbox.size
-    reach = np.max(np.diff(limits)[:, 0] / size) * size / 2
-    middle = limits.mean(axis=1)
-    ax.set(xlim=middle[0] + reach[0] * np.array([-1, 1]), ylim=middle[1] + reach[1] * np.array([-1, 1]))
-
-
-def _add_degrees(above: Any, beside: Any, projection: Projection, middle: Floats) -> None:
-    """Draw longitudes above the map and latitudes beside the section, as they are along the lines through the middle."""
-    from matplotlib.ticker import MaxNLocator
-
-    def longitude(x: Floats) -> Floats:
-        return projection.to_geographic(x, np.full_like(x, middle[1]))[1]
-
-    def latitude(y: Floats) -> Floats:
-        return projection.to_geographic(np.full_like(y, middle[0]), y)[0]
-
-    center = projection.to_geographic(middle[:1], middle[1:])
-    east = above.secondary_xaxis(
-        "top", functions=(longitude, lambda degrees: projection.to_local(np.full_like(degrees, center[0]), degrees)[0])
-    )
-    north = beside.secondary_yaxis(
-        "right", functions=(latitude, lambda degrees: projection.to_local(degrees, np.full_like(degrees, center[1]))[1])
-    )
-    east.set_xlabel("longitude (°)")
-    north.set_ylabel("latitude (°)")
-    east.xaxis.set_major_locator(MaxNLocator(4))
-    north.yaxis.set_major_locator(MaxNLocator(5))
-
-
 def _event(origin: Origin, phases: NDArray[np.str_]) -> Picture:
-    figure, (above, beside, below) = _sections((10.2, 5.6), more=1)
+    figure, (above, beside, below) = sections((10.2, 5.6), more=1)
     place, spread = origin.modes[0].position, np.sqrt(np.diag(np.cov(origin.samples.T)))
     for ax, (i, j) in ((above, (0, 1)), (beside, (2, 1)), (below, (0, 2))):
         ax.plot(origin.samples[:, i], origin.samples[:, j], ".", color=GREY, ms=3, mew=0)
@@ -124,23 +90,6 @@ def _event(origin: Origin, phases: NDArray[np.str_]) -> Picture:
         f"the mean residual of their picks; residuals with distance.{modes}"
     )
     return f"event_{origin.event}", f"Event {origin.event}", caption, figure
-
-
-def _sections(size: tuple[float, float], more: int = 0) -> tuple[Any, tuple[Any, Any, Any]]:
-    """A map, a section of depth beside it that looks west, and one below it that looks north; and room for more columns."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.add_gridspec(2, 2 + more, width_ratios=[1.6, 1] + [1.5] * more, height_ratios=[1.6, 1])
-    above = figure.add_subplot(grid[0, 0])
-    beside, below = figure.add_subplot(grid[0, 1], sharey=above), figure.add_subplot(grid[1, 0], sharex=above)
-    above.set_ylabel(Y)
-    beside.set_xlabel(DEPTH)
-    below.set(xlabel=X, ylabel=DEPTH)
-    below.invert_yaxis()
-    above.tick_params(axis="x", labelbottom=False)
-    beside.tick_params(axis="y", labelleft=False)
-    return figure, (above, beside, below)
 
 
 def _contours(ax: Any, samples: Floats) -> None:

@@ -3,13 +3,30 @@
 
 #include "simd.h"
 
-#define BLOCK 512 /* times whose sums stay in the first cache */
+#define BLOCK 512   /* times whose sums stay in the first cache */
+#define TOGETHER 6  /* channels that are added while a sum is in its register: it is loaded and stored once for all */
 
 MULTIVERSION static void add(float *restrict sum, float *restrict top, const float *restrict gain, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         sum[i] += gain[i];
         top[i] = top[i] > sum[i] ? top[i] : sum[i];
+    }
+}
+
+MULTIVERSION static void add_together(float *restrict sum, float *restrict top, const float *const gain[TOGETHER], int64_t n)
+{
+    const float *restrict a = gain[0], *restrict b = gain[1], *restrict c = gain[2];
+    const float *restrict d = gain[3], *restrict e = gain[4], *restrict f = gain[5];
+    for (int64_t i = 0; i < n; i++) {
+        float s = sum[i], t = top[i];
+        s += a[i], t = t > s ? t : s;
+        s += b[i], t = t > s ? t : s;
+        s += c[i], t = t > s ? t : s;
+        s += d[i], t = t > s ? t : s;
+        s += e[i], t = t > s ? t : s;
+        s += f[i], t = t > s ? t : s;
+        sum[i] = s, top[i] = t;
     }
 }
 
@@ -22,6 +39,11 @@ MULTIVERSION static void keep(float *restrict best, int32_t *restrict node, cons
     }
 }
 
+static inline const float *gain_of(const backprojection *b, int64_t channel, int64_t time)
+{
+    return b->gain + channel * b->n_steps + time;
+}
+
 static void run_block(const backprojection *b, int64_t first, int64_t n)
 {
     float sum[BLOCK], top[BLOCK];
@@ -31,8 +53,17 @@ static void run_block(const backprojection *b, int64_t first, int64_t n)
         const int32_t *channel = b->channel + k * b->n_channels, *delay = b->delay + k * b->n_channels;
         for (int64_t i = 0; i < n; i++)
             sum[i] = top[i] = 0;
-        for (int64_t j = 0; j < b->n_channels && channel[j] >= 0; j++)
-            add(sum, top, b->gain + channel[j] * b->n_steps + first + delay[j], n);
+        int64_t j = 0, n_seen = 0;
+        while (n_seen < b->n_channels && channel[n_seen] >= 0)
+            n_seen++;
+        for (; j + TOGETHER <= n_seen; j += TOGETHER) {
+            const float *gain[TOGETHER];
+            for (int c = 0; c < TOGETHER; c++)
+                gain[c] = gain_of(b, channel[j + c], first + delay[j + c]);
+            add_together(sum, top, gain, n);
+        }
+        for (; j < n_seen; j++)
+            add(sum, top, gain_of(b, channel[j], first + delay[j]), n);
         keep(b->best + first, b->node + first, top, (int32_t)k, n);
     }
 }

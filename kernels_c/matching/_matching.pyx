@@ -21,7 +21,7 @@ cdef extern from "matching.h":
     int MATCHING_OK, MATCHING_NO_MEMORY, MATCHING_TOO_MANY, MATCHING_MOST
     int matching_best(const matching_problem *, int64_t *) nogil
     void matching_pairs(const matching_problem *, double, int64_t *, int64_t *) nogil
-    int matching_probabilities(const matching_problem *, const int64_t *, const int64_t *, double *, int64_t *) nogil
+    int matching_sums(const matching_problem *, const int64_t *, const int64_t *, double *, double *, int64_t *) nogil
 
 
 LARGEST = 1e9
@@ -142,6 +142,28 @@ cdef class Matching:
         OverflowError
             If more than 16 predictions of a channel are in reach of a pick: say a smaller `reach`.
         """
+        return self.sums(reach)[:3]
+
+    def sums(self, reach=5.0):
+        """The probability of every pair as `probabilities` gives it, and the sum over all matchings that it is a share of.
+
+        Parameters
+        ----------
+        reach : float
+            Pairs with a gain below ``-reach`` are left out.
+
+        Returns
+        -------
+        first_pair, pick, probability
+            See `probabilities`.
+        log_sum : (n_channels,) float64
+            Logarithm of the sum, over all matchings of a channel, of the exponential of their gain; 0 where there is no pair.
+
+        Raises
+        ------
+        OverflowError
+            If more than 16 predictions of a channel are in reach of a pick: say a smaller `reach`.
+        """
         cdef double within = door.number("reach", reach, low=-LARGEST, high=LARGEST)
         cdef int64_t[::1] first = np.zeros(self.n_predictions + 1, np.int64)
         cdef int64_t channel = 0
@@ -150,12 +172,12 @@ cdef class Matching:
             matching_pairs(&self.c, within, &first[0], NULL)
         cdef int64_t n = first[self.n_predictions]
         cdef int64_t[::1] pick = np.zeros(n + 1, np.int64)
-        cdef double[::1] probability = np.zeros(n + 1)
+        cdef double[::1] probability = np.zeros(n + 1), log_sum = np.zeros(self.c.n_channels + 1)
         with nogil:
             matching_pairs(&self.c, within, &first[0], &pick[0])
-            code = matching_probabilities(&self.c, &first[0], &pick[0], &probability[0], &channel)
+            code = matching_sums(&self.c, &first[0], &pick[0], &probability[0], &log_sum[0], &channel)
         if code == MATCHING_NO_MEMORY:
             raise MemoryError("matching: not enough memory for the sets of predictions")
         if code == MATCHING_TOO_MANY:
             raise OverflowError(f"matching: channel {channel}: more than {MATCHING_MOST} predictions in reach of a pick")
-        return np.asarray(first), np.asarray(pick)[:-1], np.asarray(probability)[:-1]
+        return np.asarray(first), np.asarray(pick)[:-1], np.asarray(probability)[:-1], np.asarray(log_sum)[:-1]

@@ -188,10 +188,11 @@ static double weight(const matching_problem *m, const workspace *w, const int64_
     return exp(gain(m, w->owner[pair], pair_pick[pair]));
 }
 
-static void forward(const matching_problem *m, workspace *w, int64_t n_predictions, int64_t n_picks, int64_t j0,
-                    const int64_t *pair_pick)
+/* Returns the logarithm of what the sums at the last pick were divided by, so that they do not overflow. */
+static double forward(const matching_problem *m, workspace *w, int64_t n_predictions, int64_t n_picks, int64_t j0,
+                      const int64_t *pair_pick)
 {
-    double *sets = w->sets;
+    double *sets = w->sets, log_divisor = 0;
     w->stages[0].sets = sets;
     memset(sets, 0, sizeof(double) << w->stages[0].bits);
     sets[0] = 1;
@@ -208,16 +209,19 @@ static void forward(const matching_problem *m, workspace *w, int64_t n_predictio
         }
         leave(w, n_predictions, k, w->after, s->bits);
         double *next = w->stages[k + 1].sets = s->sets + n;
-        const double scale = 1 / largest(w->after, n);
+        const double divisor = largest(w->after, n), scale = 1 / divisor;
+        log_divisor += log(divisor);
         for (int64_t set = 0; set < n_next; set++)
             next[set] = set < n ? w->after[set] * scale : 0;
     }
+    return log_divisor;
 }
 
-static void backward(const matching_problem *m, workspace *w, int64_t n_predictions, int64_t n_picks, int64_t j0,
-                     const int64_t *pair_pick, double *probability)
+/* Returns the logarithm of the sum over all matchings, but for what the sums of `forward` were divided by. */
+static double backward(const matching_problem *m, workspace *w, int64_t n_predictions, int64_t n_picks, int64_t j0,
+                       const int64_t *pair_pick, double *probability)
 {
-    double *after = w->after, *before = w->after + ((int64_t)1 << MATCHING_MOST);
+    double log_last = 0, *after = w->after, *before = w->after + ((int64_t)1 << MATCHING_MOST);
     for (int64_t k = n_picks - 1; k >= 0; k--) {
         const stage *s = w->stages + k;
         const int64_t n = (int64_t)1 << s->bits, n_next = k + 1 < n_picks ? (int64_t)1 << w->stages[k + 1].bits : 0;
@@ -242,12 +246,15 @@ static void backward(const matching_problem *m, workspace *w, int64_t n_predicti
         }
         for (int64_t set = 0; set < n; set++)
             all += s->sets[set] * before[set];
+        if (k + 1 == n_picks)
+            log_last = log(all);
         for (int64_t i = 0; i < s->n; i++)
             probability[w->pairs[s->first + i]] /= all;
         const double scale = 1 / largest(before, n);
         for (int64_t set = 0; set < n; set++)
             before[set] *= scale;
     }
+    return log_last;
 }
 
 /* Pairs of a channel by pick, and the picks in reach of each prediction. */
@@ -274,8 +281,8 @@ static void sort_pairs(const int64_t *first_pair, const int64_t *pair_pick, int6
     }
 }
 
-int matching_probabilities(const matching_problem *m, const int64_t *first_pair, const int64_t *pair_pick, double *probability,
-                           int64_t *channel)
+int matching_sums(const matching_problem *m, const int64_t *first_pair, const int64_t *pair_pick, double *probability,
+                  double *log_sum, int64_t *channel)
 {
     int64_t n_most = 0, j_most = 0;
     for (int64_t c = 0; c < m->n_channels; c++) {
@@ -290,6 +297,7 @@ int matching_probabilities(const matching_problem *m, const int64_t *first_pair,
     for (int64_t c = 0; c < m->n_channels && code == MATCHING_OK; c++) {
         const int64_t j0 = m->first_prediction[c], j1 = m->first_prediction[c + 1], k0 = m->first_pick[c];
         const int64_t n_picks = m->first_pick[c + 1] - k0;
+        log_sum[c] = 0;
         if (first_pair[j0] == first_pair[j1])
             continue;
         /* pairs_of this channel are numbered as in all: the places by pick are offset likewise */
@@ -306,8 +314,8 @@ int matching_probabilities(const matching_problem *m, const int64_t *first_pair,
             code = MATCHING_NO_MEMORY;
             break;
         }
-        forward(m, &w, j1 - j0, n_picks, j0, pair_pick);
-        backward(m, &w, j1 - j0, n_picks, j0, pair_pick, probability);
+        log_sum[c] = forward(m, &w, j1 - j0, n_picks, j0, pair_pick);
+        log_sum[c] += backward(m, &w, j1 - j0, n_picks, j0, pair_pick, probability);
     }
     workspace_close(&w);
     return code;

@@ -10,7 +10,7 @@
  * Schemes    Best matching: where all s_k of a channel are equal the cost is convex in the distance alone, so that two matches
  *            that cross can be uncrossed for no less gain, and an alignment of the two sorted sequences is exact. It
  *            is found by dynamic programming within groups that no positive gain connects. Unequal s_k are refused.
- *            Probabilities: the sum of exp(gain) over all matchings, those that cross included, forwards and backwards
+ *            Sums: of exp(gain) over all matchings, those that cross included, forwards and backwards
  *            along the picks; a state is the set of predictions, of those in reach of a pick, that have been used. Its cost
  *            grows with 2 to the power of the predictions in reach at once, of which there may be MATCHING_MOST.
  *
@@ -40,7 +40,8 @@ int matching_best(const matching_problem *m, int64_t *match);
  * it is NULL, to say first how many there are. */
 void matching_pairs(const matching_problem *m, double reach, int64_t *first_pair, int64_t *pair_pick);
 
-/* The probability (n_pairs) of each pair. On MATCHING_TOO_MANY, *channel has too many predictions in reach at once. */
-int matching_probabilities(const matching_problem *m, const int64_t *first_pair, const int64_t *pair_pick, double *probability,
-                           int64_t *channel);
+/* The probability (n_pairs) of each pair, and the logarithm (n_channels) of the sum of exp(gain) over all matchings. On
+ * MATCHING_TOO_MANY, *channel has too many predictions in reach at once. */
+int matching_sums(const matching_problem *m, const int64_t *first_pair, const int64_t *pair_pick, double *probability,
+                  double *log_sum, int64_t *channel);
 #endif

@@ -38,3 +38,9 @@ def probabilities(gain: Any) -> Any:
         for j, k in pairs:
             share[j, k] += weight
     return share / total
+
+
+def log_sum(gain: Any) -> Any:
+    """Logarithm of the sum of exp(gain) over all matchings."""
+    totals = [sum(gain[j, k] for j, k in enumerate(match) if k >= 0) for match in matchings(*gain.shape)]
+    return np.log(np.sum(np.exp(totals)))

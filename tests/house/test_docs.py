@@ -195,7 +195,9 @@ def test_commands(hook, text):
             assert all(extra in extras for word in words for extra in re.findall(r"\[(\w+)\]", word))
         if "vip" in words:
             _, name, *arguments = words[words.index("vip") :]
-            options = [name for option in page.options(page.commands()[name]) for name in option.opts]
+            alike = [command for each, command in page.commands().items() if each.split()[0] == name]
+            options = [opt for command in alike for option in page.options(command) for opt in option.opts]
+            assert alike
             assert all(word in options for word in arguments if word.startswith("-"))
 
 

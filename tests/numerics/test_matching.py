@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import linear_sum_assignment
 
 from vip.kernels_c.matching import Matching
-from vip.kernels_c.matching.reference import gains, matchings, probabilities
+from vip.kernels_c.matching.reference import gains, log_sum, matchings, probabilities
 
 
 def channels(rng, sizes, round_to=None):
@@ -60,6 +60,18 @@ def test_probabilities_are_shares_of_all_matchings(seed, n, m):
         assert_allclose(dense, probabilities(gains(*each)), rtol=1e-9, atol=1e-12)
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 6))
+def test_the_sum_over_all_matchings(seed, n, m):
+    """Every channel has its own sum, also one without a pair between two others."""
+    rng = np.random.default_rng(seed)
+    (part, _, other), matching, _ = channels(rng, [(n, m), (2, 0), (3, 2)])
+    *pairs, sums = matching.sums(reach=1e6)
+    assert_allclose(sums, [log_sum(gains(*part)), 0, log_sum(gains(*other))], rtol=1e-9, atol=1e-12)
+    for own, of_probabilities in zip(pairs, matching.probabilities(reach=1e6), strict=True):
+        assert_array_equal(own, of_probabilities)
+
+
 def test_pairs_out_of_reach_are_left_out_and_change_little():
     rng = np.random.default_rng(3)
     _, matching, _ = channels(rng, [(6, 6)])
@@ -75,8 +87,9 @@ def test_large_gains_and_long_groups_do_not_overflow():
     n = 400
     time = np.arange(n) * 0.01
     matching = Matching([0, 12], [0, n], np.linspace(0, 4, 12), np.full(12, 50.0), time, np.full(n, 50.0), np.full(n, 0.05))
-    _, _, probability = matching.probabilities(0.0)
+    _, _, probability, sums = matching.sums(0.0)
     assert np.isfinite(probability).all()
+    assert 1200 < sums[0] < 1200 + 12 * np.log(n)  # at most so many matchings of the largest gain
     assert probability.sum() == pytest.approx(12, rel=1e-9)  # gains of 100: every prediction has a pick
 
 

@@ -122,7 +122,7 @@ def test_page_gives_the_numbers(tomography, tomography_page):
     assert "12 of 12" in page
     assert "32: 4 chains of 8" in page
     assert "52 models" in page
-    assert '<p class="verdict">not converged: R-hat above 1.05 in ' in page
+    assert '<p class="headline">not converged: R-hat above 1.05 in ' in page
     assert f"vip resume {tomography.path} --iterations" in page
     assert "<li>data fitted too badly: χ² per datum" in page
     assert tomography.store.provenance["machine"] in page

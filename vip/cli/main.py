@@ -19,7 +19,7 @@ from vip.cli.export import export
 from vip.cli.init import init
 from vip.cli.plugged import add_commands
 from vip.cli.plugins import plugins
-from vip.cli.report import report
+from vip.cli.report import ReportCommand, report
 from vip.cli.resume import resume
 from vip.cli.run import run
 from vip.cli.simulate import simulate
@@ -50,7 +50,7 @@ def options(
 RUNS = (run, resume, submit, status, cancel, report, compare, export, cite)
 COMMANDS = (init, simulate, check, *RUNS, calibrate, data, plugins, doctor)
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=ReportCommand if command is report else None)(command)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from vip.data import data_dir, folder, is_there
 from vip.dispatch.mpi import launcher
 from vip.dispatch.serial import available_cores
 from vip.errors import SchedulerError
-from vip.plugins import COMMANDS, FORWARDS
+from vip.plugins import COMMANDS, FORWARDS, REPORTS
 from vip.protocols import HasNativeCode
 from vip.runs.plugins import data_sets
 
@@ -36,7 +36,8 @@ def diagnose() -> list[Finding]:
         Finding("python", True, f"{platform.python_version()} on {platform.machine()}, {available_cores()} cores"),
         _program("C compiler", "gcc", ["--version"], "only to build from source: install gcc"),
         *_plugins(),
-        *_commands(),
+        *_commands(COMMANDS, "command"),
+        *_commands(REPORTS, "report"),
         _openmp(),
         _blas(),
         _package("dask", "distributed", "pip install again: it is part of the core", needed=True),
@@ -65,18 +66,18 @@ def _plugins() -> list[Finding]:
     return findings
 
 
-def _commands() -> list[Finding]:
+def _commands(group: str, kind: str) -> list[Finding]:
     """Whether each command that a plugin brings loads."""
     findings = []
-    for entry in sorted(entry_points(group=COMMANDS)):
+    for entry in sorted(entry_points(group=group)):
         try:
             entry.load()
         except Exception as error:  # a user's module may raise anything
             findings.append(
-                Finding(f"command {entry.name}", False, str(error), "install what it needs, or uninstall its plugin")
+                Finding(f"{kind} {entry.name}", False, str(error), "install what it needs, or uninstall its plugin")
             )
         else:
-            findings.append(Finding(f"command {entry.name}", True, entry.module))
+            findings.append(Finding(f"{kind} {entry.name}", True, entry.module))
     return findings
 
 

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from vip.pages.style import BLACK, BLUE, GREY, ORANGE, Picture
 from vip.protocols import Floats
 from vip.report.findings import Findings
-from vip.report.layout import BLACK, BLUE, GREY, ORANGE, SPACING, WIDTH, Picture, counted, rounded
+from vip.report.layout import SPACING, WIDTH, counted, rounded
 
 ZOOM = 4.5
 """Standard deviations shown around zero."""

@@ -12,9 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from vip.pages.style import BLACK, ORANGE, Picture
 from vip.protocols import Gather
 from vip.report.findings import Findings, Fit
-from vip.report.layout import BLACK, ORANGE, WIDTH, Picture, counted
+from vip.report.layout import WIDTH, counted
 
 CLIP = 0.98
 """Quantile of observed amplitudes at the end of the colour scale."""

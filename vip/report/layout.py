@@ -1,11 +1,10 @@
-"""How variables are laid out in figures, and what all figures have in common."""
+"""How variables are laid out in figures."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vip.protocols import ModelSpace, Variable
@@ -14,41 +13,11 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 WIDTH = 9.0
 """Width of a figure, inches."""
-DPI = 150
 SPACING = 0.12
 """Space between panels with axes of their own, inches."""
 
-# Colours that the colour-blind tell apart (Okabe & Ito 2008).
-BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#8c8c8c", "#000000"
-
-STYLE: dict[Any, Any] = {
-    "savefig.dpi": DPI,
-    "font.size": 9.5,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    # Names and units are the user's: a dollar sign in them is no formula.
-    "text.parse_math": False,
-}
-"""Settings of matplotlib while figures are drawn and saved."""
-
 MAX_HISTOGRAMS = 12
 """Largest number of histograms of a variable: one of more single numbers is drawn as one line over its entries."""
-
-
-class Picture(NamedTuple):
-    """A figure with its file name, title and caption."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
 
 
 class Panel(NamedTuple):

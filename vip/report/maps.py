@@ -14,12 +14,12 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
 from vip.earth import KM_PER_DEGREE
+from vip.pages.style import Picture
 from vip.protocols import Floats, Variable
 from vip.report.findings import N_PRIOR, Findings
 from vip.report.layout import (
     WIDTH,
     Panel,
-    Picture,
     axis_label,
     format_ticks,
     kind,

@@ -11,16 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from vip.pages.style import BLACK, BLUE, GREY, ORANGE, Picture
 from vip.protocols import Floats, Variable
 from vip.report.findings import Findings
 from vip.report.layout import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
     WIDTH,
     Panel,
-    Picture,
     axis_label,
     format_ticks,
     kind,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
 
 from vip.config import DispatchSettings
 from vip.diagnose.verdict import verdict
+from vip.pages.page import write_page
+from vip.pages.style import Picture
 from vip.protocols import Draws
 from vip.report import fit, gathers, maps, marginals, reliability, trace, truth, wells
 from vip.report.findings import Findings
-from vip.report.layout import DPI, STYLE, Picture, rounded
+from vip.report.layout import rounded
 from vip.runs.result import Result
 
 
@@ -46,8 +43,6 @@ FIGURES: list[Callable[[Findings], Iterator[Picture]]] = [
     fit.residuals,
 ]
 """Functions that draw the pictures, in the order of the page; each leaves out what the forward cannot give."""
-PAGE_DPI = 105
-"""Number of pixels of the page for an inch of a figure."""
 
 
 def write_report(result: Result, output: Path | None = None, dispatch: DispatchSettings | None = None) -> Path:
@@ -67,27 +62,17 @@ def write_report(result: Result, output: Path | None = None, dispatch: DispatchS
         Path of the page.
     """
     output = output or (result.path or Path()) / "report"
-    output.mkdir(parents=True, exist_ok=True)
     findings = Findings(result, dispatch)
-    figures = []
-    with matplotlib.rc_context(STYLE):
-        for picture in _pictures(findings):
-            png = _png(picture)
-            (output / (re.sub(r"\W+", "_", picture.name) + ".png")).write_bytes(png)
-            figures.append((picture, base64.b64encode(png).decode(), _width(png)))
-    # Nothing in the page is markup but the template's own.
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    page = environment.get_template("template.html").render(
-        name=result.path.resolve().name if result.path else "in memory",
-        verdict=verdict(findings.diagnoses),
-        faults=[str(diagnosis) for diagnosis in findings.diagnoses if diagnosis.fault][1:],
-        summary=summary(findings),
-        figures=figures,
-        config=(result.path / "config.toml").read_text(encoding="utf-8") if result.path else repr(result.problem.config),
+    name = result.path.resolve().name if result.path else "in memory"
+    return write_page(
+        output,
+        f"{name}: posterior",
+        verdict(findings.diagnoses),
+        summary(findings),
+        _pictures(findings),
+        notes=[str(diagnosis) for diagnosis in findings.diagnoses if diagnosis.fault][1:],
+        configuration=(result.path / "config.toml").read_text(encoding="utf-8") if result.path else repr(result.problem.config),
     )
-    index = output / "index.html"
-    index.write_text(page, encoding="utf-8")
-    return index
 
 
 def summary(findings: Findings) -> dict[str, str]:
@@ -141,18 +126,6 @@ def _pictures(findings: Findings) -> Iterator[Picture]:
         for draw in FIGURES:
             yield from draw(findings)
     yield from trace.trace(findings)
-
-
-def _png(picture: Picture) -> bytes:
-    buffer = BytesIO()
-    picture.figure.savefig(buffer, format="png", bbox_inches="tight")
-    return buffer.getvalue()
-
-
-def _width(png: bytes) -> int:
-    """Width of a picture on the page, in pixels, such that all pictures have letters of one size."""
-    pixels = int.from_bytes(png[16:20])
-    return round(pixels * PAGE_DPI / DPI)
 
 
 def _duration(seconds: float) -> str:

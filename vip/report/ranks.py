@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 
 from vip.diagnose.calibration import Calibration
-from vip.report.layout import BLACK, BLUE, GREY, ORANGE, STYLE
+from vip.pages.style import BLACK, BLUE, GREY, ORANGE, STYLE
 from vip.report.reliability import draw_coverage
 
 BAND = 0.99

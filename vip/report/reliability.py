@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vip.diagnose.statistics import central_coverage
+from vip.pages.style import BLACK, BLUE, ORANGE, Picture
 from vip.protocols import Floats
 from vip.report.findings import Findings
-from vip.report.layout import BLACK, BLUE, ORANGE, Picture, name_of
+from vip.report.layout import name_of
 
 LEVELS = np.linspace(0.01, 0.99, 99)
 """Levels of central intervals."""

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter, SymmetricalLogLocator
 
+from vip.pages.style import BLACK, BLUE, Picture
 from vip.protocols import Floats
 from vip.report.findings import Findings
-from vip.report.layout import BLACK, BLUE, SPACING, WIDTH, Picture
+from vip.report.layout import SPACING, WIDTH
 from vip.report.stein import Stein
 
 SPAN = 30

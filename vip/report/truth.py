@@ -8,16 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from vip.pages.style import BLACK, BLUE, GREY, Picture
 from vip.protocols import Variable
 from vip.report.agreement import INTERVAL, Agreement
 from vip.report.findings import Findings
 from vip.report.layout import (
-    BLACK,
-    BLUE,
-    GREY,
     SPACING,
     WIDTH,
-    Picture,
     axis_label,
     format_ticks,
     maps_of,

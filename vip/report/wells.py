@@ -13,15 +13,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from vip.pages.style import BLACK, ORANGE, Picture
 from vip.protocols import Floats, Variable
 from vip.report.findings import Findings
 from vip.report.layout import (
-    BLACK,
-    ORANGE,
     SPACING,
     WIDTH,
     Panel,
-    Picture,
     axis_label,
     maps_of,
     name_of,

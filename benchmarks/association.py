@@ -1,0 +1,157 @@
+"""Associators side by side: python benchmarks/association.py [--catalogues 12] [--rows TEXT] [--limit 120].
+
+Windows whose arrivals cross (Shi et al. 2024), synthetic hours, and real picks where VIP_DATA_DIR has them. `vip.associate` has
+its defaults in all hours, and learns what it does not know; PyOcto and GaMMA, where they are installed, have theirs. Times are
+CPU seconds of one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from peers.associators import installed, within
+
+import vip
+from vip.forward.association.associate import associate
+from vip.forward.association.crossing import Crossing, ceiling, crossing, gradient, uniform
+from vip.forward.association.measures import accuracy, event_scores, pick_scores
+from vip.forward.association.search import grid
+from vip.forward.association.synthetic import write_example
+
+WINDOWS: dict[str, Callable[[np.random.Generator], Crossing]] = {
+    "8 events, 7 km/s": lambda rng: crossing(rng, uniform()),
+    "8 events, 5 to 25 km/s": lambda rng: crossing(rng, gradient()),
+    "16 events, 5 to 25 km/s": lambda rng: crossing(rng, gradient(), events=16),
+    "16 events in half the time, 5 to 25 km/s": lambda rng: crossing(rng, gradient(), events=16, length=2.0),
+    "8 events, 7 km/s, 0.1 s of noise": lambda rng: crossing(rng, uniform(), sigma=0.1),
+    "8 events, 5 to 25 km/s, 0.1 s of noise": lambda rng: crossing(rng, gradient(), sigma=0.1),
+    "8 events, 7 km/s, 30 % missing, 30 % false": lambda rng: crossing(rng, uniform(), missing=0.3, false=0.3),
+}
+HOURS = {
+    "100 events an hour, 10 % false": {"events": 100, "false": 0.1},
+    "500 events an hour, 10 % false": {"events": 500, "false": 0.1},
+    "500 events an hour, 30 % false": {"events": 500, "false": 0.3},
+    "300 events an hour, seen to 40 km, 30 % false": {"events": 300, "false": 0.3, "reach": 40.0},
+}
+STATIONS = 30
+DEPTH = (0.0, 20.0)
+SPACING = 5.0
+"""Spacing of the nodes of windows, km."""
+
+
+class Hour(NamedTuple):
+    """Picks with the true event of each, stations and layers."""
+
+    picks: pd.DataFrame
+    stations: pd.DataFrame
+    layers: pd.DataFrame
+
+
+def window_row(name: str, catalogues: int) -> str:
+    right, best, seconds = [], [], []
+    for seed in range(catalogues):
+        window = WINDOWS[name](np.random.default_rng(seed))
+        begin, n = time.process_time(), len(window.event)
+        rate = n / (len(window.channels) * np.ptp(window.picks.time))
+        found = associate(window.picks, window.channels, grid(window.channels, window.rules, SPACING, rate), window.rules)
+        seconds.append(time.process_time() - begin)
+        right.append(accuracy(found.event, window.event))
+        best.append(ceiling(window))
+    said = f"ACC {np.mean(right):6.1%}, worst {min(right):6.1%}, ceiling {np.mean(best):6.1%}"
+    return f"{name:44s} {said}; {np.mean(seconds):5.2f} s, longest {max(seconds):5.2f} s"
+
+
+def hour(folder: Path, seed: int, **scenario: float) -> Hour:
+    write_example(folder, seed, stations=STATIONS, **scenario)
+    picks, truth, stations, layers = (
+        pd.read_csv(folder / f"{name}.csv") for name in ("picks", "truth_assignments", "stations", "velocity")
+    )
+    picks["time"] = pd.to_datetime(picks["time"], format="ISO8601")
+    return Hour(picks.assign(event=pd.factorize(truth["event"], use_na_sentinel=True)[0]), stations, layers)
+
+
+def ours(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, depth: float) -> np.ndarray:
+    found = vip.associate(picks[["station", "phase", "time"]], stations, layers, depth=(DEPTH[0], depth), threads=1)
+    return pd.factorize(found.assignments["event"].replace("", None), use_na_sentinel=True)[0]
+
+
+def hour_rows(name: str, seed: int, limit: float) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        picks, stations, layers = hour(Path(folder), seed, **HOURS[name])
+    own = None
+    yield f"{name}: {len(picks)} picks"
+    for program, associator in {"vip": ours, **installed()}.items():
+        answer = within(limit, associator, picks, stations, layers, DEPTH[1])
+        if answer is None:
+            yield f"    {program:8s} no answer within {limit:.0f} s"
+            continue
+        event, seconds = answer
+        own = own or seconds
+        truth = picks["event"].to_numpy()
+        scores = f"event F1 {event_scores(event, truth).f1:.3f}, pick F1 {pick_scores(event, truth).f1:.3f}"
+        yield f"    {program:8s} {scores}; {seconds:6.1f} s, {seconds / own:5.2f} of ours"
+
+
+def swarm_rows(limit: float) -> Iterator[str]:
+    """Two hours of the Westmorland swarm: events of the network's catalogue that have one of ours within 3 s."""
+    folder = Path(os.environ.get("VIP_DATA_DIR", "")) / "association" / "westmorland_2020"
+    if not folder.is_dir():
+        yield f"Westmorland swarm: skipped, there is no {folder}"
+        return
+    end = pd.Timestamp("2020-10-01T02:00", tz="UTC")
+    picks, known = pd.read_csv(folder / "picks.csv.gz"), pd.read_csv(folder / "events_scsn.csv", sep="\t")
+    picks["time"], known["time"] = (pd.to_datetime(t["time"], format="ISO8601", utc=True) for t in (picks, known))
+    picks, known = picks[picks["time"] < end].reset_index(drop=True), known[known["time"] < end]
+    stations = pd.read_csv(folder / "stations.csv").rename(columns={"elevation": "elevation_m"})
+    layers = pd.DataFrame({"depth": [0.0, 40.0], "vp": [6.0, 6.0], "vs": [6 / 1.75, 6 / 1.75]})
+    yield f"Westmorland swarm, 2 h, 6 km/s everywhere: {len(picks)} picks, {len(known)} events of the network"
+    for program, associator in {"vip": ours, **installed()}.items():
+        answer = within(limit, associator, picks, stations, layers, DEPTH[1])
+        if answer is None:
+            yield f"    {program:8s} no answer within {limit:.0f} s"
+            continue
+        event, seconds = answer
+        first = picks.assign(event=event)[event >= 0].groupby("event")["time"].min().sort_values()
+        yield f"    {program:8s} {len(first)} events, recall {_recall(first, known['time']):.3f}; {seconds:6.1f} s"
+
+
+def _recall(first: pd.Series, known: pd.Series) -> float:
+    """Share of known origin times with a first pick of an event up to 6 s after it, one to one."""
+    left, hits = sorted(first), 0
+    for origin in sorted(known):
+        near = [t for t in left if pd.Timedelta(0) <= t - origin + pd.Timedelta("1s") <= pd.Timedelta("7s")]
+        if near:
+            left.remove(near[0])
+            hits += 1
+    return hits / len(known)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--catalogues", type=int, default=12, help="windows for each row")
+    parser.add_argument("--seed", type=int, default=0, help="of the hours")
+    parser.add_argument("--rows", default="", help="only rows whose name has this text")
+    parser.add_argument("--limit", type=float, default=120.0, help="longest time of a program, s")
+    asked = parser.parse_args()
+    for name in WINDOWS:
+        if asked.rows in name:
+            print(window_row(name, asked.catalogues), flush=True)
+    for name in HOURS:
+        if asked.rows in name:
+            for line in hour_rows(name, asked.seed, asked.limit):
+                print(line, flush=True)
+    if asked.rows in "Westmorland":
+        for line in swarm_rows(asked.limit):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

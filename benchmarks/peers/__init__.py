@@ -1,0 +1,1 @@
+"""Other programs, called as their guides say, for comparisons."""

@@ -1,0 +1,92 @@
+"""The truth beside an association, where it is known, and which of the events found is which of the true ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vip.errors import ConfigError
+from vip.forward.association.channels import Ints
+
+EVENTS, ASSIGNMENTS = "truth.csv", "truth_assignments.csv"
+"""Files of a truth, as `vip simulate association` writes them."""
+
+
+class Truth(NamedTuple):
+    """True events, and the true event of each pick."""
+
+    events: pd.DataFrame
+    """Event (its name), time (UTC), latitude and longitude in degrees (or y and x, km), and depth (km)."""
+    assignments: pd.DataFrame
+    """Id of each pick and its event, empty if it is of none; so are picks that are not in the table."""
+
+    def event_of(self, identifiers: pd.Series) -> Ints:
+        """Row in `events` of the true event of each pick (n,), by identifier; -1 where it is of none."""
+        name = pd.Series(self.assignments["event"].to_numpy(object), self.assignments["id"].astype(str))
+        number = pd.Series(np.arange(len(self.events)), self.events["event"].astype(str))
+        found: Ints = identifiers.astype(str).map(name).map(number).fillna(-1).to_numpy(int)
+        return found
+
+
+def read_truth(directory: str | Path) -> Truth:
+    """Read truth.csv and truth_assignments.csv of a folder.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing or lacks a column, or if they do not agree.
+    """
+    events = _table(Path(directory) / EVENTS, ["event", "time", "depth"])
+    if not ({"latitude", "longitude"} <= set(events) or {"y", "x"} <= set(events)):
+        raise ConfigError(
+            "columns", ", ".join(map(str, events)), "expected latitude and longitude, or y and x", Path(directory) / EVENTS
+        )
+    assignments = _table(Path(directory) / ASSIGNMENTS, ["id", "event"])
+    for column, table, file in (("event", events, EVENTS), ("id", assignments, ASSIGNMENTS)):
+        twice = table.loc[table[column].duplicated(), column]
+        if len(twice):
+            raise ConfigError(column, twice.iloc[0], "is in the table twice", Path(directory) / file)
+    unknown = set(assignments["event"]) - set(events["event"]) - {""}
+    if unknown:
+        remedy = f"is not among the events of {EVENTS}; leave the event of a pick that is of none empty"
+        raise ConfigError("event", min(unknown), remedy, Path(directory) / ASSIGNMENTS)
+    return Truth(events, assignments)
+
+
+def _table(file: Path, columns: list[str]) -> pd.DataFrame:
+    if not file.is_file():
+        raise ConfigError("truth", file.parent, f"has no file {file.name}; a truth is {EVENTS} and {ASSIGNMENTS}")
+    table = pd.read_csv(file, keep_default_na=False, dtype={"id": str, "event": str})
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ConfigError("columns", ", ".join(map(str, table)), f"there is no column {missing[0]}", file)
+    return table
+
+
+def matched(event: Ints, true: Ints, n_events: int) -> Ints:
+    """The true event of each event found (n_events,), -1 where there is none: that with which it shares most picks.
+
+    A true event is given once, to the event that shares most picks with it.
+
+    Parameters
+    ----------
+    event, true : (n,) int
+        Event and true event of each pick, or -1.
+    n_events : int
+
+    Examples
+    --------
+    >>> matched(np.array([0, 0, 0, 1, 1, 2]), np.array([5, 5, 7, 5, -1, 7]), 3)
+    array([ 5, -1,  7])
+    """
+    both = (event >= 0) & (true >= 0)
+    pairs = pd.DataFrame({"event": event[both], "true": true[both]}).value_counts().reset_index()
+    pairs = pairs.sort_values(["count", "event", "true"], ascending=[False, True, True], kind="stable")
+    found = np.full(n_events, -1)
+    for one, other in pairs[["event", "true"]].to_numpy():
+        if found[one] < 0 and other not in found:
+            found[one] = other
+    return found
