@@ -50,16 +50,21 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     threads : int
         Does not change the result.
     """
+    return _with_probabilities(*solved(picks, channels, nodes, rules, threads))
+
+
+def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:
+    """Events that are grown and reborn until no other set is better, and the picks as they are then; see `associate`."""
     solution = Solution.empty()
     while True:
-        solution, joint = _grown(solution, picks, channels, nodes, rules, threads)
+        solution, joint = grown(solution, picks, channels, nodes, rules, threads)
         solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))
         if nodes.finer is None or (solution.owner(len(picks.time)) < 0).sum() < rules.least:
-            return _with_probabilities(solution, joint)
+            return solution, joint
         nodes = nodes.finer()
 
 
-def _grown(
+def grown(
     solution: Solution, picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int
 ) -> tuple[Solution, Joint]:
     """The solution after rounds of births and joint fits, until there are no more events; and the picks as they are then."""

@@ -70,12 +70,20 @@ class Catalogue:
         What was assumed of picks that do not say it: sigma (s) by phase, and the probability that a wave is picked.
     faults : list of Fault
         Rows that are no picks.
+    speed : DataFrame, optional
+        If speeds were unknown: depth (km) of the top of each layer, vp and vs, and their standard deviations sigma_vp and
+        sigma_vs (km/s), given the association.
+    stations : DataFrame, optional
+        If corrections were unknown: station, its position, correction_p and correction_s, and their standard deviations sigma_p
+        and sigma_s (s).
     """
 
     events: pd.DataFrame
     assignments: pd.DataFrame
     learned: Learned
     faults: list[Fault]
+    speed: pd.DataFrame | None = field(default=None, kw_only=True)
+    stations: pd.DataFrame | None = field(default=None, kw_only=True)
     _origins: list[Origin] = field(repr=False)
     _picks: Picks = field(repr=False)
     _stations: Stations = field(repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,11 +19,14 @@ from vip.errors import ConfigError
 from vip.forward.association.border import AtBorder, at_border, warn_of
 from vip.forward.association.carry import begun, carried, followed
 from vip.forward.association.catalogue import Catalogue, files_of, write
+from vip.forward.association.door import begun as read
+from vip.forward.association.door import surveyed
 from vip.forward.association.gathering import parts
 from vip.forward.association.parameters import Parameters
 from vip.forward.association.record import Files, found_in
 from vip.forward.association.stream import Stream
-from vip.forward.earthquakes.formats.csv import growing
+from vip.forward.association.unknown import learned_times
+from vip.forward.earthquakes.formats.csv import growing, write_table
 from vip.forward.earthquakes.frames import stations_from
 from vip.forward.earthquakes.picks import Fault
 from vip.plugins import COMMANDS
@@ -47,6 +50,12 @@ def associate(
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
     margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km [half their extent].")] = None,
     sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s [learned].")] = None,
+    speed_sigma: Annotated[
+        float | None, typer.Option("--speed-sigma", help="Learn speeds, unknown by this share; writes NAME_velocity.csv.")
+    ] = None,
+    correction_sigma: Annotated[
+        float | None, typer.Option("--correction-sigma", help="Learn corrections of so many s; writes NAME_stations.csv.")
+    ] = None,
     detection: Annotated[
         float | None, typer.Option("--detection", help="Probability that a wave is picked within reach [learned].")
     ] = None,
@@ -59,12 +68,19 @@ def associate(
 ) -> None:
     """Find earthquakes in picks, and the picks of each; Ctrl-C saves, and the same command goes on."""
     outputs = files_of(output)
-    files, asked = _files(picks, follow, idle, stations, velocity), Parameters(depth, margin, None, sigma, detection, least)
+    asked = Parameters(depth, margin, None, sigma, detection, least, speed_sigma=speed_sigma, correction_sigma=correction_sigma)
+    files = _files(picks, follow, idle, stations, velocity, asked)
     directory, located = output.with_suffix(".run"), output.with_name(f"{output.stem}_located{output.suffix}")
     events = output.with_name(f"{output.stem}_picks.csv")
-    if not overwrite and found_in(directory) is None:
-        check_are_free(*outputs, *([events, located, located.with_suffix(".run")] if locate else []))
+    goes_on = not overwrite and found_in(directory) is not None
+    learned = _tables(output, asked)
+    if not overwrite and not goes_on:
+        check_are_free(*outputs, *learned.values(), *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
+    with messages_shown():
+        if not (goes_on and all(file.is_file() for file in learned.values())):
+            _learn(files, asked, learned, threads)
+        files = files._replace(**learned)
     with (
         stop_on_signal() as stop,
         messages_shown(),
@@ -85,21 +101,42 @@ def associate(
                 for part in parts(stream):
                     add(part.picks_table())
     if locate and stream.events:
-        paths = {"--stations": stations, "--velocity": velocity, "--output": located}
+        paths = {"--stations": files.stations, "--velocity": files.velocity, "--output": located}
         options = [text for option, path in paths.items() for text in (option, str(path))]
         _located([str(events), *options, "--depth", *map(str, depth), *(["--overwrite"] if overwrite else [])])
 
 
-def _files(picks: Path | None, follow: Path | None, idle: float | None, stations: Path, velocity: Path) -> Files:
+def _files(
+    picks: Path | None, follow: Path | None, idle: float | None, stations: Path, velocity: Path, asked: Parameters
+) -> Files:
     """The input files, with one of a file of picks and a folder to follow."""
     source = picks or follow
     if source is None or (picks is not None and follow is not None):
         raise ConfigError("PICKS", f"{picks}, --follow {follow}", "expected a file of picks, or a folder to follow")
     if follow is not None and not follow.is_dir():
         raise ConfigError("--follow", follow, "expected a folder")
+    if follow is not None and asked.unknown_times:
+        remedy = "cannot be learned from a folder: learn them from a file of picks first, and give the tables that it writes"
+        raise ConfigError("--speed-sigma, --correction-sigma", "given with --follow", remedy)
     if idle is not None and (follow is None or not idle > 0):
         raise ConfigError("--idle", idle, "expected a positive number of seconds, and --follow")
     return Files(source, stations, velocity)
+
+
+def _tables(output: Path, asked: Parameters) -> dict[str, Path]:
+    """Files beside the catalogue to which learned speeds and corrections are written, by the kind of input that they replace."""
+    unknown = {"stations": asked.correction_sigma, "velocity": asked.speed_sigma}
+    return {kind: output.with_name(f"{output.stem}_{kind}.csv") for kind, sigma in unknown.items() if sigma is not None}
+
+
+def _learn(files: Files, asked: Parameters, tables: Mapping[str, Path], threads: int | None) -> None:
+    """Learn speeds and corrections, and write their tables."""
+    if not tables:
+        return
+    times = learned_times(read(files.picks, surveyed(files.stations, files.velocity, asked), asked, threads))
+    for kind, table in {"stations": times.stations, "velocity": times.speed}.items():
+        if table is not None:
+            write_table(table, tables[kind])
 
 
 def _saved(directory: Path, stop: StopRequest) -> typer.Exit:

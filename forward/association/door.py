@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from vip.forward.association.parameters import Parameters
 from vip.forward.association.pieces import pieces_of
 from vip.forward.association.store import Memory
 from vip.forward.association.stream import Stream
+from vip.forward.association.unknown import LearnedTimes, learned_times
 from vip.forward.earthquakes.frames import Source, named, pick_parts_from
 
 
@@ -29,6 +31,8 @@ def associate(
     margin: float | None = None,
     region: Mapping[Literal["latitude", "longitude", "x", "y"], tuple[float, float]] | None = None,
     sigma: float | Mapping[str, float] | None = None,
+    speed_sigma: float | None = None,
+    correction_sigma: float | None = None,
     detection: float | None = None,
     least: int = 5,
     spacing: float | None = None,
@@ -58,6 +62,12 @@ def associate(
     sigma : float or mapping, optional
         Standard deviation, s, of picks that have none, errors of the velocities included: one, or one for "P" and one for "S".
         If it is not given, it is learned from the residuals of the events that are found first.
+    speed_sigma : float, optional
+        Standard deviation of the logarithm of each layer's speed of P, and of its ratio of P to S, about those of `velocity`:
+        0.1 is a tenth of the speed. If it is given, speeds are unknown, and learned from the picks; else they are known.
+    correction_sigma : float, optional
+        Standard deviation, s, of a correction of the times of each phase at each station. If it is given, corrections are
+        learned, together with the speeds.
     detection : float, optional
         Probability that a wave is picked at a station within reach of the event; learned if it is not given.
     least : int
@@ -82,11 +92,37 @@ def associate(
     ConfigError
         If something is wrong with a parameter, or with a file as a whole; the message names what and what would be right.
     """
-    asked = Parameters(depth, margin, region, sigma, detection, least, spacing, between, projection)
-    stream = ended(picks, surveyed(stations, velocity, asked, cache), asked, threads)
+    asked = Parameters(
+        depth, margin, region, sigma, detection, least, spacing, between, projection, speed_sigma, correction_sigma
+    )
+    known, times = surveyed(stations, velocity, asked, cache), LearnedTimes()
+    if asked.unknown_times:
+        picks = picks if isinstance(picks, str | Path | pd.DataFrame) else list(picks)
+        times = learned_times(begun(picks, known, asked, threads))
+        known = surveyed(given(times.stations, stations), given(times.speed, velocity), asked, cache)
+    stream = ended(picks, known, asked, threads)
     found = gathered(stream)
     warn_of(at_border(found.located.origins, stream.finder.site.box))
-    return found.catalogue()
+    return replace(found.catalogue(), **times._asdict())
+
+
+def given(learned: pd.DataFrame | None, asked: Source) -> Source:
+    """The table of what was learned, or what was asked."""
+    return asked if learned is None else learned
+
+
+def begun(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Parameters, threads: int | None = None) -> Stream:
+    """The stream of all picks, of which no window is found; see `associate` for the parameters.
+
+    Raises
+    ------
+    ConfigError
+        As `associate` does.
+    """
+    stream = Stream(known, asked, Memory(), threads_or_all(threads))
+    for piece in pieces_of(picks, stream.checker):
+        stream.add(piece)
+    return stream
 
 
 def ended(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Parameters, threads: int | None = None) -> Stream:
@@ -97,9 +133,7 @@ def ended(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Paramete
     ConfigError
         As `associate` does.
     """
-    stream = Stream(known, asked, Memory(), threads_or_all(threads))
-    for piece in pieces_of(picks, stream.checker):
-        stream.add(piece)
+    stream = begun(picks, known, asked, threads)
     for _ in stream.rest():
         pass
     return stream
@@ -138,6 +172,11 @@ def follow(
         As `associate` does.
     """
     parameters, store, since = Parameters(**asked), Memory(), 0
+    if parameters.unknown_times:
+        remedy = (
+            "cannot be learned from a stream: learn speeds from a record of picks first, and give the tables that come back"
+        )
+        raise ConfigError("speed_sigma, correction_sigma", "given", remedy)
     stream = Stream(surveyed(stations, velocity, parameters, cache), parameters, store, threads_or_all(threads), live=True)
     for table in pick_parts_from(picks):
         stream.add(stream.checker.piece(table, named(table, "picks")))

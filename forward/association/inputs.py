@@ -124,7 +124,7 @@ def site(known: Survey, pairs: Iterable[tuple[int, str]], threads: int) -> Site:
     network = network_of(known.stations.chosen(used), known.projection)
     box = region_box(known.earth.region, network, known.velocity)
     _check_stations_inside(box, network)
-    solver = Solver(box, _spacing(box), known.earth.cache or default_cache(), threads)
+    solver = Solver(box, spacing_of(box), known.earth.cache or default_cache(), threads)
     station, phase = np.searchsorted(used, [station for station, _ in wanted]), np.array([phase for _, phase in wanted])
     ways = ways_of(solver, known.velocity, network, station, phase)
     if not isinstance(ways.tables, TimeTables):
@@ -176,5 +176,6 @@ def _check_stations_inside(box: Box, network: Network) -> None:
         raise ConfigError("region", "no station", "none of the stations with picks lies in it; are its borders right?")
 
 
-def _spacing(box: Box) -> float:
+def spacing_of(box: Box) -> float:
+    """Spacing of the nodes of travel times, km."""
     return min(COARSEST, float((box.upper - box.lower)[:2].min()) / FINEST)

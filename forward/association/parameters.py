@@ -26,6 +26,13 @@ class Parameters(NamedTuple):
     spacing: float | None = None
     between: Interpolation = "constant"
     projection: str | None = None
+    speed_sigma: float | None = None
+    correction_sigma: float | None = None
+
+    @property
+    def unknown_times(self) -> bool:
+        """Whether travel times are to be learned."""
+        return self.speed_sigma is not None or self.correction_sigma is not None
 
     def check(self) -> None:
         """Raise a ConfigError if one of them is wrong."""
@@ -36,6 +43,10 @@ class Parameters(NamedTuple):
             raise ConfigError("least", self.least, "must be at least 4, the number of unknowns of an event")
         if self.spacing is not None and not 0 < self.spacing < np.inf:
             raise ConfigError("spacing", self.spacing, "must be a positive number of km")
+        if self.speed_sigma is not None and not 0 < self.speed_sigma < 1:
+            raise ConfigError("speed_sigma", self.speed_sigma, "must be a share of the speed, between 0 and 1")
+        if self.correction_sigma is not None and not 0 < self.correction_sigma < np.inf:
+            raise ConfigError("correction_sigma", self.correction_sigma, "must be a positive number of seconds")
 
     def sigmas(self) -> dict[str, float]:
         """Standard deviation, s, of picks that have none, by phase; empty if it is to be learned."""

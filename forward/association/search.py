@@ -68,7 +68,8 @@ def _grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
     for first in range(0, len(x), BATCH):
         part = slice(first, first + BATCH)
         time, gradient = channels.travel_times(x[part])
-        delay[part] = np.take_along_axis(time, order[part], axis=1)
+        # A correction may be below minus the time from a node beside the station.
+        delay[part] = np.maximum(np.take_along_axis(time, order[part], axis=1), 0)
         slowness = np.maximum(slowness, np.linalg.norm(gradient, axis=2).mean(axis=0))
     cell = np.array([(high - low) / len(axis) for low, high, axis in zip(rules.lower, rules.upper, axes, strict=True)])
     uniform = np.sqrt(np.mean(cell**2) / 12)  # standard deviation within a cell, along a ray

@@ -70,6 +70,16 @@ class Finder(NamedTuple):
         return with_sigma(Arrivals(channel, time, picks["sigma"], weight), self.site.channels, self.learned.sigma)
 
 
+class Sample(NamedTuple):
+    """Picks from which something is learned."""
+
+    finder: Finder
+    arrivals: Arrivals
+    """By channel and time; a standard deviation that is not given is not a number."""
+    rate: float
+    """Picks of a channel, 1/s."""
+
+
 class Stream:
     """Windows of picks that come in pieces.
 
@@ -228,7 +238,7 @@ class Stream:
     def _nodes(self, place: Site, rate: float = 0.0) -> Grid:
         """Nodes on which events are sought first."""
         rules = self._rules(place, 1.0, DETECTION)
-        return grid(place.channels, rules, self.asked.spacing or _spacing(rules), rate)
+        return grid(place.channels, rules, self.asked.spacing or spacing_of(rules), rate)
 
     def _rules(self, place: Site, density: float, detection: float) -> Rules:
         return Rules(place.box.lower, place.box.upper, detection, density, self.asked.least)
@@ -257,8 +267,20 @@ class Stream:
         is_over = ended or seconds(self._latest, reference).min() >= end + 2 * self._edges
         return int(np.searchsorted(times, end)) if is_over else 0
 
-    def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> tuple[Basis, Grid]:
-        """The basis with the rate of events if every pick were of one that all stations see; only its logarithm counts."""
+    def sample(self) -> Sample:
+        """The picks in the middle of those that are there, before anything is learned.
+
+        Raises
+        ------
+        ConfigError
+            If there are no picks.
+        """
+        if not len(self.picks):
+            raise ConfigError("picks", "none", "at least one is needed")
+        return self._sample(self.picks, _floored(self.picks["time"][0]))
+
+    def _sample(self, picks: NDArray[np.void], reference: np.datetime64) -> Sample:
+        """The middle of some picks, and the rate of events if every pick were of one that all stations see."""
         if self._site is None:
             used = np.unique(picks[["station", "is_s"]])
             self._site = self._placed((int(i), "S" if is_s else "P") for i, is_s in used)
@@ -266,14 +288,17 @@ class Stream:
         rules = self._rules(place, 1.0, DETECTION)
         events = max(1.0, len(picks) / (DETECTION * len(place.channels)))
         length = max(float(np.ptp(seconds(picks["time"], reference))), 1.0)
-        rules = rules._replace(density=events / (rules.volume * length))
+        rules = rules._replace(density=events / (rules.volume * length))  # only its logarithm counts
         start, unsaid = max(0, (len(picks) - SAMPLE) // 2), Learned(dict.fromkeys("PS", np.nan), DETECTION)
         middle = picks[start : start + SAMPLE]
         rate = len(middle) / (len(place.channels) * max(float(np.ptp(seconds(middle["time"], reference))), 1.0))
-        nodes = self._nodes(place, rate)
-        sample = Finder(place, nodes, rules, reference, probability, unsaid).arrivals(middle)
-        sample = sample.of(np.lexsort((sample.time, sample.channel)))
-        learned, _ = learn(sample, place.channels, nodes, rules, self.asked.detection, self.threads)
+        finder = Finder(place, self._nodes(place, rate), rules, reference, probability, unsaid)
+        arrivals = finder.arrivals(middle)
+        return Sample(finder, arrivals.of(np.lexsort((arrivals.time, arrivals.channel))), rate)
+
+    def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> tuple[Basis, Grid]:
+        (place, nodes, rules, _, probability, _), arrivals, rate = self._sample(picks, reference)
+        learned, _ = learn(arrivals, place.channels, nodes, rules, self.asked.detection, self.threads)
         learned = learned._replace(sigma=learned.sigma | self.asked.sigmas())
         return Basis(reference, place.pairs, probability, rules.density, rate, learned), nodes
 
@@ -291,6 +316,7 @@ def _floored(time: np.datetime64) -> np.datetime64:
     return floored
 
 
-def _spacing(rules: Rules) -> float:
+def spacing_of(rules: Rules) -> float:
+    """Spacing, km, of the nodes on which events are sought, if it is not given."""
     volume = rules.volume
     return float(np.clip(SPACING, np.cbrt(volume / MOST_NODES), np.cbrt(volume / LEAST_NODES)))

@@ -43,14 +43,14 @@ class Solver(NamedTuple):
     box : Box
     spacing : float
         Spacing of the nodes, km.
-    cache : path
-        Folder of tables that were solved before.
+    cache : path, optional
+        Folder of tables that were solved before; without one, they are solved and not kept.
     threads : int
     """
 
     box: Box
     spacing: float
-    cache: Path
+    cache: Path | None
     threads: int = 1
 
     def layered(self, model: Layered, phases: Sequence[str], stations: Floats) -> TimeTables:
@@ -112,11 +112,14 @@ class Solver(NamedTuple):
 
     def _solved(self, phase: str, velocity: Floats, sources: Floats, origin: Floats) -> Floats:
         """Mean slowness (n, *shape), s/km, from each source (n, 3): from the cache, or solved and put there."""
-        velocity = np.ascontiguousarray(velocity)
-        files = [self._file(velocity, source, origin) for source in sources]
+        velocity, step = np.ascontiguousarray(velocity), np.full(3, self.spacing)
+        if self.cache is None:
+            places, each = np.unique(sources, axis=0, return_inverse=True)
+            solved: Floats = solve(velocity, places, step, origin=origin, factored=True, threads=self.threads)
+            return solved[each]
+        files = [self.cache / _name(velocity, source, origin, self.spacing) for source in sources]
         missing = {file: i for i, file in enumerate(files) if not file.is_file()}  # in layers, stations may share a depth
         waiting = Waiting(f"travel times of {phase} on {velocity.size:.3g} nodes", len(missing), "tables")
-        step = np.full(3, self.spacing)
         for done in range(0, len(missing), self.threads):
             waiting(done)
             chosen = list(missing)[done : done + self.threads]
@@ -125,11 +128,6 @@ class Solver(NamedTuple):
             for file, table in zip(chosen, found, strict=True):
                 _save(file, table)
         return np.stack([np.load(file) for file in files])
-
-    def _file(self, velocity: Floats, source: Floats, origin: Floats) -> Path:
-        key = hashlib.sha256(velocity.tobytes())
-        key.update(np.array([*velocity.shape, *source, *origin, self.spacing], float).tobytes())
-        return self.cache / f"{key.hexdigest()[:32]}.npy"
 
 
 def deepest(depth: Floats, velocity: Floats, bottom: float, furthest: float) -> int:
@@ -158,6 +156,13 @@ def deepest(depth: Floats, velocity: Floats, bottom: float, furthest: float) -> 
 def default_cache() -> Path:
     """Folder of travel times in the user's cache."""
     return Path(pooch.os_cache("vip")) / "travel_times"
+
+
+def _name(velocity: Floats, source: Floats, origin: Floats, spacing: float) -> str:
+    """Name of the file of a table in a cache."""
+    key = hashlib.sha256(velocity.tobytes())
+    key.update(np.array([*velocity.shape, *source, *origin, spacing], float).tobytes())
+    return f"{key.hexdigest()[:32]}.npy"
 
 
 def _save(file: Path, table: Floats) -> None:

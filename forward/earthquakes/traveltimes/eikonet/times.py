@@ -16,7 +16,7 @@ from vip.errors import ConfigError
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.traveltimes.eikonet.network import FORMAT, EikoNet, Medium
 from vip.forward.earthquakes.traveltimes.eikonet.training import RECIPE, STEPS, train
-from vip.forward.earthquakes.traveltimes.tables import MARGIN, WITHIN_CELL, Solver
+from vip.forward.earthquakes.traveltimes.tables import MARGIN, WITHIN_CELL, Solver, default_cache
 from vip.forward.earthquakes.velocity import Grid3D, Layered
 from vip.progress import Waiting
 from vip.protocols import Floats
@@ -126,7 +126,7 @@ def medium_of(
 
 
 def _trained(medium: Medium, phase: str, solver: Solver) -> EikoNet:
-    file = _file(medium, phase, solver.cache)
+    file = _file(medium, phase, solver.cache or default_cache())
     if file.is_file():
         return EikoNet.load(file)
     log.info("training a network for travel times of %s on the eikonal equation; it will be kept as %s", phase, file)
