@@ -45,7 +45,7 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     picks : Arrivals
     channels : Channels
     nodes : Grid
-        Events are sought on it first, and on its finer one where picks are left.
+        Events are sought on its coarser one first, if it has one, and on its finer one in the end, where picks are left.
     rules : Rules
     threads : int
         Does not change the result.
@@ -56,6 +56,8 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
 def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:
     """Events that are grown and reborn until no other set is better, and the picks as they are then; see `associate`."""
     solution = Solution.empty()
+    if nodes.coarser is not None:
+        solution, _ = grown(solution, picks, channels, nodes.coarser, rules, threads)
     while True:
         solution, joint = grown(solution, picks, channels, nodes, rules, threads)
         solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))

@@ -124,7 +124,7 @@ def _files(
 
 
 def _tables(output: Path, asked: Parameters) -> dict[str, Path]:
-    """Files beside the catalogue to which learned speeds and corrections are written, by the kind of input that they replace."""
+    """Files beside the catalogue for learned speeds and corrections, by the kind of input that they replace."""
     unknown = {"stations": asked.correction_sigma, "velocity": asked.speed_sigma}
     return {kind: output.with_name(f"{output.stem}_{kind}.csv") for kind, sigma in unknown.items() if sigma is not None}
 

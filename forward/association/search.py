@@ -33,6 +33,9 @@ class Grid(NamedTuple):
     finer: Callable[[], Grid] | None = None
     """Makes the grid on which events of picks that are left are sought, if picks are so close that this one may miss some."""
 
+    coarser: Grid | None = None
+    """Grid on which most events are found at less cost, if picks are so sparse that it will do."""
+
     @property
     def step(self) -> float:
         """Step of time, s, that resolves the blur."""
@@ -40,7 +43,7 @@ class Grid(NamedTuple):
 
 
 def grid(channels: Channels, rules: Rules, spacing: float, rate: float = 0.0) -> Grid:
-    """Nodes at most `spacing` (km) apart in the region, and closer ones where picks come closely.
+    """Nodes at most `spacing` (km) apart in the region; also finer ones where picks are close together, or else coarser ones.
 
     Parameters
     ----------
@@ -49,12 +52,16 @@ def grid(channels: Channels, rules: Rules, spacing: float, rate: float = 0.0) ->
     spacing : float
         Greatest distance between neighbouring nodes, km.
     rate : float
-        Picks of a channel, 1/s. Where there are more than `CROWD` of them within the blur of an arrival, there is a finer grid.
+        Picks of a channel, 1/s. Where there are more than `CROWD` of them within the blur of an arrival, a grid is too coarse.
+        If it is 0, there is one grid alone.
     """
     nodes = _grid(channels, rules, spacing)
-    if rate * nodes.blur.mean() <= CROWD:
-        return nodes
-    return nodes._replace(finer=cache(lambda: _grid(channels, rules, spacing / 2)))
+    crowd = rate * nodes.blur.mean()
+    if crowd > CROWD:
+        return nodes._replace(finer=cache(lambda: _grid(channels, rules, spacing / 2)))
+    if 0 < 2 * crowd <= CROWD:
+        return nodes._replace(coarser=_grid(channels, rules, 2 * spacing))
+    return nodes
 
 
 def _grid(channels: Channels, rules: Rules, spacing: float) -> Grid:
