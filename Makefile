@@ -1,5 +1,5 @@
 # make demo        install, run the main job on synthetic data, say where the report is
-# make test        install for development, run the tests
+# make test        install for development, run the tests, JOBS at once
 # make test-full   also the full-size checks, which take minutes
 # make lint        style and types
 # make types       types alone
@@ -11,6 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= dev
 DEMO ?= runs/demo
+JOBS ?= 2
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels_c/*.h kernels_c/*/*.h kernels_c/*/[!_]*.c kernels_c/*/*.pyx) # not the _NAME.c that Cython writes
 BUILT_FROM = pyproject.toml setup.py $(NATIVE)
@@ -30,10 +31,12 @@ $(DEMO)/data/tomo2d.toml: | $(VENV)/installed
 	$(BIN)/vip simulate tomo2d $(DEMO)/data
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not full and not alone"
+	$(BIN)/python -m pytest -m "not full and alone"
 
 test-full: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 lint: $(VENV)/installed-dev types
 	$(BIN)/ruff check .

@@ -57,6 +57,8 @@ write("complete")
 then saves itself, "save twice" at its second start too; "deaf" does nothing but write down, "fail" fails. "end", and all
 others at the start after that, end."""
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(params=sorted(jobs.SCHEDULERS))
 def scheduler(request, monkeypatch):

@@ -33,6 +33,8 @@ from pathlib import Path
 
 from vip.forward.tomo2d import Tomo2D
 
+pytestmark = pytest.mark.alone
+
 
 class Slowed(Tomo2D):
     def __call__(self, models):
