@@ -19,6 +19,8 @@ from vip.data import data_dir
 from vip.errors import SchedulerError
 from vip.runs.store import Store
 
+pytestmark = pytest.mark.alone
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "british_isles" / "ssvgd.toml"
 SITE = 'memory = "800MB"\ndriver_memory = "800MB"\nworkers = 2\n'
 SHORTEST = {"slurm": 'warning = 20\nwalltime = "85s"\n', "sge": 'warning = 60\nwalltime = "160s"\n'}
@@ -32,8 +34,6 @@ import time
 from pathlib import Path
 
 from vip.forward.tomo2d import Tomo2D
-
-pytestmark = pytest.mark.alone
 
 
 class Slowed(Tomo2D):
