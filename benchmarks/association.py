@@ -83,21 +83,29 @@ def ours(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, dept
     return pd.factorize(found.assignments["event"].replace("", None), use_na_sentinel=True)[0]
 
 
-def hour_rows(name: str, seed: int, limit: float) -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        picks, stations, layers = hour(Path(folder), seed, **HOURS[name])
+def answers(hour: Hour, scores: Callable[[np.ndarray], str], limit: float) -> Iterator[str]:
+    """What each program finds, and how long it takes beside ours."""
     own = None
-    yield f"{name}: {len(picks)} picks"
     for program, associator in {"vip": ours, **installed()}.items():
-        answer = within(limit, associator, picks, stations, layers, DEPTH[1])
+        answer = within(limit, associator, *hour, DEPTH[1])
         if answer is None:
             yield f"    {program:8s} no answer within {limit:.0f} s"
             continue
         event, seconds = answer
         own = own or seconds
-        truth = picks["event"].to_numpy()
-        scores = f"event F1 {event_scores(event, truth).f1:.3f}, pick F1 {pick_scores(event, truth).f1:.3f}"
-        yield f"    {program:8s} {scores}; {seconds:6.1f} s, {seconds / own:5.2f} of ours"
+        yield f"    {program:8s} {scores(event)}; {seconds:6.1f} s, {seconds / own:5.2f} of ours"
+
+
+def hour_rows(name: str, seed: int, limit: float) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        picks, stations, layers = hour(Path(folder), seed, **HOURS[name])
+    yield f"{name}: {len(picks)} picks"
+    truth = picks["event"].to_numpy()
+
+    def scores(event: np.ndarray) -> str:
+        return f"event F1 {event_scores(event, truth).f1:.3f}, pick F1 {pick_scores(event, truth).f1:.3f}"
+
+    yield from answers(Hour(picks, stations, layers), scores, limit)
 
 
 def swarm_rows(limit: float) -> Iterator[str]:
@@ -113,14 +121,12 @@ def swarm_rows(limit: float) -> Iterator[str]:
     stations = pd.read_csv(folder / "stations.csv").rename(columns={"elevation": "elevation_m"})
     layers = pd.DataFrame({"depth": [0.0, 40.0], "vp": [6.0, 6.0], "vs": [6 / 1.75, 6 / 1.75]})
     yield f"Westmorland swarm, 2 h, 6 km/s everywhere: {len(picks)} picks, {len(known)} events of the network"
-    for program, associator in {"vip": ours, **installed()}.items():
-        answer = within(limit, associator, picks, stations, layers, DEPTH[1])
-        if answer is None:
-            yield f"    {program:8s} no answer within {limit:.0f} s"
-            continue
-        event, seconds = answer
+
+    def scores(event: np.ndarray) -> str:
         first = picks.assign(event=event)[event >= 0].groupby("event")["time"].min().sort_values()
-        yield f"    {program:8s} {len(first)} events, recall {_recall(first, known['time']):.3f}; {seconds:6.1f} s"
+        return f"{len(first)} events, recall {_recall(first, known['time']):.3f}"
+
+    yield from answers(Hour(picks, stations, layers), scores, limit)
 
 
 def _recall(first: pd.Series, known: pd.Series) -> float:
