@@ -20,10 +20,8 @@ import pandas as pd
 from peers.associators import installed, within
 
 import vip
-from vip.forward.association.associate import associate
-from vip.forward.association.crossing import Crossing, ceiling, crossing, gradient, uniform
+from vip.forward.association.crossing import Crossing, ceiling, crossing, found, gradient, uniform
 from vip.forward.association.measures import accuracy, event_scores, pick_scores
-from vip.forward.association.search import grid
 from vip.forward.association.synthetic import write_example
 
 WINDOWS: dict[str, Callable[[np.random.Generator], Crossing]] = {
@@ -43,8 +41,6 @@ HOURS = {
 }
 STATIONS = 30
 DEPTH = (0.0, 20.0)
-SPACING = 5.0
-"""Spacing of the nodes of windows, km."""
 
 
 class Hour(NamedTuple):
@@ -59,11 +55,10 @@ def window_row(name: str, catalogues: int) -> str:
     right, best, seconds = [], [], []
     for seed in range(catalogues):
         window = WINDOWS[name](np.random.default_rng(seed))
-        begin, n = time.process_time(), len(window.event)
-        rate = n / (len(window.channels) * np.ptp(window.picks.time))
-        found = associate(window.picks, window.channels, grid(window.channels, window.rules, SPACING, rate), window.rules)
+        begin = time.process_time()
+        event = found(window)
         seconds.append(time.process_time() - begin)
-        right.append(accuracy(found.event, window.event))
+        right.append(accuracy(event, window.event))
         best.append(ceiling(window))
     said = f"ACC {np.mean(right):6.1%}, worst {min(right):6.1%}, ceiling {np.mean(best):6.1%}"
     return f"{name:44s} {said}; {np.mean(seconds):5.2f} s, longest {max(seconds):5.2f} s"
@@ -79,8 +74,8 @@ def hour(folder: Path, seed: int, **scenario: float) -> Hour:
 
 
 def ours(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, depth: float) -> np.ndarray:
-    found = vip.associate(picks[["station", "phase", "time"]], stations, layers, depth=(DEPTH[0], depth), threads=1)
-    return pd.factorize(found.assignments["event"].replace("", None), use_na_sentinel=True)[0]
+    result = vip.associate(picks[["station", "phase", "time"]], stations, layers, depth=(DEPTH[0], depth), threads=1)
+    return pd.factorize(result.assignments["event"].replace("", None), use_na_sentinel=True)[0]
 
 
 def answers(hour: Hour, scores: Callable[[np.ndarray], str], limit: float) -> Iterator[str]:

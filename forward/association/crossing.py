@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vip.forward.association.associate import associate
 from vip.forward.association.channels import Arrivals, Channels, Ints
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.joint import Joint
 from vip.forward.association.measures import accuracy, confusion_factor
+from vip.forward.association.search import grid
 from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
 
@@ -123,6 +125,13 @@ def crossing(
     rules = Rules(np.zeros(3), np.full(3, SIDE), 1 - max(missing, LEAST_NOISE), events / (length * SIDE**3), 5)
     truth = Events(x, origin, np.full(events, stations))
     return Crossing(picks, channels_of(place, delays), rules, event[order], truth, confusion_factor(origin, arrival))
+
+
+def found(window: Crossing, spacing: float = 5.0) -> Ints:
+    """Event of each pick (n,) of a window, or -1, with nodes at most `spacing` km apart at first."""
+    rate = len(window.event) / (len(window.channels) * float(np.ptp(window.picks.time)))
+    nodes = grid(window.channels, window.rules, spacing, rate)
+    return associate(window.picks, window.channels, nodes, window.rules).event
 
 
 def ceiling(window: Crossing) -> float:

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from vip.forward.association.associate import associate
 from vip.forward.association.chance import local_rates
 from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.crossing import crossing, uniform
+from vip.forward.association.crossing import crossing, found, uniform
 from vip.forward.association.fit import Events, Rules
 from vip.forward.association.joint import Joint
 from vip.forward.association.measures import accuracy
@@ -88,8 +88,7 @@ def test_every_event_is_found_once_with_its_picks(hour):
 def test_arrivals_in_another_order_at_every_station(seed):
     """Eight events within four seconds, whose waves take up to twenty: the regime of Shi et al. (2024), at a known speed."""
     window = crossing(np.random.default_rng(seed), uniform())
-    found = associate(window.picks, window.channels, grid(window.channels, window.rules, 5.0), window.rules)
-    assert accuracy(found.event, window.event) == 1
+    assert accuracy(found(window), window.event) == 1
 
 
 def test_what_is_said_to_be_sure_is_right_so_often():
@@ -161,8 +160,8 @@ def test_windows_that_are_resumed_are_those_of_one_go():
 def test_nothing_and_chance_alone_are_no_events(hour):
     channels, rules, nodes, *_ = hour
     empty = Arrivals(np.zeros(0, int), *(np.zeros(0) for _ in range(3)))
-    for found in (associate(empty, channels, nodes, rules), whole(empty, channels, nodes, rules)):
-        assert len(found.events.time) == len(found.event) == 0
+    for nothing in (associate(empty, channels, nodes, rules), whole(empty, channels, nodes, rules)):
+        assert len(nothing.events.time) == len(nothing.event) == 0
     rng = np.random.default_rng(4)
     picks, *_ = record(rng, channels, 1, 600, missing=1.0, false=0)
     channel, time = rng.integers(0, len(channels), 400), rng.uniform(0, 600, 400)
