@@ -1,7 +1,7 @@
 """Figures 4 and 5 of Shi et al. (2024) at a known speed: python examples/association/known_speed.py [--catalogues 20].
 
-Eight events and twenty stations; the shorter the time in which all events begin, the more their arrivals cross (confusion factor,
-CF). Accuracy without noise and with 0.1 s of it, beside the ceiling: the best assignment to the true events.
+Eight events and twenty stations; the shorter the time in which all events begin, the more their arrivals cross (confusion
+factor, CF). Accuracy without noise and with 0.1 s of it, beside the ceiling: the best assignment to the true events.
 """
 
 import argparse

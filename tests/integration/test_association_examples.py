@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "association"
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in EXAMPLES.glob("*.py")))
 def test_a_figure_and_its_numbers(name, tmp_path):
-    """Without noise every pick is right, whatever the order of arrivals; nothing is far above the ceiling."""
+    """Without noise every pick is right, whatever the order of arrivals."""
     line = [sys.executable, EXAMPLES / f"{name}.py", "--catalogues", "1", "--output", tmp_path / "figure.png"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
@@ -20,6 +20,5 @@ def test_a_figure_and_its_numbers(name, tmp_path):
     rows = re.findall(r"(.*): .*ACC +([\d.]+) %.*ceiling +([\d.]+) %", done.stdout)
     assert len(rows) >= 16
     for what, right, best in rows:
-        assert float(right) <= float(best) + 3
         if " 0.0 s of noise" in what or what == "missing 0%, false 0%":
-            assert float(right) == 100, what
+            assert float(right) == float(best) == 100, what
