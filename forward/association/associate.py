@@ -58,12 +58,23 @@ def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threa
     solution = Solution.empty()
     if nodes.coarser is not None:
         solution, _ = grown(solution, picks, channels, nodes.coarser, rules, threads)
-    while True:
-        solution, joint = grown(solution, picks, channels, nodes, rules, threads)
-        solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))
-        if nodes.finer is None or (solution.owner(len(picks.time)) < 0).sum() < rules.least:
-            return solution, joint
-        nodes = nodes.finer()
+    solution, joint = grown(solution, picks, channels, nodes, rules, threads)
+    solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))
+    if nodes.finer is None or _is_sure(solution, joint):
+        return solution, joint
+    starts = solution, Solution.empty()  # events that are wrong may hold the picks of others
+    found = []
+    for start in starts:
+        solution, joint = grown(start, picks, channels, nodes.finer(), rules, threads)
+        found.append((joint.at_best_depths(reborn(solution, joint, nodes, threads)), joint))
+    return max(found, key=lambda each: float(each[0].evidence.sum()))
+
+
+def _is_sure(solution: Solution, joint: Joint) -> bool:
+    """Whether too few picks for an event are left, and nearly all others are surely where they are."""
+    found = _with_probabilities(solution, joint)
+    own = found.event >= 0
+    return bool((~own).sum() < joint.rules.least and (1 - found.probability[own]).mean() < DOUBT)
 
 
 def grown(
