@@ -48,8 +48,8 @@ def associate(
         float | None, typer.Option("--idle", help="Seconds without a new file after which no pick is waited for.")
     ] = None,
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
-    margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km [half their extent].")] = None,
-    sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s [learned].")] = None,
+    margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km \\[half their extent].")] = None,
+    sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s \\[learned].")] = None,
     speed_sigma: Annotated[
         float | None, typer.Option("--speed-sigma", help="Learn speeds, unknown by this share; writes NAME_velocity.csv.")
     ] = None,
@@ -57,10 +57,10 @@ def associate(
         float | None, typer.Option("--correction-sigma", help="Learn corrections of so many s; writes NAME_stations.csv.")
     ] = None,
     detection: Annotated[
-        float | None, typer.Option("--detection", help="Probability that a wave is picked within reach [learned].")
+        float | None, typer.Option("--detection", help="Probability that a wave is picked within reach \\[learned].")
     ] = None,
     least: Annotated[int, typer.Option("--least", help="Least number of picks of an event.")] = 5,
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads [one a core].")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads \\[one a core].")] = None,
     locate: Annotated[
         bool, typer.Option("--locate", help="Hand the events to `vip locate`, which writes NAME_located.")
     ] = False,
@@ -124,7 +124,7 @@ def _files(
 
 
 def _tables(output: Path, asked: Parameters) -> dict[str, Path]:
-    """Files beside the catalogue to which learned speeds and corrections are written, by the kind of input that they replace."""
+    """Files beside the catalogue to which speeds and corrections are written, by the kind of input that they replace."""
     unknown = {"stations": asked.correction_sigma, "velocity": asked.speed_sigma}
     return {kind: output.with_name(f"{output.stem}_{kind}.csv") for kind, sigma in unknown.items() if sigma is not None}
 
