@@ -395,8 +395,9 @@ def _checks_of_zones(table: pd.DataFrame, before: Before) -> list[Check]:
 
 def _far_from_others(table: pd.DataFrame, before: Before) -> Check:
     """Check that times are within some years of the middle of the first part."""
-    if before.middle is None and table["utc"].notna().any():
-        before.middle = table["utc"].median().to_datetime64()
+    times = np.sort(table["utc"].dropna().to_numpy("datetime64[us]"))
+    if before.middle is None and len(times):
+        before.middle = times[len(times) // 2]
     far = pd.Series(False, table.index) if before.middle is None else (table["utc"] - before.middle).abs() > FARTHEST
     return far, "time {time!r}: is more than 15 years from most others; is the date right?"
 
