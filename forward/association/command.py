@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -48,8 +48,8 @@ def associate(
         float | None, typer.Option("--idle", help="Seconds without a new file after which no pick is waited for.")
     ] = None,
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
-    margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km [half their extent].")] = None,
-    sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s [learned].")] = None,
+    margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km \\[half their extent].")] = None,
+    sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s \\[learned].")] = None,
     speed_sigma: Annotated[
         float | None, typer.Option("--speed-sigma", help="Learn speeds, unknown by this share; writes NAME_velocity.csv.")
     ] = None,
@@ -57,10 +57,13 @@ def associate(
         float | None, typer.Option("--correction-sigma", help="Learn corrections of so many s; writes NAME_stations.csv.")
     ] = None,
     detection: Annotated[
-        float | None, typer.Option("--detection", help="Probability that a wave is picked within reach [learned].")
+        float | None, typer.Option("--detection", help="Probability that a wave is picked within reach \\[learned].")
     ] = None,
+    between: Annotated[
+        Literal["constant", "linear"], typer.Option("--between", help="Velocity between the depths of layers.")
+    ] = "constant",
     least: Annotated[int, typer.Option("--least", help="Least number of picks of an event.")] = 5,
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads [one a core].")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads \\[one a core].")] = None,
     locate: Annotated[
         bool, typer.Option("--locate", help="Hand the events to `vip locate`, which writes NAME_located.")
     ] = False,
@@ -68,7 +71,17 @@ def associate(
 ) -> None:
     """Find earthquakes in picks, and the picks of each; Ctrl-C saves, and the same command goes on."""
     outputs = files_of(output)
-    asked = Parameters(depth, margin, None, sigma, detection, least, speed_sigma=speed_sigma, correction_sigma=correction_sigma)
+    asked = Parameters(
+        depth,
+        margin,
+        None,
+        sigma,
+        detection,
+        least,
+        between=between,
+        speed_sigma=speed_sigma,
+        correction_sigma=correction_sigma,
+    )
     files = _files(picks, follow, idle, stations, velocity, asked)
     directory, located = output.with_suffix(".run"), output.with_name(f"{output.stem}_located{output.suffix}")
     events = output.with_name(f"{output.stem}_picks.csv")

@@ -9,6 +9,7 @@ import numpy as np
 
 from vip.errors import ConfigError
 from vip.forward.association.learning import FIRST
+from vip.forward.earthquakes.picks import SIGMAS
 from vip.forward.earthquakes.velocity import Interpolation
 
 Border = Literal["latitude", "longitude", "x", "y"]
@@ -58,6 +59,8 @@ class Parameters(NamedTuple):
                 raise ConfigError("sigma", phase, "expected P or S")
             if not 0 < value < np.inf:
                 raise ConfigError("sigma", value, "must be a positive number of seconds")
+            if not SIGMAS[0] <= value <= SIGMAS[1]:
+                raise ConfigError("sigma", value, f"must be from {SIGMAS[0]:g} to {SIGMAS[1]:g}; is it in seconds?")
         return by_phase
 
     def borders(self) -> dict[str, Any]:

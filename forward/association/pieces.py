@@ -93,6 +93,8 @@ class Checker:
         """Take a piece that was checked earlier as one that came before."""
         if self._before.local is None:
             self._before.local = piece.local
+        if self._before.middle is None and len(piece.time):
+            self._before.middle = np.sort(piece.time)[len(piece.time) // 2]
         names = piece.rows["identifier"].to_numpy(object)[piece.row]
         self._before.add(piece.station, piece.phase, piece.time, names)
 

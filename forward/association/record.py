@@ -55,6 +55,8 @@ STATE, INPUTS, PICKS, WINDOWS, LOCK = "association.json", "inputs", "picks", "wi
 REPORT = "report"
 """Folder that `vip report` makes there; it goes with what it shows."""
 REMEDY = "use --overwrite to begin anew, or another --output"
+KEYS = {"schema", "version", "parameters", "files", "live", "learned", "windows"}
+"""Entries of the state."""
 COLUMNS = ("identifier", "station", "phase", "left")
 """Columns of the rows of a piece that are text."""
 ARRAYS = ("row", "station", "phase", "time", "sigma", "probability")
@@ -322,6 +324,8 @@ def _read(file: Path, how: Callable[[Path], T], missing: str) -> T:
 
 def _json(file: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if content.get("schema") == SCHEMA and not content.keys() >= KEYS:
+        raise KeyError(min(KEYS - content.keys()))
     return content
 
 

@@ -6,6 +6,7 @@ pieces in which picks come, and the times at which a process ends and another go
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -24,9 +25,13 @@ from vip.forward.association.store import Basis, Store
 from vip.forward.association.windows import LENGTH, Window, associated, margin, numbers, sees
 from vip.protocols import Floats
 
+log = logging.getLogger(__name__)
+
 SPACING = 5.0
 """Spacing, km, of the nodes on which events are sought first, as far as their number is within these limits."""
 LEAST_NODES, MOST_NODES = 1000, 50_000
+DOUBLE, MANY_DOUBLES = 0.05, 0.2
+"""Time, s, between two picks of one arrival, and the share of picks that may be so by chance where arrivals are crowded."""
 LATEST = 3
 """Number of picks that must be later than all that a window sees before it is complete: one or two may have a wrong date."""
 FIRST_TIME, LAST_TIME = np.datetime64("1700", "us"), np.datetime64("2200", "us")
@@ -294,6 +299,7 @@ class Stream:
         rate = len(middle) / (len(place.channels) * max(float(np.ptp(seconds(middle["time"], reference))), 1.0))
         finder = Finder(place, self._nodes(place, rate), rules, reference, probability, unsaid)
         arrivals = finder.arrivals(middle)
+        _warn_of_doubles(arrivals)
         return Sample(finder, arrivals.of(np.lexsort((arrivals.time, arrivals.channel))), rate)
 
     def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> tuple[Basis, Grid]:
@@ -307,6 +313,20 @@ class Stream:
         nodes = nodes or self._nodes(place, basis.rate)
         rules = self._rules(place, basis.density, basis.learned.detection)
         self._finder = Finder(place, nodes, rules, basis.reference, basis.probability, basis.learned)
+
+
+def _warn_of_doubles(picks: Arrivals) -> None:
+    """Warn the user where many picks are made twice, as by two pickers or by windows that overlap."""
+    order = np.lexsort((picks.time, picks.channel))
+    near = (np.diff(picks.channel[order]) == 0) & (np.diff(picks.time[order]) < DOUBLE)
+    if near.sum() > MANY_DOUBLES * len(order):
+        log.warning(
+            "%d of %d picks come less than %g s after another of the same station and phase: from two pickers, or from windows"
+            " that overlap? events would be found twice; leave one of each out",
+            near.sum(),
+            len(order),
+            DOUBLE,
+        )
 
 
 def _floored(time: np.datetime64) -> np.datetime64:

@@ -25,6 +25,10 @@ LOCAL = "00000"
 """Offset from UTC of a time that has none."""
 LATEST = pd.Timestamp("2200-01-01").timestamp()
 """Latest time that is read from a number, s since 1970; a larger number is in other units."""
+SIGMAS = (1e-6, 10.0)
+"""Smallest and largest standard deviation of a pick without an event, s: the resolution of times, and an error in its unit."""
+FARTHEST = np.timedelta64(15 * 365, "D")
+"""Longest time of a pick without an event from the middle of the others; more is a typing error in a date, or a default."""
 COLUMNS = ["event", "station", "phase", "time", "sigma", "weight", "source", "identifier", "probability", "amplitude"]
 """Columns of the table into which every format is read first: text as it is in the file, and where it came from.
 
@@ -179,10 +183,13 @@ class Before:
     ----------
     local : bool, optional
         Whether most times of the first part have no offset from UTC; unknown before there is one.
+    middle : datetime64, optional
+        Median of the times of the first part; unknown before there is one.
     """
 
     def __init__(self) -> None:
         self.local: bool | None = None
+        self.middle: np.datetime64 | None = None
         self._rows, self._wrong = 0, dict[str, tuple[int, str]]()
         self._picks: NDArray[Any] = np.zeros(0, np.uint64)
         self._identifiers: NDArray[Any] = np.zeros(0, np.uint64)
@@ -355,6 +362,7 @@ def _without_sigma(table: pd.DataFrame) -> Check:
 def _checks_without_events(table: pd.DataFrame, stations: Stations, before: Before) -> list[Check]:
     """Checks of what only picks without events have."""
     probability, amplitude = table["probability_number"], table["amplitude_number"]
+    extreme = _positive(table["sigma_s"]) & ~table["sigma_s"].between(*SIGMAS)
     return [
         (table["kind"].isna(), "phase {phase!r}: is neither P nor S; leave this pick out"),
         (~probability.between(0, 1, inclusive="right"), "probability {probability!r}: must be larger than 0 and at most 1"),
@@ -362,12 +370,14 @@ def _checks_without_events(table: pd.DataFrame, stations: Stations, before: Befo
             ~np.isfinite(amplitude) & ~table["amplitude"].str.lower().isin(["", "nan"]),
             "amplitude {amplitude!r}: must be a number, or empty",
         ),
+        (extreme, f"sigma {{sigma!r}}: must be from {SIGMAS[0]:g} to {SIGMAS[1]:g}; is it in seconds?"),
         *_checks_of_zones(table, before),
         (
             _not_running(table, stations),
             "time {time!r}: station {station!r} had not begun or had ended by its epochs; is the date right, and are these "
             "the stations of that time?",
         ),
+        _far_from_others(table, before),
     ]
 
 
@@ -381,6 +391,15 @@ def _checks_of_zones(table: pd.DataFrame, before: Before) -> list[Check]:
         (readable & local & (not mostly_local), "time {time!r}: has no offset from UTC, others have; add it (Z for UTC)"),
         (readable & ~local & mostly_local, "time {time!r}: has an offset from UTC, most others have none; use one"),
     ]
+
+
+def _far_from_others(table: pd.DataFrame, before: Before) -> Check:
+    """Check that times are within some years of the middle of the first part."""
+    times = np.sort(table["utc"].dropna().to_numpy("datetime64[us]"))
+    if before.middle is None and len(times):
+        before.middle = times[len(times) // 2]
+    far = pd.Series(False, table.index) if before.middle is None else (table["utc"] - before.middle).abs() > FARTHEST
+    return far, "time {time!r}: is more than 15 years from most others; is the date right?"
 
 
 def _not_running(table: pd.DataFrame, stations: Stations) -> pd.Series:

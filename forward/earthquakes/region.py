@@ -27,6 +27,8 @@ ALONG = np.linspace(0, 1, 21)
 """Number of places on each side of a border."""
 DEEPEST = 1000.0
 """Largest depth, km; earthquakes are not deeper than 750 km."""
+WIDEST = 2000.0
+"""Largest margin, km: more is in m."""
 
 
 class RegionSettings(Settings):
@@ -48,7 +50,7 @@ class RegionSettings(Settings):
     longitude: Interval | None = None
     y: Interval | None = None
     x: Interval | None = None
-    margin: Annotated[float, Field(ge=0)] | None = None
+    margin: Annotated[float, Field(ge=0, le=WIDEST)] | None = None
 
     def model_post_init(self, _context: object) -> None:
         """Check the order of bounds."""
@@ -114,7 +116,8 @@ def _around_stations(network: Network, region: RegionSettings) -> Box:
     low, high = network.place[:, :2].min(axis=0), network.place[:, :2].max(axis=0)
     reach = BEYOND * (high - low).max() if region.margin is None else region.margin
     if not (high - low + reach).all():
-        raise ConfigError("region", "none", "all stations with picks are in one place: give the borders of the region")
+        remedy = "all stations with picks are in one place: give the margin of the region, km, or its borders"
+        raise ConfigError("region", "none", remedy)
     return Box(np.append(low - reach, region.depth[0]), np.append(high + reach, region.depth[1]))
 
 

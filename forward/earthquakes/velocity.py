@@ -18,6 +18,8 @@ from vip.protocols import Floats
 
 Interpolation = Literal["constant", "linear"]
 
+SLOWEST = 0.01
+"""Smallest velocity in the Earth, km/s: a tenth of that of S in the softest soils."""
 FASTEST = 20.0
 """Largest velocity in the Earth, km/s."""
 CENTRE = 6400.0
@@ -121,6 +123,8 @@ def checked_layers(table: pd.DataFrame, between: Interpolation, file: Path) -> L
     ConfigError
         If there is a fault; the message names the file, line and column of the first one.
     """
+    if table.empty:
+        raise ConfigError("layers", "none", "at least one is needed", file)
     for column in table.columns.intersection(["vp", "vs"]):
         _check_column(table, column, file)
     _check_depths(table["depth"], between, file)
@@ -133,13 +137,15 @@ def checked_layers(table: pd.DataFrame, between: Interpolation, file: Path) -> L
 
 
 def _check_column(table: pd.DataFrame, column: str, file: Path) -> None:
-    wrong = table.index[~table[column].between(0, FASTEST, inclusive="right")]
+    wrong = table.index[~table[column].between(SLOWEST, FASTEST)]
     if len(wrong):
         value = float(table.loc[wrong[0], column])
         raise ConfigError(place(wrong[0], column), value, _velocity_remedy(value), file)
 
 
 def _velocity_remedy(value: float) -> str:
+    if 0 < value < SLOWEST:
+        return f"must be at least {SLOWEST:g}; is it in km/s?"
     return "must be in km/s; is it in m/s?" if FASTEST < value < np.inf else "must be a positive number, km/s"
 
 
@@ -150,8 +156,10 @@ def _check_depths(depths: pd.Series, between: Interpolation, file: Path) -> None
     steps = np.diff(depths)
     wrong = np.flatnonzero(steps < 0 if between == "linear" else steps <= 0)
     if len(wrong):
-        line = depths.index[wrong[0] + 1]
-        raise ConfigError(place(line, "depth"), float(depths[line]), "depths must increase from line to line", file)
+        line, remedy = depths.index[wrong[0] + 1], "depths must increase from line to line"
+        if steps[wrong[0]] == 0:
+            remedy += "; leave out the layer without thickness, or say that velocities are linear between depths: they may jump"
+        raise ConfigError(place(line, "depth"), float(depths[line]), remedy, file)
 
 
 def _layered(table: pd.DataFrame, between: Interpolation) -> Layered:
@@ -202,7 +210,7 @@ def checked_grid(
         remedy = "must be in km below sea level; if it is in m, give it the units m"
         raise ConfigError("depth", float(axes[2][-1]), remedy, next(iter(files.values())))
     for phase, values in velocity.items():
-        wrong = np.argwhere(~((values > 0) & (values <= FASTEST)))
+        wrong = np.argwhere(~((values >= SLOWEST) & (values <= FASTEST)))
         if len(wrong):
             node = ", ".join(f"{name} {axis[i]:g}" for name, axis, i in zip(AXES[geographic], axes, wrong[0], strict=True))
             value = float(values[tuple(wrong[0])])

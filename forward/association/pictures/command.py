@@ -15,7 +15,7 @@ def report(
     directory: Annotated[Path, typer.Argument(metavar="CATALOGUE.run", help="Folder that `vip associate` made.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the report.")] = None,
     events: Annotated[
-        str | None, typer.Option("--events", help="Names of events to show, with commas [12: best, doubtful, most picks].")
+        str | None, typer.Option("--events", help="Names of events to show, with commas \\[12: best, doubtful, most picks].")
     ] = None,
     truth: Annotated[
         Path | None, typer.Option("--truth", help="Folder with truth.csv and truth_assignments.csv, if the truth is known.")

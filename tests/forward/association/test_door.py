@@ -7,9 +7,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import vip
 from vip.errors import ConfigError, VIPError
+from vip.forward.association.command import associate
+from vip.forward.association.pictures.command import report
 from vip.forward.association.reasons import ANOTHER, NO_EVENT, WEIGHTLESS, WRONG
 from vip.forward.association.synthetic import write_example
 from vip.forward.earthquakes.formats.csv import write_table
@@ -72,6 +76,18 @@ def test_every_row_is_there_in_its_order(found, tables):
     assert (assignments["reason"] == "")[used].all()
     assert assignments["reason"][~used].str.len().all()
     assert assignments["residual"].notna().tolist() == used.tolist()
+
+
+def test_picks_of_two_pickers_are_told(tables, caplog):
+    """Each event would be found twice, once from each: nothing in the result would say so."""
+    late = tables["picks"].assign(
+        time=pd.to_datetime(tables["picks"]["time"]) + pd.Timedelta("10ms"), id=lambda t: t["id"] + "b"
+    )
+    associated(tables, picks=pd.concat([tables["picks"], late.assign(time=late["time"].astype(str))], ignore_index=True))
+    assert "from two pickers" in caplog.text
+    caplog.clear()
+    associated(tables)
+    assert "pickers" not in caplog.text
 
 
 def test_counts_of_events_are_those_of_their_picks(found):
@@ -235,6 +251,8 @@ def test_stations_in_km(tables):
     ("changes", "message"),
     [
         ({"sigma": 0.0}, "sigma: 0.0: must be a positive number of seconds"),
+        ({"sigma": 1e6}, "sigma: 1000000.0: must be from 1e-06 to 10; is it in seconds?"),
+        ({"margin": 1e7}, "margin: 10000000.0: input should be less than or equal to 2000"),
         ({"sigma": {"PKP": 0.1}}, "sigma: PKP: expected P or S"),
         ({"detection": 1.0}, "detection: 1.0: must be a probability between 0 and 1"),
         ({"least": 3}, "least: 3: must be at least 4, the number of unknowns of an event"),
@@ -352,6 +370,15 @@ def test_errors_of_the_command_are_one_line(command, tmp_path):
         assert done.returncode == 2
         assert done.stderr.startswith(message)
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["associate", "report"])
+def test_help_says_what_stands_for_an_option_that_is_not_given(name):
+    command = {"associate": associate, "report": report}[name]
+    app = typer.Typer()
+    app.command()(command)
+    text = CliRunner().invoke(app, ["--help"]).output
+    assert {"associate": "[learned]", "report": "[12:"}[name] in text
 
 
 def test_the_table_that_is_handed_to_vip_locate_is_read_without_a_fault(made, found, tmp_path):

@@ -216,6 +216,12 @@ def test_a_damaged_file_is_named(made, whole, tmp_path, name, remedy):
         same(done(tmp_path / "c.run", made), whole)
 
 
+def test_a_state_without_its_entries_is_damaged(tmp_path):
+    (tmp_path / "association.json").write_text('{"schema": 1}')
+    with pytest.raises(StoreError, match=r"association\.json: is damaged: use --overwrite"):
+        load(tmp_path)
+
+
 def test_other_folders_and_versions_are_left_alone(made, tmp_path):
     (tmp_path / "c.run").mkdir()
     (tmp_path / "c.run" / "thesis.tex").write_text("x")

@@ -340,7 +340,7 @@ def test_a_table_without_sigmas(written):
         ("", "at least one is needed"),
         (
             "event;station;phase;time;sigma\ne1;AAA;P;2024-05-17T09:30;0.1\n",
-            "line 1: event;.*: expected a CSV table, QuakeML or",
+            "line 1: event;.*: expected a CSV table, QuakeML or .*between commas or tabs",
         ),
         (b"event,station,phase,time,sigma\n\xff,a,P,b,c\n", "is not a CSV table"),
     ],

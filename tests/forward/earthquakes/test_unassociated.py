@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vip.errors import ConfigError
-from vip.forward.earthquakes.picks import PickRules
-from vip.forward.earthquakes.reading import read_picks, read_stations, read_unassociated
+from vip.forward.earthquakes.picks import Before, PickRules, checked_unassociated
+from vip.forward.earthquakes.reading import read_pick_parts, read_picks, read_stations, read_unassociated
 from vip.forward.earthquakes.stations import Stations
 
 STATIONS = Stations(
@@ -229,6 +229,8 @@ def test_identifiers_go_through(written):
         ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,1.2,", "probability '1.2': must be larger than 0 and at most 1"),
         ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,0,", "probability '0': must be larger than 0 and at most 1"),
         ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,high,", "probability 'high': must be larger than 0 and at most 1"),
+        ("a9,AAA,P,2024-05-17T09:30:13Z,50,,", "sigma '50': must be from 1e-06 to 10; is it in seconds?"),
+        ("a9,AAA,P,2024-05-17T09:30:13Z,1e-9,,", "sigma '1e-9': must be from 1e-06 to 10; is it in seconds?"),
         ("a9,AAA,P,2024-05-17T09:30:13Z,0.1,,large", "amplitude 'large': must be a number, or empty"),
         ("a9,AAA,P,2024-05-17T09:30:13,0.1,,", "time '2024-05-17T09:30:13': has no offset from UTC, others have; add it"),
         ("a7,AAA,P,2024-05-17T09:30:13Z,0.1,,", "identifier 'a7': another pick has it; give each its own"),
@@ -249,12 +251,23 @@ def test_a_wrong_copy_does_not_displace_the_right_one(written):
     assert len(picks.time) == 5
 
 
+@pytest.mark.parametrize("year", [1970, 2062])
+def test_a_wrong_year_is_a_fault_also_in_a_later_part(written, year):
+    rows = "id,station,phase,time\na,AAA,P,2024-05-17T09:30:12Z\nb,AAA,P,2024-05-18T09:30:12Z\n"
+    file = written(rows + f"c,AAA,P,{year}-05-17T09:30:12Z\nd,AAA,P,2035-05-17T09:30:12Z\n")
+    rules, before = PickRules(sigma_needed=False), Before()
+    found = [checked_unassociated(table, STATIONS, rules, file, before) for table in read_pick_parts(file, 3)]
+    assert [len(picks.time) for picks, _ in found] == [2, 1]
+    (fault,) = [fault for _, faults in found for fault in faults]
+    assert f"time '{year}-05-17T09:30:12Z': is more than 15 years from most others; is the date right?" in str(fault)
+
+
 def test_another_years_stations(written):
     """The epochs of StationXML say when a station ran; those of BBB have no beginning or no end, which is no limit."""
     pytest.importorskip("obspy", reason="StationXML is read by obspy")
     stations = read_stations(written(STATIONXML, "stations.xml"))
     rows = ["AAA,P,2014-12-31T23:59:59,0.1", "AAA,P,2009-05-17T09:30:12,0.1", "AAA,P,2023-01-01T00:00:01,0.1"]
-    rows += ["BBB,P,1980-05-17T09:30:12,0.1", "BBB,P,2030-05-17T09:30:12,0.1"]
+    rows += ["BBB,P,2004-05-17T09:30:12,0.1", "BBB,P,2026-05-17T09:30:12,0.1"]
     picks, faults = read_unassociated(written("\n".join(["station,phase,time,sigma", *rows])), stations)
     assert [fault.place.rpartition(" ")[2] for fault in faults] == ["3", "4"]
     assert faults[0].message.startswith("time '2009-05-17T09:30:12': station 'AAA' had not begun or had ended by its epochs;")

@@ -72,10 +72,12 @@ LAYER  30.0  8.0 0.01 4.6  0.0   3.3 0.0
     ("text", "message"),
     [
         ("depth,vp\n0,5\n10,6\n5,7\n", "line 4, column depth: 5.0: depths must increase"),
-        ("depth,vp\n0,5\n0,6\n", "line 3, column depth: 0.0: depths must increase"),
+        ("depth,vp\n0,5\n0,6\n", "line 3, column depth: 0.0: depths must increase.*leave out the layer"),
         ("depth,vp\n0,5\n32000,6\n", "line 3, column depth: 32000.0: must be in km below sea level; is it in m?"),
         ("depth,vp\n0,5\n10,6000\n", "line 3, column vp: 6000.0: must be in km/s; is it in m/s?"),
         ("depth,vp\n0,-5\n", "line 2, column vp: -5.0: must be a positive number, km/s"),
+        ("depth,vp,vs\n", "model.csv: layers: none: at least one is needed"),
+        ("depth,vp,vs\n0,1.5,0.0001\n", "line 2, column vs: 0.0001: must be at least 0.01; is it in km/s"),
         ("depth,vp\n0,nan\n", "line 2, column vp: nan: must be a finite number"),
         ("depth,vp,vs\n0,5,0\n", "line 2, column vs: 0.0: must be a positive number"),
         ("depth,vp,vs\n0,5,5.1\n", "line 2, column vs: 5.1: must be smaller than the velocity of P, 5"),

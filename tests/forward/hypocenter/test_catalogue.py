@@ -198,7 +198,7 @@ def test_stations_in_one_place_have_no_extent(files):
     folder = files()
     rows = "\n".join(f"{name},45,7,0" for name in PLACES)
     (folder / "stations.csv").write_text(f"station,latitude,longitude,elevation_km\n{rows}\n")
-    with pytest.raises(ConfigError, match="all stations with picks are in one place: give the borders of the region"):
+    with pytest.raises(ConfigError, match="all stations with picks are in one place: give the margin of the region, km, or"):
         read_catalogue(settings(folder), folder)
 
 

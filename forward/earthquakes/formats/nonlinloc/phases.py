@@ -192,9 +192,8 @@ def read_picks(text: str, file: Path) -> pd.DataFrame:
         rows.append((name, station, phase, " ".join(date), sigma, weight, f"line {line}", "", "", ""))
     table = _with_times(pd.DataFrame(rows, columns=PICK_COLUMNS, dtype=object))
     if rows and table["utc"].isna().all():
-        raise ConfigError(
-            table["source"][0], text.splitlines()[0], "expected a CSV table, QuakeML or a NonLinLoc phase file", file
-        )
+        expected = "expected a CSV table, QuakeML or a NonLinLoc phase file; columns of a table are between commas or tabs"
+        raise ConfigError(table["source"][0], text.splitlines()[0], expected, file)
     return table
 
 
