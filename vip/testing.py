@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vip.diagnose.forward_tests import examine
 from vip.methods.base import Method
@@ -134,8 +135,9 @@ def _advance(
     algorithm: Algorithm, state: Any, steps: int, first: int = 0, log_density: LogDensity = asymmetric
 ) -> tuple[Any, Info]:
     info = Info(np.nan, np.nan)
-    for iteration in range(first, first + steps):
-        state, info = algorithm.step(state, log_density, stream(1, iteration, Purpose.STEP))
+    with threadpool_limits(1, user_api="blas"):  # as in a run
+        for iteration in range(first, first + steps):
+            state, info = algorithm.step(state, log_density, stream(1, iteration, Purpose.STEP))
     return state, info
 
 
