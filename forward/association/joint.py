@@ -162,8 +162,7 @@ class Joint:
         events, n = solution.events, len(solution.events.time)
         if not n:
             return solution
-        weight, residual = self._residuals(solution.arrived, solution.match, n)
-        observed = residual + events.time[:, None] + self.channels.travel_times(events.x)[0]
+        weight, observed = self._observed(solution.arrived, solution.match, n)
         depths = np.linspace(self.rules.lower[2], self.rules.upper[2], DEPTHS)
         x = np.repeat(events.x[:, None], 1 + DEPTHS, axis=1)
         x[:, 1:, 2] = depths
@@ -178,28 +177,28 @@ class Joint:
         found = self.solve(Events(x[each, best], np.where(best, origin[each, best], events.time), events.reach))
         return found if found.evidence.sum() > solution.evidence.sum() else solution
 
-    def _residuals(self, arrived: Arrived, match: Ints, n_events: int) -> tuple[Floats, Floats]:
-        """Weights, 1/s^2, and residuals, s, of matched picks (n_events, n_channels); 0 where there is none."""
+    def _observed(self, arrived: Arrived, match: Ints, n_events: int) -> tuple[Floats, Floats]:
+        """Weights, 1/s^2, and times, s, of matched picks (n_events, n_channels); 0 where there is none."""
         matched = match >= 0
         place, shape = (arrived.event[matched], arrived.channel[matched]), (n_events, len(self.channels))
-        weight, residual = np.zeros(shape), np.zeros(shape)
+        weight, observed = np.zeros(shape), np.zeros(shape)
         weight[place] = 1 / self.picks.sigma[match[matched]] ** 2
-        residual[place] = self.picks.time[match[matched]] - arrived.time[matched]
-        return weight, residual
+        observed[place] = self.picks.time[match[matched]]
+        return weight, observed
 
     def _relocated(self, events: Events, arrived: Arrived, match: Ints) -> tuple[Events, float]:
-        weight, residual = self._residuals(arrived, match, len(events.time))
-        jacobian = np.zeros((*weight.shape, 4))
-        jacobian[arrived.event, arrived.channel] = arrived.jacobian
-        after = self._no_worse(events, moved(events, jacobian, weight, residual, self.rules), weight, residual)
+        weight, observed = self._observed(arrived, match, len(events.time))
+        jacobian, predicted = np.zeros((*weight.shape, 4)), np.zeros(weight.shape)
+        jacobian[arrived.event, arrived.channel], predicted[arrived.event, arrived.channel] = arrived.jacobian, arrived.time
+        residual = np.where(weight > 0, observed - predicted, 0)
+        before = (weight * residual**2).sum(axis=1)
+        after = self._no_worse(events, moved(events, jacobian, weight, residual, self.rules), weight, observed, before)
         step = np.concatenate([after.x - events.x, (after.time - events.time)[:, None]], axis=1)
         change = np.abs(np.einsum("nci,ni->nc", jacobian, step)).max(initial=0.0)
         return after, float(change)
 
-    def _no_worse(self, events: Events, after: Events, weight: Floats, residual: Floats) -> Events:
-        """Events after a step that is halved while it makes the fit worse, as it may across a jump of the velocity."""
-        before, (time, _) = (weight * residual**2).sum(axis=1), self.channels.travel_times(events.x)
-        observed = residual + events.time[:, None] + time
+    def _no_worse(self, events: Events, after: Events, weight: Floats, observed: Floats, before: Floats) -> Events:
+        """Events after a step that is halved while it makes the sum of squares larger, as it may across a jump of velocity."""
         for _ in range(HALVINGS):
             time, _ = self.channels.travel_times(after.x)
             worse = (weight * (observed - after.time[:, None] - time) ** 2).sum(axis=1) > before
