@@ -91,7 +91,7 @@ def associate(
         check_are_free(*outputs, *learned.values(), *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
     with messages_shown():
-        if not (goes_on and all(file.is_file() for file in learned.values())):
+        if learned and not (goes_on and all(file.is_file() for file in learned.values())):
             _learn(files, asked, learned, threads)
         files = files._replace(**learned)
     with (
@@ -144,8 +144,6 @@ def _tables(output: Path, asked: Parameters) -> dict[str, Path]:
 
 def _learn(files: Files, asked: Parameters, tables: Mapping[str, Path], threads: int | None) -> None:
     """Learn speeds and corrections, and write their tables."""
-    if not tables:
-        return
     times = learned_times(read(files.picks, surveyed(files.stations, files.velocity, asked), asked, threads))
     for kind, table in {"stations": times.stations, "velocity": times.speed}.items():
         if table is not None:

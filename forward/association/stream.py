@@ -299,11 +299,11 @@ class Stream:
         rate = len(middle) / (len(place.channels) * max(float(np.ptp(seconds(middle["time"], reference))), 1.0))
         finder = Finder(place, self._nodes(place, rate), rules, reference, probability, unsaid)
         arrivals = finder.arrivals(middle)
-        _warn_of_doubles(arrivals)
         return Sample(finder, arrivals.of(np.lexsort((arrivals.time, arrivals.channel))), rate)
 
     def _learned(self, picks: NDArray[np.void], reference: np.datetime64) -> tuple[Basis, Grid]:
         (place, nodes, rules, _, probability, _), arrivals, rate = self._sample(picks, reference)
+        _warn_of_doubles(arrivals)
         learned, _ = learn(arrivals, place.channels, nodes, rules, self.asked.detection, self.threads)
         learned = learned._replace(sigma=learned.sigma | self.asked.sigmas())
         return Basis(reference, place.pairs, probability, rules.density, rate, learned), nodes
@@ -317,14 +317,13 @@ class Stream:
 
 def _warn_of_doubles(picks: Arrivals) -> None:
     """Warn the user where many picks are made twice, as by two pickers or by windows that overlap."""
-    order = np.lexsort((picks.time, picks.channel))
-    near = (np.diff(picks.channel[order]) == 0) & (np.diff(picks.time[order]) < DOUBLE)
-    if near.sum() > MANY_DOUBLES * len(order):
+    near = (np.diff(picks.channel) == 0) & (np.diff(picks.time) < DOUBLE)
+    if near.sum() > MANY_DOUBLES * len(picks.time):
         log.warning(
             "%d of %d picks come less than %g s after another of the same station and phase: from two pickers, or from windows"
             " that overlap? events would be found twice; leave one of each out",
             near.sum(),
-            len(order),
+            len(picks.time),
             DOUBLE,
         )
 

@@ -10,6 +10,7 @@ import pandas as pd
 from vip.errors import ConfigError
 from vip.forward.association.channels import Channels
 from vip.forward.association.code import Family, Fixed, layers
+from vip.forward.association.inputs import Site
 from vip.forward.association.inputs import spacing_of as spacing_of_times
 from vip.forward.association.learning import DETECTION, FIRST, Learned, learn, with_sigma
 from vip.forward.association.search import grid
@@ -52,7 +53,7 @@ def learned_times(stream: Stream) -> LearnedTimes:
     """
     finder, picks, _ = stream.sample()
     given, rules, detection = finder.site.channels, finder.rules, stream.asked.detection
-    spacing, what = stream.asked.spacing or spacing_of(rules), _unknown(stream)
+    spacing, what = stream.asked.spacing or spacing_of(rules), _unknown(stream, finder.site)
 
     def fitted(learned: Learned, start: Speed | None) -> Speed:
         known = rules._replace(detection=learned.detection)
@@ -68,9 +69,9 @@ def learned_times(stream: Stream) -> LearnedTimes:
     return _tables(finder.site.network.stations, what, found)
 
 
-def _unknown(stream: Stream) -> Unknown:
+def _unknown(stream: Stream, place: Site) -> Unknown:
     """What is not known of travel times."""
-    place, known = stream.sample().finder.site, stream.known
+    known = stream.known
     sigma, velocity = stream.asked.speed_sigma, known.velocity
     if sigma is None:
         family: Family = Fixed(velocity)
