@@ -21,20 +21,22 @@ from vip.forward.earthquakes.frames import velocity_from
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
 
 KM_A_DEGREE = 111.2
+TOLERANCE = 1.0
+"""Error of PyOcto's travel times, s, which has no default."""
 
 Associator = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, float], np.ndarray]
 """Events (n,) of picks (station, phase, time), from stations (degrees), layers, and the greatest depth, km."""
 
 
-def pyocto(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, depth: float, **settings: object) -> np.ndarray:
-    """PyOcto with tables of the layers; its own defaults but for the settings."""
+def pyocto(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, depth: float) -> np.ndarray:
+    """PyOcto with tables of the layers and its own defaults."""
     import pyocto as program
 
     extent = float(np.ptp(stations["latitude"])) * KM_A_DEGREE
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table"
         write_pyocto_table(table, layers, 3 * extent, depth + 10)
-        model = program.VelocityModel1D(str(table), tolerance=settings.pop("tolerance", 1.0))
+        model = program.VelocityModel1D(str(table), tolerance=TOLERANCE)
         margin = 0.5 * extent / KM_A_DEGREE
         associator = program.OctoAssociator.from_area(
             lat=(stations["latitude"].min() - margin, stations["latitude"].max() + margin),
@@ -43,7 +45,6 @@ def pyocto(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, de
             time_before=extent / 3 + depth / 3,
             velocity_model=model,
             n_threads=1,
-            **settings,
         )
         there = associator.transform_stations(
             pd.DataFrame(
