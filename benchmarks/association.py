@@ -20,9 +20,9 @@ import pandas as pd
 from peers.associators import installed, within
 
 import vip
-from vip.forward.association.crossing import Crossing, ceiling, crossing, found, gradient, uniform
-from vip.forward.association.measures import accuracy, event_scores, pick_scores
-from vip.forward.association.synthetic import write_example
+from vip.forward.association.trials.crossing import Crossing, ceiling, crossing, found, gradient, uniform
+from vip.forward.association.trials.measures import accuracy, event_scores, pick_scores
+from vip.forward.association.trials.synthetic import write_example
 
 WINDOWS: dict[str, Callable[[np.random.Generator], Crossing]] = {
     "8 events, 7 km/s": lambda rng: crossing(rng, uniform()),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vip import methods
     from vip.config import DispatchSettings
     from vip.forward import combine
-    from vip.forward.association.door import associate
+    from vip.forward.association.record.door import associate
     from vip.inference import priors, transforms
     from vip.runs.build import load_problem
     from vip.runs.inversion import resume, run
@@ -49,7 +49,7 @@ _HOMES = {
     "Problem": "vip.runs.problem",
     "Result": "vip.runs.result",
     "Store": "vip.runs.store",
-    "associate": "vip.forward.association.door",
+    "associate": "vip.forward.association.record.door",
     "invert": "vip.runs.objects",
     "load_problem": "vip.runs.build",
     "make_problem": "vip.runs.objects",

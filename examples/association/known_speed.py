@@ -9,8 +9,8 @@ import argparse
 import matplotlib.pyplot as plt
 import numpy as np
 
-from vip.forward.association.crossing import ceiling, crossing, found, gradient, uniform
-from vip.forward.association.measures import accuracy
+from vip.forward.association.trials.crossing import ceiling, crossing, found, gradient, uniform
+from vip.forward.association.trials.measures import accuracy
 
 LENGTHS = (60.0, 20.0, 8.0, 4.0, 2.0, 1.0)
 """Times in which all events begin, s."""

@@ -8,8 +8,8 @@ import argparse
 import matplotlib.pyplot as plt
 import numpy as np
 
-from vip.forward.association.crossing import ceiling, crossing, found, uniform
-from vip.forward.association.measures import accuracy
+from vip.forward.association.trials.crossing import ceiling, crossing, found, uniform
+from vip.forward.association.trials.measures import accuracy
 
 SHARES = (0.0, 0.1, 0.2, 0.3)
 

@@ -16,16 +16,16 @@ from vip.cli.options import Overwrite, check_are_free
 from vip.cli.plugged import load
 from vip.cli.signals import StopRequest, stop_on_signal
 from vip.errors import ConfigError
-from vip.forward.association.border import AtBorder, at_border, warn_of
-from vip.forward.association.carry import begun, carried, followed
-from vip.forward.association.catalogue import Catalogue, files_of, write
-from vip.forward.association.door import begun as read
-from vip.forward.association.door import surveyed
-from vip.forward.association.gathering import parts
-from vip.forward.association.parameters import Parameters
-from vip.forward.association.record import Files, found_in
-from vip.forward.association.stream import Stream
-from vip.forward.association.unknown import learned_times
+from vip.forward.association.record.border import AtBorder, at_border, warn_of
+from vip.forward.association.record.carry import begun, carried, followed
+from vip.forward.association.record.catalogue import Catalogue, files_of, write
+from vip.forward.association.record.directory import Files, found_in
+from vip.forward.association.record.door import begun as read
+from vip.forward.association.record.door import surveyed
+from vip.forward.association.record.gathering import parts
+from vip.forward.association.record.parameters import Parameters
+from vip.forward.association.record.stream import Stream
+from vip.forward.association.record.unknown import learned_times
 from vip.forward.earthquakes.formats.csv import growing, write_table
 from vip.forward.earthquakes.frames import stations_from
 from vip.forward.earthquakes.picks import Fault

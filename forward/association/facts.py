@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vip.forward.association.border import at_border, too_small
-from vip.forward.association.gathering import Associated
-from vip.forward.association.windows import whole
+from vip.forward.association.record.border import at_border, too_small
+from vip.forward.association.record.gathering import Associated
+from vip.forward.association.record.windows import whole
 
 TRIALS = 3
 """Number of records of chance picks in which events are counted."""

@@ -10,16 +10,16 @@ from typing import Any, Self
 import numpy as np
 
 from vip.errors import ConfigError
-from vip.forward.association.chance import local_rates
-from vip.forward.association.channels import within
-from vip.forward.association.door import ended
 from vip.forward.association.facts import facts
-from vip.forward.association.gathering import Associated, gathered
-from vip.forward.association.inputs import Earth, survey
-from vip.forward.association.marginal import Marginal
-from vip.forward.association.parameters import Parameters
+from vip.forward.association.record.door import ended
+from vip.forward.association.record.gathering import Associated, gathered
+from vip.forward.association.record.inputs import Earth, survey
+from vip.forward.association.record.parameters import Parameters
 from vip.forward.association.settings import AssociationSettings
-from vip.forward.association.synthetic import starter_config, write_example
+from vip.forward.association.trials.synthetic import starter_config, write_example
+from vip.forward.association.window.chance import local_rates
+from vip.forward.association.window.channels import within
+from vip.forward.association.window.marginal import Marginal
 from vip.forward.earthquakes.reading import velocity_files
 from vip.protocols import Floats, ModelSpace, Variable
 

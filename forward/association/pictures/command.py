@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vip.forward.association.pictures.report import write_report
-from vip.forward.association.record import load
+from vip.forward.association.record.directory import load
 
 
 def report(

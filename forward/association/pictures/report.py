@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from vip.errors import ConfigError
-from vip.forward.association.catalogue import Catalogue
 from vip.forward.association.pictures.moveout import moveout
 from vip.forward.association.pictures.places import places
 from vip.forward.association.pictures.probabilities import probabilities
@@ -17,6 +16,7 @@ from vip.forward.association.pictures.residuals import distances, stations
 from vip.forward.association.pictures.shown import Shown
 from vip.forward.association.pictures.truth import Truth, read_truth
 from vip.forward.association.pictures.window import window
+from vip.forward.association.record.catalogue import Catalogue
 from vip.pages.page import write_page
 from vip.pages.style import Picture
 from vip.protocols import Floats

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from vip.errors import ConfigError
-from vip.forward.association.catalogue import Catalogue
-from vip.forward.association.channels import Ints
 from vip.forward.association.pictures.truth import Truth, matched
+from vip.forward.association.record.catalogue import Catalogue
+from vip.forward.association.window.channels import Ints
 from vip.forward.earthquakes.network import Network, network_of
 from vip.forward.earthquakes.picks import PHASES
 from vip.protocols import Floats

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vip.errors import ConfigError
-from vip.forward.association.channels import Ints
+from vip.forward.association.window.channels import Ints
 
 EVENTS, ASSIGNMENTS = "truth.csv", "truth_assignments.csv"
 """Files of a truth, as `vip simulate association` writes them."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.association.channels import Ints
 from vip.forward.association.pictures.shown import Shown
+from vip.forward.association.window.channels import Ints
 from vip.forward.earthquakes.sections import PHASES
 from vip.pages.style import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, YELLOW, Picture
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from vip.forward.association.associate import associate
-from vip.forward.association.chance import local_rates
-from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.crossing import crossing, found, uniform
-from vip.forward.association.fit import Events, Rules
-from vip.forward.association.joint import Joint
-from vip.forward.association.measures import accuracy
-from vip.forward.association.search import grid
-from vip.forward.association.synthetic import LAYERS
-from vip.forward.association.windows import joined, whole, windows
+from vip.forward.association.record.windows import joined, whole, windows
+from vip.forward.association.trials.crossing import crossing, found, uniform
+from vip.forward.association.trials.measures import accuracy
+from vip.forward.association.trials.synthetic import LAYERS
+from vip.forward.association.window.associate import associate
+from vip.forward.association.window.chance import local_rates
+from vip.forward.association.window.channels import Arrivals, Channels
+from vip.forward.association.window.fit import Events, Rules
+from vip.forward.association.window.joint import Joint
+from vip.forward.association.window.search import grid
 from vip.forward.earthquakes.frames import velocity_from
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver, default_cache
 from vip.kernels_c.timetables import TimeTables

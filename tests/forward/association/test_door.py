@@ -14,8 +14,8 @@ import vip
 from vip.errors import ConfigError, VIPError
 from vip.forward.association.command import associate
 from vip.forward.association.pictures.command import report
-from vip.forward.association.reasons import ANOTHER, NO_EVENT, WEIGHTLESS, WRONG
-from vip.forward.association.synthetic import write_example
+from vip.forward.association.trials.synthetic import write_example
+from vip.forward.association.window.reasons import ANOTHER, NO_EVENT, WEIGHTLESS, WRONG
 from vip.forward.earthquakes.formats.csv import write_table
 from vip.forward.earthquakes.reading import read_picks, read_stations
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.fit import LOG_2PI, Rules
-from vip.forward.association.marginal import Marginal
+from vip.forward.association.window.channels import Arrivals, Channels
+from vip.forward.association.window.fit import LOG_2PI, Rules
+from vip.forward.association.window.marginal import Marginal
 from vip.kernels_c.matching.reference import gains, log_sum
 from vip.kernels_c.timetables import TimeTables
 

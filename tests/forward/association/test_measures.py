@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from vip.forward.association.associate import associate
-from vip.forward.association.crossing import ceiling, crossing, gradient, uniform
-from vip.forward.association.measures import accuracy, confusion_factor, event_scores, pick_scores
-from vip.forward.association.search import grid
+from vip.forward.association.trials.crossing import ceiling, crossing, gradient, uniform
+from vip.forward.association.trials.measures import accuracy, confusion_factor, event_scores, pick_scores
+from vip.forward.association.window.associate import associate
+from vip.forward.association.window.search import grid
 
 
 def test_how_events_are_numbered_does_not_matter():

@@ -13,7 +13,7 @@ from vip.forward.association.pictures import moveout, places, window
 from vip.forward.association.pictures.report import write_report
 from vip.forward.association.pictures.shown import Shown, by_distance, by_station, by_time, reliability
 from vip.forward.association.pictures.truth import matched, read_truth
-from vip.forward.association.synthetic import write_example
+from vip.forward.association.trials.synthetic import write_example
 from vip.pages.style import STYLE
 
 FILES = ("picks", "stations", "velocity")

@@ -11,8 +11,8 @@ from vip.diagnose.checks import check_problem
 from vip.errors import ConfigError
 from vip.forward.association.facts import coincidences
 from vip.forward.association.plugin import MarginalHypocenters
-from vip.forward.association.synthetic import LAYERS, write_example
-from vip.forward.association.windows import whole
+from vip.forward.association.record.windows import whole
+from vip.forward.association.trials.synthetic import LAYERS, write_example
 from vip.runs.plugins import starter_config
 from vip.runs.plugins import write_example as write_example_of
 

@@ -14,15 +14,15 @@ import pytest
 import vip
 from vip.cli.main import main
 from vip.errors import StoreError
-from vip.forward.association import pieces, stream
-from vip.forward.association.carry import begun, carried, followed, new_files
-from vip.forward.association.catalogue import write
-from vip.forward.association.door import follow
-from vip.forward.association.gathering import gathered, parts
-from vip.forward.association.parameters import Parameters
-from vip.forward.association.reasons import LATE, WAITING
-from vip.forward.association.record import Files, Record, load
-from vip.forward.association.synthetic import write_example
+from vip.forward.association.record import pieces, stream
+from vip.forward.association.record.carry import begun, carried, followed, new_files
+from vip.forward.association.record.catalogue import write
+from vip.forward.association.record.directory import Files, Record, load
+from vip.forward.association.record.door import follow
+from vip.forward.association.record.gathering import gathered, parts
+from vip.forward.association.record.parameters import Parameters
+from vip.forward.association.trials.synthetic import write_example
+from vip.forward.association.window.reasons import LATE, WAITING
 
 GIVEN = {"margin": 25.0, "depth": (0.0, 20.0), "sigma": 0.1, "detection": 0.9}
 OPTIONS = ["--margin", "25", "--depth", "0", "20", "--sigma", "0.1", "--detection", "0.9", "--threads", "1"]
@@ -52,7 +52,7 @@ def few(monkeypatch):
     """Learning from sixty picks, pieces of seventy-seven rows, and a folder looked at often."""
     monkeypatch.setattr(stream, "SAMPLE", 60)
     monkeypatch.setattr(pieces, "ROWS", 77)
-    monkeypatch.setattr("vip.forward.association.carry.POLL", 0.01)
+    monkeypatch.setattr("vip.forward.association.record.carry.POLL", 0.01)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,15 +10,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import vip
 from vip.errors import ConfigError
-from vip.forward.association.associate import associate
-from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.code import Fixed, Layers, layers, principal
-from vip.forward.association.fit import Events, Rules
-from vip.forward.association.search import grid
-from vip.forward.association.shared import Normal, linear, together
-from vip.forward.association.speed import Unknown, learn_speed, unresolved
-from vip.forward.association.synthetic import write_example
-from vip.forward.association.times import TimesOfCode
+from vip.forward.association.speed.code import Fixed, Layers, layers, principal
+from vip.forward.association.speed.shared import Normal, linear, together
+from vip.forward.association.speed.times import TimesOfCode
+from vip.forward.association.speed.together import Unknown, learn_speed, unresolved
+from vip.forward.association.trials.synthetic import write_example
+from vip.forward.association.window.associate import associate
+from vip.forward.association.window.channels import Arrivals, Channels
+from vip.forward.association.window.fit import Events, Rules
+from vip.forward.association.window.search import grid
 from vip.forward.earthquakes.frames import stations_from, velocity_from
 from vip.forward.earthquakes.traveltimes.tables import Box, Solver
 from vip.forward.earthquakes.velocity import Grid3D, Layered

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import wasserstein_distance
 
-from vip.forward.association.channels import Arrivals, Channels
-from vip.forward.association.fit import Rules
-from vip.forward.association.wasserstein import Langevin, loss, transport
+from vip.forward.association.window.channels import Arrivals, Channels
+from vip.forward.association.window.fit import Rules
+from vip.forward.association.window.wasserstein import Langevin, loss, transport
 from vip.kernels_c.timetables import TimeTables
 
 RULES = Rules(np.zeros(3), np.full(3, 100.0), detection=0.9, density=1e-6, least=5)
