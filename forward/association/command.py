@@ -17,15 +17,13 @@ from vip.cli.plugged import load
 from vip.cli.signals import StopRequest, stop_on_signal
 from vip.errors import ConfigError
 from vip.forward.association.record.border import AtBorder, at_border, warn_of
-from vip.forward.association.record.carry import begun, carried, followed
+from vip.forward.association.record.carry import begun, carried, followed, read
 from vip.forward.association.record.catalogue import Catalogue, files_of, write
 from vip.forward.association.record.directory import Files, found_in
-from vip.forward.association.record.door import begun as read
-from vip.forward.association.record.door import surveyed
 from vip.forward.association.record.gathering import parts
 from vip.forward.association.record.parameters import Parameters
+from vip.forward.association.record.store import LearnedTimes
 from vip.forward.association.record.stream import Stream
-from vip.forward.association.record.unknown import learned_times
 from vip.forward.earthquakes.formats.csv import growing, write_table
 from vip.forward.earthquakes.frames import stations_from
 from vip.forward.earthquakes.picks import Fault
@@ -90,10 +88,6 @@ def associate(
     if not overwrite and not goes_on:
         check_are_free(*outputs, *learned.values(), *([events, located, located.with_suffix(".run")] if locate else []))
     _check_can_write(output, stations)
-    with messages_shown():
-        if learned and not (goes_on and all(file.is_file() for file in learned.values())):
-            _learn(files, asked, learned, threads)
-        files = files._replace(**learned)
     with (
         stop_on_signal() as stop,
         messages_shown(),
@@ -105,17 +99,18 @@ def associate(
             raise _saved(directory, stop)
         if stream.store.finished:
             print(f"{directory}: was finished before")
-        elif not carried(stream, files.picks, stop):
+        elif not _found(stream, files.picks, stop):
             raise _saved(directory, stop)
         _write(stream, output)
+        _write_times(stream, learned)
         print(f"pictures: vip report {directory}")
         if locate and stream.events:
             with growing(events) as add:
                 for part in parts(stream):
                     add(part.picks_table())
     if locate and stream.events:
-        paths = {"--stations": files.stations, "--velocity": files.velocity, "--output": located}
-        options = [text for option, path in paths.items() for text in (option, str(path))]
+        inputs = {"stations": files.stations, "velocity": files.velocity} | learned | {"output": located}
+        options = [text for name, path in inputs.items() for text in (f"--{name}", str(path))]
         _located([str(events), *options, "--depth", *map(str, depth), *(["--overwrite"] if overwrite else [])])
 
 
@@ -142,12 +137,20 @@ def _tables(output: Path, asked: Parameters) -> dict[str, Path]:
     return {kind: output.with_name(f"{output.stem}_{kind}.csv") for kind, sigma in unknown.items() if sigma is not None}
 
 
-def _learn(files: Files, asked: Parameters, tables: Mapping[str, Path], threads: int | None) -> None:
-    """Learn speeds and corrections, and write their tables."""
-    times = learned_times(read(files.picks, surveyed(files.stations, files.velocity, asked), asked, threads))
+def _found(stream: Stream, picks: Path, stop: StopRequest) -> bool:
+    """Whether all windows were found before a request to stop."""
+    if read(stream, picks, stop):
+        with stop.at_any_moment():
+            stream.begin()
+    return not stop() and carried(stream, stop)
+
+
+def _write_times(stream: Stream, files: Mapping[str, Path]) -> None:
+    """Write the tables of speeds and of stations that were learned."""
+    times = stream.store.times or LearnedTimes()
     for kind, table in {"stations": times.stations, "velocity": times.speed}.items():
         if table is not None:
-            write_table(table, tables[kind])
+            write_table(table, files[kind])
 
 
 def _saved(directory: Path, stop: StopRequest) -> typer.Exit:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 CONTINUE = 75
 """Exit code that lets the job's script know that the run is saved and not complete (EX_TEMPFAIL)."""
+
+
+class Interrupted(BaseException):
+    """A request came where it ends the work at once."""
 
 
 class StopRequest:
@@ -17,9 +21,20 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: int | None = None
 
+        self.may_interrupt = False
+
     def __call__(self) -> bool:
         """Whether to stop."""
         return self.signal is not None
+
+    @contextmanager
+    def at_any_moment(self) -> Iterator[None]:
+        """Work whose parts are of no use: a request ends it at once, and the code after it goes on."""
+        with suppress(Interrupted):
+            self.may_interrupt = True
+            yield
+            self.may_interrupt = False
+        self.may_interrupt = False
 
     @property
     def at_once(self) -> bool:
@@ -51,6 +66,8 @@ def stop_on_signal() -> Iterator[StopRequest]:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         if number == signal.SIGTERM:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if request.may_interrupt:
+            raise Interrupted
 
     for number in handled:
         signal.signal(number, ask)

@@ -14,6 +14,7 @@ from vip.forward.association.record.directory import Files, Record, alone, check
 from vip.forward.association.record.door import surveyed, threads_or_all
 from vip.forward.association.record.parameters import Parameters
 from vip.forward.association.record.pieces import pieces_of
+from vip.forward.association.record.store import is_read
 from vip.forward.association.record.stream import Stream
 from vip.forward.association.record.windows import Window
 from vip.forward.earthquakes.frames import pick_parts_from
@@ -54,19 +55,24 @@ def begun(
     known, sums = surveyed(files.stations, files.velocity, asked), checksums(files, directory, live)
     with alone(directory):
         record = None if overwrite else found_in(directory)
-        if record is None or (record.basis is None and not live):  # what had been read of a file may be the half of it
+        if record is None or not (is_read(record) or live):  # what had been read of a file may be the half of it
             record = Record.create(directory, files, asked, sums, live)
         record.check(asked, sums, live)
         yield Stream(known, asked, record, threads_or_all(threads), live)
 
 
-def carried(stream: Stream, picks: Path, stop: Stop) -> bool:
-    """Whether all windows were found before a request to stop."""
-    if stream.store.basis is None:
+def read(stream: Stream, picks: Path, stop: Stop) -> bool:
+    """Whether all picks were read, now or earlier, before a request to stop."""
+    if not is_read(stream.store):
         for piece in pieces_of(picks, stream.checker):
             stream.add(piece)
             if stop():
                 return False
+    return True
+
+
+def carried(stream: Stream, stop: Stop) -> bool:
+    """Whether all windows of the picks were found before a request to stop."""
     stream.begin()
     windows = stream.left()
     waiting = Waiting("association", windows, "windows")

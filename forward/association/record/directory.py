@@ -4,6 +4,7 @@ Layout::
 
     association.json   schema, version, parameters, input files with their checksums, what was learned, number of all windows
     inputs/            copies of the files of stations and velocities
+    times/             tables of speeds and of station corrections, if these were learned
     picks/N.npz        pieces of the input, as they were read
     windows/N.npz      finished windows: events, and which picks are theirs
 
@@ -38,12 +39,13 @@ from vip.forward.association.record.gathering import gathered
 from vip.forward.association.record.inputs import Site
 from vip.forward.association.record.parameters import Parameters
 from vip.forward.association.record.pieces import Piece
-from vip.forward.association.record.store import Basis
+from vip.forward.association.record.store import Basis, LearnedTimes
 from vip.forward.association.record.stream import Stream
 from vip.forward.association.record.windows import Window
 from vip.forward.association.window.associate import Association
 from vip.forward.association.window.fit import Events
 from vip.forward.association.window.learning import Learned
+from vip.forward.earthquakes.formats.csv import write_table
 from vip.forward.earthquakes.picks import Fault
 from vip.forward.earthquakes.reading import velocity_files
 
@@ -51,7 +53,7 @@ SCHEMA = 1
 """Version of the layout."""
 DISTRIBUTION = "vip-inversion"
 """Name of the package, whose version may change what is found."""
-STATE, INPUTS, PICKS, WINDOWS, LOCK = "association.json", "inputs", "picks", "windows", ".lock"
+STATE, INPUTS, TIMES, PICKS, WINDOWS, LOCK = "association.json", "inputs", "times", "picks", "windows", ".lock"
 REPORT = "report"
 """Folder that `vip report` makes there; it goes with what it shows."""
 REMEDY = "use --overwrite to begin anew, or another --output"
@@ -89,6 +91,8 @@ class Record:
     asked : Parameters
     live : bool
         Whether picks come while windows are finished.
+    times : LearnedTimes, optional
+        Speeds and station corrections, if they were learned.
     basis : Basis, optional
         What was taken from the picks as a whole, if that was done.
     finished : bool
@@ -109,6 +113,7 @@ class Record:
         self.asked = Parameters(**state["parameters"])
         self.live, windows = bool(state["live"]), state["windows"]
         self.finished = windows is not None and windows == len(_numbered(directory / WINDOWS))
+        self.times = self._times(state["times"]) if state.get("times") else None
         self.basis = _basis(state["learned"]) if state["learned"] else None
         self._pieces = len(_numbered(directory / PICKS))
 
@@ -121,13 +126,13 @@ class Record:
         StoreError
             If the folder holds anything else.
         """
-        others = {path.name for path in directory.iterdir()} - {STATE, INPUTS, PICKS, WINDOWS, REPORT, LOCK}
+        others = {path.name for path in directory.iterdir()} - {STATE, INPUTS, TIMES, PICKS, WINDOWS, REPORT, LOCK}
         others = {name for name in others if not name.endswith(".part")}
         if others:
             raise StoreError(f"{directory}: holds other files ({min(others)}); choose another --output")
         (directory / STATE).unlink(missing_ok=True)  # from here on there is no association to go on with
         shutil.rmtree(directory / REPORT, ignore_errors=True)
-        for name in (INPUTS, PICKS, WINDOWS):
+        for name in (INPUTS, TIMES, PICKS, WINDOWS):
             shutil.rmtree(directory / name, ignore_errors=True)
             (directory / name).mkdir()
         for name, parts in (("stations", [files.stations]), ("velocity", velocity_files(files.velocity))):
@@ -140,6 +145,7 @@ class Record:
             "parameters": asked._asdict(),
             "files": sums,
             "live": live,
+            "times": None,
             "learned": None,
             "windows": None,
         }
@@ -193,6 +199,19 @@ class Record:
         }
         _write_arrays(self.directory / PICKS / f"{self._pieces}.npz", columns | arrays | more | {"utc": utc})
         self._pieces += 1
+
+    def keep(self, times: LearnedTimes) -> None:
+        """Keep travel times that were learned."""
+        learned = {name: table for name, table in times._asdict().items() if table is not None}
+        for name, table in learned.items():
+            write_table(table, self.directory / TIMES / f"{name}.csv")
+        self._update(times=list(learned))
+        self.times = self._times(list(learned))  # as they will be read when the work goes on
+
+    def _times(self, names: list[str]) -> LearnedTimes:
+        return LearnedTimes(
+            **{name: _read(self.directory / TIMES / f"{name}.csv", pd.read_csv, "is missing") for name in names}
+        )
 
     def begin(self, basis: Basis) -> None:
         """Keep what was taken from the picks as a whole."""

@@ -16,9 +16,8 @@ from vip.forward.association.record.gathering import gathered, of_window
 from vip.forward.association.record.inputs import Earth, Survey, region_of, survey
 from vip.forward.association.record.parameters import Parameters
 from vip.forward.association.record.pieces import pieces_of
-from vip.forward.association.record.store import Memory
+from vip.forward.association.record.store import LearnedTimes, Memory
 from vip.forward.association.record.stream import Stream
-from vip.forward.association.record.unknown import LearnedTimes, learned_times
 from vip.forward.earthquakes.frames import Source, named, pick_parts_from
 
 
@@ -95,34 +94,10 @@ def associate(
     asked = Parameters(
         depth, margin, region, sigma, detection, least, spacing, between, projection, speed_sigma, correction_sigma
     )
-    known, times = surveyed(stations, velocity, asked, cache), LearnedTimes()
-    if asked.unknown_times:
-        picks = picks if isinstance(picks, str | Path | pd.DataFrame) else list(picks)
-        times = learned_times(begun(picks, known, asked, threads))
-        known = surveyed(given(times.stations, stations), given(times.speed, velocity), asked, cache)
-    stream = ended(picks, known, asked, threads)
+    stream = ended(picks, surveyed(stations, velocity, asked, cache), asked, threads)
     found = gathered(stream)
     warn_of(at_border(found.located.origins, stream.finder.site.box))
-    return replace(found.catalogue(), **times._asdict())
-
-
-def given(learned: pd.DataFrame | None, asked: Source) -> Source:
-    """The table of what was learned, or what was asked."""
-    return asked if learned is None else learned
-
-
-def begun(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Parameters, threads: int | None = None) -> Stream:
-    """The stream of all picks, of which no window is found; see `associate` for the parameters.
-
-    Raises
-    ------
-    ConfigError
-        As `associate` does.
-    """
-    stream = Stream(known, asked, Memory(), threads_or_all(threads))
-    for piece in pieces_of(picks, stream.checker):
-        stream.add(piece)
-    return stream
+    return replace(found.catalogue(), **(stream.store.times or LearnedTimes())._asdict())
 
 
 def ended(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Parameters, threads: int | None = None) -> Stream:
@@ -133,7 +108,9 @@ def ended(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Paramete
     ConfigError
         As `associate` does.
     """
-    stream = begun(picks, known, asked, threads)
+    stream = Stream(known, asked, Memory(), threads_or_all(threads))
+    for piece in pieces_of(picks, stream.checker):
+        stream.add(piece)
     for _ in stream.rest():
         pass
     return stream

@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vip.forward.association.record.catalogue import Catalogue, catalogue
+from vip.forward.association.record.finder import Finder
 from vip.forward.association.record.inputs import Inputs, seconds
 from vip.forward.association.record.located import Located, locate
 from vip.forward.association.record.pieces import ROWS, Piece
-from vip.forward.association.record.stream import Finder, Span, Stream
+from vip.forward.association.record.stream import Span, Stream
 from vip.forward.association.record.windows import LENGTH, Window, joined, margin, only
 from vip.forward.association.window.associate import Association
 from vip.forward.association.window.channels import Ints

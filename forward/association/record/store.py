@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 
 from vip.forward.association.record.pieces import Piece
 from vip.forward.association.record.windows import Window
@@ -28,9 +29,17 @@ class Basis(NamedTuple):
     learned: Learned
 
 
+class LearnedTimes(NamedTuple):
+    """Speeds and station corrections that were learned, as tables that an association may be given."""
+
+    speed: pd.DataFrame | None = None
+    stations: pd.DataFrame | None = None
+
+
 class Store(Protocol):
     """Where pieces and windows are kept, each as a whole."""
 
+    times: LearnedTimes | None
     basis: Basis | None
     finished: bool
 
@@ -43,6 +52,9 @@ class Store(Protocol):
     def add(self, piece: Piece) -> None:
         """Keep a piece."""
 
+    def keep(self, times: LearnedTimes) -> None:
+        """Keep travel times that were learned."""
+
     def begin(self, basis: Basis) -> None:
         """Keep what was taken from the picks as a whole."""
 
@@ -53,10 +65,16 @@ class Store(Protocol):
         """Keep that all windows were found."""
 
 
+def is_read(store: Store) -> bool:
+    """Whether all picks of a record were read: something was learned from them."""
+    return store.times is not None or store.basis is not None
+
+
 class Memory:
     """A store without a directory."""
 
     def __init__(self) -> None:
+        self.times: LearnedTimes | None = None
         self.basis: Basis | None = None
         self.finished = False
         self._pieces: dict[int, Piece] = {}
@@ -80,6 +98,10 @@ class Memory:
         """Keep a piece."""
         self._pieces[self._added] = piece
         self._added += 1
+
+    def keep(self, times: LearnedTimes) -> None:
+        """Keep travel times that were learned."""
+        self.times = times
 
     def begin(self, basis: Basis) -> None:
         """Keep what was taken from the picks as a whole."""

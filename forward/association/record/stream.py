@@ -14,22 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.errors import ConfigError
-from vip.forward.association.record.inputs import Site, Survey, log_weights, seconds, site
+from vip.forward.association.record.finder import Finder, Sample, spacing_of
+from vip.forward.association.record.inputs import Site, Survey, seconds, site
 from vip.forward.association.record.parameters import Parameters
 from vip.forward.association.record.pieces import PICK, Checker, Piece
 from vip.forward.association.record.store import Basis, Store
+from vip.forward.association.record.unknown import learned_times, retimed
 from vip.forward.association.record.windows import LENGTH, Window, associated, margin, numbers, sees
 from vip.forward.association.window.channels import Arrivals
 from vip.forward.association.window.fit import Rules
-from vip.forward.association.window.learning import DETECTION, SAMPLE, Learned, learn, with_sigma
+from vip.forward.association.window.learning import DETECTION, SAMPLE, Learned, learn
 from vip.forward.association.window.search import Grid, grid
 from vip.protocols import Floats
 
 log = logging.getLogger(__name__)
 
-SPACING = 5.0
-"""Spacing, km, of the nodes on which events are sought first, as far as their number is within these limits."""
-LEAST_NODES, MOST_NODES = 1000, 50_000
 DOUBLE, MANY_DOUBLES = 0.05, 0.2
 """Time, s, between two picks of one arrival, and the share of picks that may be so by chance where arrivals are crowded."""
 LATEST = 3
@@ -56,33 +55,6 @@ class Span(NamedTuple):
         """These and the next."""
         begins, ends = min(self.begins, other.begins), max(self.ends, other.ends)
         return Span(self.first, other.end, self.row, self.rows + other.rows, begins, ends)
-
-
-class Finder(NamedTuple):
-    """All that finding events in a window needs besides its picks."""
-
-    site: Site
-    nodes: Grid
-    rules: Rules
-    reference: np.datetime64
-    probability: float
-    learned: Learned
-
-    def arrivals(self, picks: NDArray[np.void]) -> Arrivals:
-        """Picks in their order, those without a standard deviation with that of their phase."""
-        channel = self.site.channel(picks["station"], np.where(picks["is_s"], "S", "P"))
-        time, weight = seconds(picks["time"], self.reference), log_weights(picks["probability"], self.probability)
-        return with_sigma(Arrivals(channel, time, picks["sigma"], weight), self.site.channels, self.learned.sigma)
-
-
-class Sample(NamedTuple):
-    """Picks from which something is learned."""
-
-    finder: Finder
-    arrivals: Arrivals
-    """By channel and time; a standard deviation that is not given is not a number."""
-    rate: float
-    """Picks of a channel, 1/s."""
 
 
 class Stream:
@@ -186,7 +158,13 @@ class Stream:
         self.sources.add(piece.source)
         self._latest = np.sort(np.append(self._latest, piece.time))[-LATEST:]
 
+    def _retime(self) -> None:
+        """Take the travel times that were learned, if any were."""
+        if self.store.times is not None:
+            self.known, self._site = retimed(self.known, self.store.times), None
+
     def _restore(self) -> None:
+        self._retime()
         for piece in self.store.pieces():
             self.checker.remember(piece)
             self._take(piece)
@@ -259,6 +237,9 @@ class Stream:
             if not n:
                 return False
             picks = picks[:n]
+        if self.asked.unknown_times and self.store.times is None:
+            self.store.keep(learned_times(self._sample(picks, reference), self.known, self.asked, self.threads))
+            self._retime()
         basis, nodes = self._learned(picks, reference)
         self.store.begin(basis)
         self._prepare(basis, nodes)
@@ -271,18 +252,6 @@ class Stream:
         end = (times[SAMPLE - 1] // LENGTH + 1) * LENGTH
         is_over = ended or seconds(self._latest, reference).min() >= end + 2 * self._edges
         return int(np.searchsorted(times, end)) if is_over else 0
-
-    def sample(self) -> Sample:
-        """The picks in the middle of those that are there, before anything is learned.
-
-        Raises
-        ------
-        ConfigError
-            If there are no picks.
-        """
-        if not len(self.picks):
-            raise ConfigError("picks", "none", "at least one is needed")
-        return self._sample(self.picks, _floored(self.picks["time"][0]))
 
     def _sample(self, picks: NDArray[np.void], reference: np.datetime64) -> Sample:
         """The middle of some picks, and the rate of events if every pick were of one that all stations see."""
@@ -333,9 +302,3 @@ def _floored(time: np.datetime64) -> np.datetime64:
     length, start = np.timedelta64(int(LENGTH), "s"), np.datetime64(0, "us")
     floored: np.datetime64 = (start + int((time - start) // length) * length).astype("M8[us]")
     return floored
-
-
-def spacing_of(rules: Rules) -> float:
-    """Spacing, km, of the nodes on which events are sought, if it is not given."""
-    volume = rules.volume
-    return float(np.clip(SPACING, np.cbrt(volume / MOST_NODES), np.cbrt(volume / LEAST_NODES)))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
 from vip.errors import ConfigError
-from vip.forward.association.record.inputs import Site
+from vip.forward.association.record.finder import Sample, spacing_of
+from vip.forward.association.record.inputs import Site, Survey
 from vip.forward.association.record.inputs import spacing_of as spacing_of_times
-from vip.forward.association.record.stream import Stream, spacing_of
+from vip.forward.association.record.parameters import Parameters
+from vip.forward.association.record.store import LearnedTimes
 from vip.forward.association.speed.code import Family, Fixed, layers
 from vip.forward.association.speed.times import TimesOfCode
 from vip.forward.association.speed.together import Speed, Unknown, learn_speed
 from vip.forward.association.window.channels import Channels
 from vip.forward.association.window.learning import DETECTION, FIRST, Learned, learn, with_sigma
 from vip.forward.association.window.search import grid
+from vip.forward.earthquakes.frames import velocity_from
 from vip.forward.earthquakes.stations import Stations
 from vip.forward.earthquakes.traveltimes.tables import Solver
 from vip.forward.earthquakes.velocity import Layered
@@ -28,59 +29,74 @@ DIFFERENCE = 1e-4
 """Step of an entry of a code over which speeds are compared."""
 
 
-class LearnedTimes(NamedTuple):
-    """Tables of what was learned, as an association may be given them."""
-
-    speed: pd.DataFrame | None = None
-    stations: pd.DataFrame | None = None
-
-
-def learned_times(stream: Stream) -> LearnedTimes:
-    """Travel times that fit the picks in the middle of a record, as tables of speeds and of stations with corrections.
+def learned_times(sample: Sample, known: Survey, asked: Parameters, threads: int) -> LearnedTimes:
+    """Travel times that fit a sample of the picks of a record, as tables of speeds and of stations with corrections.
 
     Errors of times and of picks are told apart in turn: what is left after one fit is the standard deviation in the next. None
     is learned before the first, since it would take in errors of times, and with them wrong picks.
 
     Parameters
     ----------
-    stream : Stream
-        With all picks, and none of its windows found.
+    sample : Sample
+    known : Survey
+        Speeds and corrections about which those of the picks are sought.
+    asked : Parameters
+    threads : int
 
     Raises
     ------
     ConfigError
-        If there are no picks, or speeds in three dimensions are said to be unknown.
+        If speeds in three dimensions are said to be unknown.
     """
-    finder, picks, _ = stream.sample()
-    given, rules, detection = finder.site.channels, finder.rules, stream.asked.detection
-    spacing, what = stream.asked.spacing or spacing_of(rules), _unknown(stream, finder.site)
+    finder, picks, _ = sample
+    given, rules, detection = finder.site.channels, finder.rules, asked.detection
+    spacing, what = asked.spacing or spacing_of(rules), _unknown(known, asked, finder.site, threads)
 
     def fitted(learned: Learned, start: Speed | None) -> Speed:
         known = rules._replace(detection=learned.detection)
-        return learn_speed(with_sigma(picks, given, learned.sigma), given, known, spacing, what, stream.threads, start)
+        return learn_speed(with_sigma(picks, given, learned.sigma), given, known, spacing, what, threads, start)
 
     before = Learned(dict(FIRST), DETECTION if detection is None else detection)
     found = fitted(before, None)
     for _ in range(AGAIN):
-        learned, _ = learn(picks, found.channels, grid(found.channels, rules, spacing), rules, detection, stream.threads)
+        learned, _ = learn(picks, found.channels, grid(found.channels, rules, spacing), rules, detection, threads)
         if learned == before:
             break
         found, before = fitted(learned, found), learned
     return _tables(finder.site.network.stations, what, found)
 
 
-def _unknown(stream: Stream, place: Site) -> Unknown:
+def retimed(known: Survey, times: LearnedTimes) -> Survey:
+    """What is known before any pick, with speeds and corrections that were learned."""
+    if times.speed is not None:
+        known = known._replace(velocity=velocity_from(times.speed, known.earth.between))
+    if times.stations is not None:
+        known = known._replace(stations=_corrected(known.stations, times.stations))
+    return known
+
+
+def _corrected(stations: Stations, learned: pd.DataFrame) -> Stations:
+    """Stations with the corrections of a table, in which there are some of them."""
+    index = {name: i for i, name in enumerate(stations.names)}
+    own, corrections = [index[name] for name in learned["station"]], {}
+    for phase in ("P", "S"):
+        if f"correction_{phase.lower()}" in learned:
+            corrections[phase] = stations.corrections.get(phase, np.zeros(len(index))).copy()
+            corrections[phase][own] = learned[f"correction_{phase.lower()}"]
+    return stations._replace(corrections=corrections)
+
+
+def _unknown(known: Survey, asked: Parameters, place: Site, threads: int) -> Unknown:
     """What is not known of travel times."""
-    known = stream.known
-    sigma, velocity = stream.asked.speed_sigma, known.velocity
+    sigma, velocity = asked.speed_sigma, known.velocity
     if sigma is None:
         family: Family = Fixed(velocity)
     elif isinstance(velocity, Layered):
         family = layers(velocity, sigma, known.earth.between)
     else:
         raise ConfigError("speed_sigma", sigma, "needs velocities in layers; leave it out for those in three dimensions")
-    solver = Solver(place.box, spacing_of_times(place.box), None, stream.threads)
-    return Unknown(TimesOfCode(family, solver, place.network.projection), stream.asked.correction_sigma or 0.0)
+    solver = Solver(place.box, spacing_of_times(place.box), None, threads)
+    return Unknown(TimesOfCode(family, solver, place.network.projection), asked.correction_sigma or 0.0)
 
 
 def _tables(stations: Stations, what: Unknown, found: Speed) -> LearnedTimes:

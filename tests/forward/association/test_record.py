@@ -14,8 +14,8 @@ import pytest
 import vip
 from vip.cli.main import main
 from vip.errors import StoreError
-from vip.forward.association.record import pieces, stream
-from vip.forward.association.record.carry import begun, carried, followed, new_files
+from vip.forward.association.record import finder, pieces, stream
+from vip.forward.association.record.carry import begun, carried, followed, new_files, read
 from vip.forward.association.record.catalogue import write
 from vip.forward.association.record.directory import Files, Record, load
 from vip.forward.association.record.door import follow
@@ -59,7 +59,7 @@ def few(monkeypatch):
 def coarse():
     """Nodes far apart, with which the large network of the example takes less time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "SPACING", 9.0)
+        patch.setattr(finder, "SPACING", 9.0)
         yield
 
 
@@ -74,7 +74,8 @@ def same(mine, its):
 def done(directory, files, stop=lambda: False, **changes):
     """What is found in a directory, until a request to stop."""
     with begun(directory, files, Parameters(**(GIVEN | changes)), 1) as going:
-        carried(going, files.picks, stop)
+        if read(going, files.picks, stop):
+            carried(going, stop)
         return gathered(going).catalogue() if going.store.basis else None
 
 
@@ -277,7 +278,8 @@ def test_a_catalogue_in_parts_is_the_whole(made, table, tmp_path, few, order):
     files = made._replace(picks=tmp_path / "picks.csv")
     expected = vip.associate(*files, **GIVEN, threads=1)
     with begun(tmp_path / "c.run", files, Parameters(**GIVEN), 1) as going:
-        carried(going, files.picks, lambda: False)
+        read(going, files.picks, lambda: False)
+        carried(going, lambda: False)
         cut = list(parts(going, 77))
     assert len(cut) == (-(-len(rows) // 77) if order == "by time" else 1)
     for name in ("mine.csv", "mine.xml"):

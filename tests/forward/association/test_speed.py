@@ -1,7 +1,9 @@
 """Speeds that are not known: the joint fit against closed forms and dense solves, and what is found in synthetic records."""
 
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -285,7 +287,7 @@ def test_standard_deviations_that_are_none(tables, changes, key):
 
 def test_the_command_writes_what_it_learns(tmp_path):
     """Picks of P alone: ratios stay as they were before."""
-    write_example(tmp_path, 3, events=8, stations=10, length=200.0)
+    write_example(tmp_path, 3, events=5, stations=8, length=150.0)
     picks, given = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("picks", "velocity"))
     picks[picks["phase"] == "P"].to_csv(tmp_path / "p.csv", index=False)
     output = tmp_path / "c.csv"
@@ -297,12 +299,27 @@ def test_the_command_writes_what_it_learns(tmp_path):
     learned, stations = velocity_from(tmp_path / "c_velocity.csv"), stations_from(tmp_path / "c_stations.csv")
     assert_allclose(learned.velocity["P"] / learned.velocity["S"], given["vp"] / given["vs"], rtol=1e-4)
     assert not np.array_equal(learned.velocity["P"], given["vp"])
-    assert len(stations.names) == 10
+    assert len(stations.names) == 8
     assert np.abs(stations.corrections["P"]).max() > 0
     kept = (tmp_path / "c_velocity.csv").read_bytes()
     again = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
     assert "was finished before" in again.stdout
     assert (tmp_path / "c_velocity.csv").read_bytes() == kept
+    stopped = tmp_path / "stopped.csv"
+    line[line.index(str(output))] = str(stopped)
+    for signal_sent, seen, code in ((signal.SIGINT, "picks/0.npz", 130), (signal.SIGKILL, "times/speed.csv", -signal.SIGKILL)):
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (tmp_path / "stopped.run" / seen).exists():
+            time.sleep(0.002)
+        process.send_signal(signal_sent)
+        assert process.wait(60) == code
+        assert not list((tmp_path / "stopped.run").glob("windows/*"))  # it was not past learning
+    subprocess.run(line, capture_output=True, timeout=300, check=True)
+    for name in (".csv", "_assignments.csv", "_velocity.csv", "_stations.csv"):
+        assert (tmp_path / f"stopped{name}").read_bytes() == (tmp_path / f"c{name}").read_bytes()
+    (tmp_path / "velocity.csv").write_text((tmp_path / "velocity.csv").read_text() + "\n")
+    changed = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+    assert "velocity.csv is not what it was" in changed.stderr
     other = subprocess.run([*line[:-1], "0.2"], capture_output=True, text=True, timeout=300, check=False)
     assert "correction_sigma" in other.stderr
     assert "--overwrite" in other.stderr
