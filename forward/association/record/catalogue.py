@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vip.errors import ConfigError
+from vip.forward.association.record.finder import Finder
 from vip.forward.association.record.inputs import Inputs
 from vip.forward.association.record.located import Expected, Located
 from vip.forward.association.window.associate import Association
@@ -178,12 +179,14 @@ def files_of(path: Path) -> list[Path]:
             raise ConfigError("output", path, "expected a name that ends in .xml (QuakeML) or .csv (two tables)")
 
 
-def catalogue(inputs: Inputs, found: Association, located: Located, learned: Learned, waiting: NDArray[np.bool_]) -> Catalogue:
+def catalogue(inputs: Inputs, found: Association, located: Located, finder: Finder, waiting: NDArray[np.bool_]) -> Catalogue:
     """The catalogue of an association, in which some arrivals (n,) still wait for later picks."""
     events = _events(located, inputs.site.network.projection is not None)
-    assignments = _assignments(inputs, found, located, waiting)
+    assignments = _assignments(inputs, found, located, finder.rules.least, waiting)
     stations = inputs.site.network.stations
-    return Catalogue(events, assignments, learned, inputs.faults, located.origins, located.picks, stations, located.expected)
+    return Catalogue(
+        events, assignments, finder.learned, inputs.faults, located.origins, located.picks, stations, located.expected
+    )
 
 
 def _events(located: Located, geographic: bool) -> pd.DataFrame:
@@ -198,7 +201,7 @@ def _events(located: Located, geographic: bool) -> pd.DataFrame:
     return csv.origin_table(located.origins).assign(**of_phase, log_odds=log_odds)[columns]
 
 
-def _assignments(inputs: Inputs, found: Association, located: Located, waiting: NDArray[np.bool_]) -> pd.DataFrame:
+def _assignments(inputs: Inputs, found: Association, located: Located, least: int, waiting: NDArray[np.bool_]) -> pd.DataFrame:
     rows, row, channels = inputs.rows, inputs.row, inputs.site.channels
     names = np.empty(len(located.order) + 1, object)
     names[located.order], names[-1] = located.picks.events, ""
@@ -207,7 +210,7 @@ def _assignments(inputs: Inputs, found: Association, located: Located, waiting: 
     probability, residual = np.full((2, len(rows)), np.nan)
     event[row], probability[row] = names[found.event], found.probability
     residual[row] = residuals(inputs.arrivals, channels, found)
-    reason[row] = reasons(inputs.arrivals, channels, found, names[:-1].tolist(), identifiers)
+    reason[row] = reasons(inputs.arrivals, channels, found, names[:-1].tolist(), identifiers, least)
     unsure = row[waiting & (found.event < 0)]
     reason[unsure], probability[unsure] = WAITING, np.nan
     return pd.DataFrame(

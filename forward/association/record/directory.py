@@ -49,7 +49,7 @@ from vip.forward.earthquakes.formats.csv import write_table
 from vip.forward.earthquakes.picks import Fault
 from vip.forward.earthquakes.reading import velocity_files
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout."""
 DISTRIBUTION = "vip-inversion"
 """Name of the package, whose version may change what is found."""
@@ -223,6 +223,7 @@ class Record:
         """Keep a window."""
         events, found = window.found.events, window.found
         arrays = {"pick": window.pick, "evidence": found.evidence, "event": found.event, "probability": found.probability}
+        arrays["too_few"] = found.too_few
         _write_arrays(self.directory / WINDOWS / f"{window.number}.npz", arrays | events._asdict())
 
     def end(self) -> None:
@@ -371,7 +372,7 @@ def _piece(file: Path) -> Piece:
 def _window(file: Path) -> Window:
     with np.load(file) as arrays:
         events = Events(*(arrays[name] for name in Events._fields))
-        found = Association(events, *(arrays[name] for name in ("evidence", "event", "probability")))
+        found = Association(events, *(arrays[name] for name in Association._fields[1:]))
         return Window(int(file.stem), arrays["pick"], found)
 
 

@@ -35,7 +35,7 @@ class Associated(NamedTuple):
 
     def catalogue(self) -> Catalogue:
         """Events, and what became of every pick."""
-        return catalogue(self.inputs, self.found, self.located, self.finder.learned, self.waiting)
+        return catalogue(self.inputs, self.found, self.located, self.finder, self.waiting)
 
 
 def gathered(stream: Stream) -> Associated:
@@ -103,7 +103,9 @@ def _inside(window: Window, at: Ints, first: int) -> Window:
     outside = np.setdiff1d(window.found.event[~inside], [-1])
     found = only(window.found, ~np.isin(np.arange(len(window.found.events.time)), outside))
     return Window(
-        window.number, at[row[inside]], found._replace(event=found.event[inside], probability=found.probability[inside])
+        window.number,
+        at[row[inside]],
+        found._replace(event=found.event[inside], probability=found.probability[inside], too_few=found.too_few[inside]),
     )
 
 

@@ -104,13 +104,15 @@ def joined(parts: Iterable[Window], n_picks: int) -> Association:
     """The events of several windows, and the event of each pick of the record."""
     events, evidence = Events.none(), np.zeros(0)
     event, probability, of_none = np.full(n_picks, -1), np.zeros(n_picks), np.ones(n_picks)
+    too_few = np.zeros(n_picks, int)
     for _, pick, found in parts:
         own = found.event >= 0
         event[pick[own]] = found.event[own] + len(events.time)
         probability[pick[own]] = found.probability[own]
         of_none[pick[~own]] *= found.probability[~own]
+        too_few[pick] = np.maximum(too_few[pick], found.too_few)
         events, evidence = events.and_(found.events), np.append(evidence, found.evidence)
-    return Association(events, evidence, event, np.where(event >= 0, probability, of_none))
+    return Association(events, evidence, event, np.where(event >= 0, probability, of_none), np.where(event >= 0, 0, too_few))
 
 
 def only(found: Association, kept: NDArray[np.bool_]) -> Association:
@@ -118,4 +120,4 @@ def only(found: Association, kept: NDArray[np.bool_]) -> Association:
     number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     event = number[found.event]
     probability = np.where((event >= 0) | (found.event < 0), found.probability, 1.0)
-    return Association(found.events.of(kept), found.evidence[kept], event, probability)
+    return Association(found.events.of(kept), found.evidence[kept], event, probability, found.too_few)

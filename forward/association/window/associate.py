@@ -21,6 +21,8 @@ DOUBT = 0.05
 """Expected share of an event's picks that are wrong or missing, above which it is doubtful."""
 RIVALS = 3
 """Number of rivals with which a doubtful event dies."""
+FEW = 4
+"""Number of picks from which on a place and a time can be found, so that fewer than are asked may be told of."""
 SHRINKING = 0.6
 """Ratio of one width of the refinement to the one before."""
 
@@ -35,6 +37,8 @@ class Association(NamedTuple):
     """Event of each pick (n,), or -1."""
     probability: Floats
     """Probability (n,) that the pick is a wave of this event; of no event where it has none."""
+    too_few: Ints
+    """Number of picks (n,) of the likely event that a pick without an event is of, if these are too few for one; else 0."""
 
 
 def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Association:
@@ -50,7 +54,9 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     threads : int
         Does not change the result.
     """
-    return _with_probabilities(*solved(picks, channels, nodes, rules, threads))
+    solution, joint = solved(picks, channels, nodes, rules, threads)
+    found = _with_probabilities(solution, joint)
+    return found._replace(too_few=_too_few(solution, joint, nodes, threads))
 
 
 def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:
@@ -200,4 +206,18 @@ def _with_probabilities(solution: Solution, joint: Joint) -> Association:
     taken = np.bincount(pick, probability, minlength=n)
     mine = event == owner[pick]
     own[pick[mine]] = probability[mine]
-    return Association(solution.events, solution.evidence, owner, np.where(owner >= 0, own, 1 - taken))
+    return Association(solution.events, solution.evidence, owner, np.where(owner >= 0, own, 1 - taken), np.zeros(n, int))
+
+
+def _too_few(solution: Solution, joint: Joint, nodes: Grid, threads: int) -> Ints:
+    """Number of picks of the event that each free pick (n,) would be of if fewer picks made one; 0 if it would be of none."""
+    few = np.zeros(len(joint.picks.time), int)
+    free = solution.owner(len(few)) < 0
+    left, rules = joint.of(free), joint.rules._replace(least=FEW)
+    spans = _affected(left.picks.time, nodes)
+    born = births(left.picks, left.log_rate, joint.channels, nodes.coarser or nodes, rules, spans, threads)
+    rejected = Joint(left.picks, left.log_rate, joint.channels, rules).solve(born)
+    owner = rejected.owner(len(left.picks.time))
+    count = np.append(np.bincount(owner[owner >= 0], minlength=len(rejected.events.time)), 0)
+    few[free] = np.where(count < joint.rules.least, count, 0)[owner]
+    return few

@@ -21,6 +21,7 @@ NO_EVENT, ANOTHER, UNREACHED, CHANCE = (
     "the event is not seen so far away",
     "chance explains it as well",
 )
+REJECTED = "event rejected"
 """Kinds of reasons, with which each begins."""
 WRONG, WEIGHTLESS, LATE = "wrong row", "weight of 0", "came too late"
 """Kinds of reasons of rows that are no picks, or that were not looked at."""
@@ -37,7 +38,7 @@ class Nearest(NamedTuple):
 
 
 def reasons(
-    picks: Arrivals, channels: Channels, found: Association, events: Sequence[str], identifiers: Sequence[str]
+    picks: Arrivals, channels: Channels, found: Association, events: Sequence[str], identifiers: Sequence[str], least: int
 ) -> list[str]:
     """Reason for each pick (n,) that has no event; empty for the others.
 
@@ -50,12 +51,14 @@ def reasons(
         Name of each event.
     identifiers : sequence of str
         Identifier of each pick.
+    least : int
+        Least number of picks of an event.
     """
-    why = [""] * len(picks.time)
-    left = np.flatnonzero(found.event < 0)
+    why = [f"{REJECTED}: {few} picks, {least} needed" if few else "" for few in found.too_few]
+    left = np.flatnonzero((found.event < 0) & (found.too_few == 0))
     if not len(events):
-        return [f"{NO_EVENT}: none within {FAR:g} s"] * len(why)
-    nearest = _nearest(picks.of(found.event < 0), channels, found)
+        return [text or f"{NO_EVENT}: none within {FAR:g} s" for text in why]
+    nearest = _nearest(picks.of(left), channels, found)
     holder = _holders(picks, channels, found)
     seen = within(found.events.reach, channels.nearest_first(found.events.x))
     for pick, event, apart in zip(left, *nearest, strict=True):

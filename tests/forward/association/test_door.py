@@ -15,7 +15,7 @@ from vip.errors import ConfigError, VIPError
 from vip.forward.association.command import associate
 from vip.forward.association.pictures.command import report
 from vip.forward.association.trials.synthetic import write_example
-from vip.forward.association.window.reasons import ANOTHER, NO_EVENT, WEIGHTLESS, WRONG
+from vip.forward.association.window.reasons import ANOTHER, NO_EVENT, REJECTED, WEIGHTLESS, WRONG
 from vip.forward.earthquakes.formats.csv import write_table
 from vip.forward.earthquakes.reading import read_picks, read_stations
 
@@ -179,6 +179,16 @@ def test_reasons(found, tables):
     assert reason["unreadable"].startswith(f"{WRONG}: time 'noon': cannot be read")
     assert reason["weightless"] == WEIGHTLESS
     assert more.loc["unknown":"unreadable", "probability"].isna().sum() == 2
+
+
+def test_an_event_of_too_few_picks_is_told(found, tables):
+    """The nearest stations' picks of one event, two fewer than are asked: each says how many there were."""
+    event = found.events["event"].iloc[3]
+    own = tables["picks"][(found.assignments["event"] == event).to_numpy()].sort_values("time")[:6]
+    others = tables["picks"][(found.assignments["event"] != event).to_numpy()]
+    again = by_id(associated(tables, picks=pd.concat([others, own]), least=8))
+    assert (again.loc[own["id"], "event"] == "").all()
+    assert again.loc[own["id"], "reason"].tolist() == [f"{REJECTED}: 6 picks, 8 needed"] * 6
 
 
 def test_picks_of_no_event_at_all(tables):

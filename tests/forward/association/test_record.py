@@ -218,7 +218,7 @@ def test_a_damaged_file_is_named(made, whole, tmp_path, name, remedy):
 
 
 def test_a_state_without_its_entries_is_damaged(tmp_path):
-    (tmp_path / "association.json").write_text('{"schema": 1}')
+    (tmp_path / "association.json").write_text('{"schema": 2}')
     with pytest.raises(StoreError, match=r"association\.json: is damaged: use --overwrite"):
         load(tmp_path)
 
@@ -236,8 +236,8 @@ def test_other_folders_and_versions_are_left_alone(made, tmp_path):
     with pytest.raises(StoreError, match="nothing has been found yet"):
         load(tmp_path / "d.run")
     state = tmp_path / "d.run" / "association.json"
-    state.write_text(state.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(StoreError, match="has layout 99, this version reads 1"):
+    state.write_text(state.read_text().replace('"schema": 2', '"schema": 99'))
+    with pytest.raises(StoreError, match="has layout 99, this version reads 2"):
         Record(tmp_path / "d.run")
 
 
