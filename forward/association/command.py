@@ -21,7 +21,7 @@ from vip.forward.association.record.carry import begun, carried, followed, read
 from vip.forward.association.record.catalogue import Catalogue, files_of, write
 from vip.forward.association.record.directory import Files, found_in
 from vip.forward.association.record.gathering import parts
-from vip.forward.association.record.parameters import Parameters
+from vip.forward.association.record.parameters import Border, Parameters
 from vip.forward.association.record.store import LearnedTimes
 from vip.forward.association.record.stream import Stream
 from vip.forward.earthquakes.formats.csv import growing, write_table
@@ -35,7 +35,10 @@ def associate(
     velocity: Annotated[
         Path, typer.Option("--velocity", help="CSV: depth, vp, vs; NonLinLoc LAYER or .P.mod.hdr; or NetCDF in 3-D.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue: .xml (QuakeML) or .csv (two tables).")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Catalogue: .csv (two tables), .xml (QuakeML), .pha (HypoDD), .obs (NonLinLoc)."),
+    ],
     picks: Annotated[
         Path | None, typer.Argument(help="CSV, Parquet, QuakeML, REAL's folder: station, phase, time, sigma.")
     ] = None,
@@ -47,6 +50,15 @@ def associate(
     ] = None,
     depth: Annotated[tuple[float, float], typer.Option("--depth", help="Depths of the region, km.")] = (0.0, 30.0),
     margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km \\[half their extent].")] = None,
+    region: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(
+            "--region", help="South, north, west, east, degrees; or y from, to, x from, to, km; instead of --margin."
+        ),
+    ] = None,
+    projection: Annotated[
+        str | None, typer.Option("--projection", help="PROJ string or EPSG code of the map \\[about the stations].")
+    ] = None,
     sigma: Annotated[float | None, typer.Option("--sigma", help="Sigma of picks without one, s \\[learned].")] = None,
     speed_sigma: Annotated[
         float | None, typer.Option("--speed-sigma", help="Learn speeds, unknown by this share; writes NAME_velocity.csv.")
@@ -72,11 +84,12 @@ def associate(
     asked = Parameters(
         depth,
         margin,
-        None,
+        _borders(region, stations),
         sigma,
         detection,
         least,
         between=between,
+        projection=projection,
         speed_sigma=speed_sigma,
         correction_sigma=correction_sigma,
     )
@@ -131,6 +144,15 @@ def _files(
     return Files(source, stations, velocity)
 
 
+def _borders(region: tuple[float, float, float, float] | None, stations: Path) -> dict[Border, tuple[float, float]] | None:
+    """Borders of a region by their names, which are those of the stations' coordinates."""
+    if region is None:
+        return None
+    if stations_from(stations).geographic:
+        return {"latitude": region[:2], "longitude": region[2:]}
+    return {"y": region[:2], "x": region[2:]}
+
+
 def _tables(output: Path, asked: Parameters) -> dict[str, Path]:
     """Files beside the catalogue for learned speeds and corrections, by the kind of input that they replace."""
     unknown = {"stations": asked.correction_sigma, "velocity": asked.speed_sigma}
@@ -176,12 +198,12 @@ def _write(stream: Stream, output: Path) -> None:
 
 def _check_can_write(output: Path, stations: Path) -> None:
     """Raise an error before the work if the catalogue cannot have the format that its name says."""
-    if output.suffix != ".xml":
-        return
-    if find_spec("obspy") is None:
+    needs_degrees = {".xml": "QuakeML", ".pha": "HypoDD"}
+    if output.suffix == ".xml" and find_spec("obspy") is None:
         raise ConfigError("--output", output, "QuakeML needs obspy: pip install 'vip-inversion[seismology]'; or a name in .csv")
-    if not stations_from(stations).geographic:
-        raise ConfigError("--output", output, "QuakeML needs degrees, and these stations are in km: choose a name in .csv")
+    if output.suffix in needs_degrees and not stations_from(stations).geographic:
+        what = needs_degrees[output.suffix]
+        raise ConfigError("--output", output, f"{what} needs degrees, and these stations are in km: choose a name in .csv")
 
 
 def _located(arguments: list[str]) -> None:

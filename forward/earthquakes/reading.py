@@ -34,7 +34,8 @@ def read_stations(file: Path) -> Stations:
     """Stations from a CSV table, StationXML or the GTSRCE lines of a NonLinLoc control file, by the content of the file.
 
     A CSV table has the columns station, latitude, longitude (degrees) or station, x, y (km, east and north), and elevation_m or
-    elevation_km; it may have the columns network, correction_p and correction_s (s). A column elevation is read as m where its
+    elevation_km; it may have the columns network, correction_p and correction_s (s). Names of GaMMA and PyOcto, such as
+    id and elevation(m), are known too. A column elevation is read as m where its
     median is larger than any elevation in km can be; otherwise its name must say the unit.
 
     Raises

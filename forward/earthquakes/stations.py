@@ -80,6 +80,12 @@ class Stations(NamedTuple):
                 found[name] = alike[0][1]
         return found
 
+    def codes(self) -> list[str]:
+        """Code of each station without its network, or its name where another network has that code too."""
+        codes = [code_of(name).station for name in self.names]
+        known = self.indices(codes)
+        return [code if known.get(code) == i else self.names[i] for i, code in enumerate(codes)]
+
     def chosen(self, which: NDArray[np.intp]) -> Stations:
         """Some of the stations, by their indices."""
         corrections = {phase: values[which] for phase, values in self.corrections.items()}

@@ -21,7 +21,8 @@ from vip.forward.association.record.located import Expected, Located
 from vip.forward.association.window.associate import Association
 from vip.forward.association.window.learning import Learned, residuals
 from vip.forward.association.window.reasons import WAITING, reasons
-from vip.forward.earthquakes.formats import csv, quakeml
+from vip.forward.earthquakes.formats import csv, hypodd, quakeml
+from vip.forward.earthquakes.formats.nonlinloc import phases
 from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.picks import Fault, Picks
 from vip.forward.earthquakes.stations import Stations
@@ -29,6 +30,8 @@ from vip.forward.earthquakes.stations import Stations
 MEASURES = ["depth", "time_uncertainty", "sigma_east", "sigma_north", "sigma_down", "semi_major", "semi_minor", "azimuth"]
 COUNTS = ["picks", "picks_p", "picks_s"]
 QUALITY = ["rms", "gap", "nearest", "log_odds"]
+OF_EVENTS = {".xml": quakeml.growing, ".pha": hypodd.growing, ".obs": phases.growing}
+"""How catalogues of events are written, by the end of the file's name; they have no place for picks that are left out."""
 SHOWN = 10
 """Number of events in the text and the HTML of a catalogue."""
 
@@ -101,16 +104,17 @@ class Catalogue:
         return quakeml.catalog(self._origins, self._picks, self._stations)
 
     def write(self, path: str | Path) -> list[Path]:
-        """Write the catalogue, and return the files: QuakeML if the name ends in .xml, two tables if it ends in .csv.
+        """Write the catalogue, and return the files.
 
-        The second table, NAME_assignments.csv, has every row of the input.
+        If the name ends in .csv, these are two tables, of which the second, NAME_assignments.csv, has every row of the input.
+        If it ends in .xml, it is QuakeML; in .pha, the phases of HypoDD's ph2dt; in .obs, those of NonLinLoc.
 
         Raises
         ------
         ConfigError
             If the name has another end.
         VIPError
-            If a file cannot be written, or QuakeML is asked of places in km.
+            If a file cannot be written, or QuakeML or HypoDD is asked of places in km.
         """
         write([self], path)
         return files_of(Path(path))
@@ -155,8 +159,8 @@ def write(parts: Iterable[Catalogue], path: str | Path) -> Counts:
     """Write a catalogue that comes in parts as `Catalogue.write` does, and return what is in it."""
     files, counts = files_of(Path(path)), Counts()
     with ExitStack() as stack:
-        if files[0].suffix == ".xml":
-            add = stack.enter_context(quakeml.growing(files[0]))
+        if files[0].suffix in OF_EVENTS:
+            add = stack.enter_context(OF_EVENTS[files[0].suffix](files[0]))
             adds: list[Callable[[Catalogue], None]] = [lambda part: add(part._origins, part._picks, part._stations)]
         else:
             add_events, add_rows = (stack.enter_context(csv.growing(file)) for file in files)
@@ -171,12 +175,13 @@ def write(parts: Iterable[Catalogue], path: str | Path) -> Counts:
 def files_of(path: Path) -> list[Path]:
     """Files of a catalogue, by the end of its name."""
     match path.suffix:
-        case ".xml":
-            return [path]
         case ".csv":
             return [path, path.with_name(f"{path.stem}_assignments.csv")]
+        case suffix if suffix in OF_EVENTS:
+            return [path]
         case _:
-            raise ConfigError("output", path, "expected a name that ends in .xml (QuakeML) or .csv (two tables)")
+            known = ".csv (two tables), .xml (QuakeML), .pha (HypoDD) or .obs (NonLinLoc's phases)"
+            raise ConfigError("output", path, f"expected a name that ends in {known}")
 
 
 def catalogue(inputs: Inputs, found: Association, located: Located, finder: Finder, waiting: NDArray[np.bool_]) -> Catalogue:

@@ -20,6 +20,16 @@ from vip.forward.tables import check_columns, numbers, place, read_table, read_t
 
 log = logging.getLogger(__name__)
 
+OTHER_NAMES = {
+    "station_id": "station",
+    "id": "station",
+    "elevation(m)": "elevation_m",
+    "elevation(km)": "elevation_km",
+    "x(km)": "x",
+    "y(km)": "y",
+}
+"""Names of columns of stations in GaMMA and PyOcto; they count where there is no column of our name."""
+
 
 def read_stations(file: Path) -> Stations:
     """Stations from the columns that `vip.forward.earthquakes.reading.read_stations` names."""
@@ -28,6 +38,7 @@ def read_stations(file: Path) -> Stations:
 
 def stations_of(table: pd.DataFrame, file: Path) -> Stations:
     """Stations from a table of text, whose rows are named by their lines."""
+    table = table.rename(columns={its: ours for its, ours in OTHER_NAMES.items() if ours not in table.columns})
     check_columns(table, ["station"], file)
     if "network" in table.columns:
         table["station"] = [

@@ -203,6 +203,36 @@ def test_picks_of_no_event_at_all(tables):
 # Files
 
 
+def test_phases_for_hypodd_are_read_by_obspy(found, tmp_path):
+    """Times of picks, stations, phases and weights; events are numbered, since HypoDD knows no names."""
+    obspy = pytest.importorskip("obspy", reason="reads HypoDD's phases")
+    assert found.write(tmp_path / "c.pha") == [tmp_path / "c.pha"]
+    events = obspy.read_events(str(tmp_path / "c.pha"), format="HYPODDPHA")
+    assert len(events) == len(found.events)
+    for event, row in zip(events, found.events.itertuples(), strict=True):
+        origin = event.origins[0]
+        assert abs(origin.time - obspy.UTCDateTime(row.time.isoformat())) < 1e-5
+        assert (origin.latitude, origin.longitude) == pytest.approx((row.latitude, row.longitude), abs=1e-5)
+        assert origin.depth / 1000 == pytest.approx(row.depth, abs=1e-3)
+        mine = found.assignments[found.assignments["event"] == row.event].sort_values("time")
+        picks = sorted(event.picks, key=lambda pick: pick.time)
+        assert [pick.phase_hint for pick in picks] == mine["phase"].tolist()
+        assert [pick.waveform_id.station_code for pick in picks] == mine["station"].str.partition(".")[2].tolist()
+        for pick, time in zip(picks, mine["time"], strict=True):
+            assert abs(pick.time - obspy.UTCDateTime(time.isoformat())) < 1e-3
+
+
+def test_phases_of_nonlinloc_are_read_again(made, found, tmp_path):
+    found.write(tmp_path / "c.obs")
+    picks, faults = read_picks(tmp_path / "c.obs", read_stations(made / "stations.csv"))
+    assert not faults
+    assert picks.events == found.events["event"].tolist()
+    mine = found.picks_table()
+    np.testing.assert_array_equal(picks.absolute_time(), mine["time"].dt.tz_localize(None).to_numpy("M8[us]"))
+    assert picks.phase.tolist() == mine["phase"].tolist()
+    np.testing.assert_allclose(picks.sigma, mine["sigma"], rtol=1e-4)
+
+
 def test_quakeml_is_read_by_obspy_and_by_the_own_reader(made, found, tmp_path):
     obspy = pytest.importorskip("obspy", reason="QuakeML is written by obspy")
     assert found.write(tmp_path / "c.xml") == [tmp_path / "c.xml"]
@@ -242,8 +272,8 @@ def test_text_and_html_begin_with_the_counts(found):
     assert found._repr_html_().startswith(f"<p>{found.summary()}</p><table")
 
 
-def test_stations_in_km(tables):
-    """The same region in km has no QuakeML."""
+def test_stations_in_km(tables, tmp_path):
+    """The same region in km has no QuakeML, and no phases for HypoDD."""
     stations = tables["stations"]
     y, x = (stations[name] - stations[name].mean() for name in ("latitude", "longitude"))
     flat = pd.DataFrame({"station": stations["station"], "x": 93.3 * x, "y": 111.0 * y, "elevation_km": 0.0})
@@ -252,6 +282,9 @@ def test_stations_in_km(tables):
     assert len(in_km.events) == 8
     with pytest.raises(VIPError, match="QuakeML needs degrees"):
         in_km.to_obspy()
+    with pytest.raises(VIPError, match="HypoDD needs degrees"):
+        in_km.write(tmp_path / "km.pha")
+    assert not (tmp_path / "km.pha").exists()
 
 
 # Errors
@@ -341,7 +374,7 @@ def test_no_speed_of_s_leaves_picks_of_s_out(tables):
 
 
 def test_a_name_with_another_end_is_refused(found, tmp_path):
-    with pytest.raises(ConfigError, match=r"expected a name that ends in .xml \(QuakeML\) or .csv \(two tables\)"):
+    with pytest.raises(ConfigError, match=r"expected a name that ends in .csv \(two tables\), .xml \(QuakeML\), .pha"):
         found.write(tmp_path / "c.json")
 
 
@@ -374,7 +407,8 @@ def test_the_command_prints_counts_and_where_the_pictures_are(command, made, fou
 def test_errors_of_the_command_are_one_line(command, tmp_path):
     for arguments, message in (
         (("nothing.csv", "-o", tmp_path / "c.csv"), "vip: nothing.csv: cannot be read: No such file or directory\n"),
-        (("picks.csv", "-o", tmp_path / "c.txt"), f"vip: output: {tmp_path / 'c.txt'}: expected a name that ends in .xml"),
+        (("picks.csv", "-o", tmp_path / "c.txt"), f"vip: output: {tmp_path / 'c.txt'}: expected a name that ends in .csv (two"),
+        (("picks.csv", "-o", tmp_path / "c.csv", *"--region 10 11 10 11".split()), "vip: region: no station: none of the"),
     ):
         done = command(*arguments)
         assert done.returncode == 2

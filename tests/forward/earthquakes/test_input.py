@@ -91,6 +91,21 @@ def test_an_elevation_without_a_unit_is_in_m_where_most_cannot_be_in_km(written)
     np.testing.assert_allclose(stations.position, [[45, 7, -0.054], [46, 7, 0.008], [46, 8, 0.2546]])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,longitude,latitude,elevation(m)\nXX.A,7.5,45.25,500\nXX.B,8,46,1500\n",
+        "id\tlatitude\tlongitude\televation\nXX.A\t45.25\t7.5\t500\nXX.B\t46\t8\t1500\n",
+        "station_id,network,station,longitude,latitude,elevation_m\nXX.A..HH,XX,A,7.5,45.25,500\nXX.B..HH,XX,B,8,46,1500\n",
+    ],
+)
+def test_tables_of_stations_of_other_associators(written, text):
+    """GaMMA's with and without our names beside its own, and PyOcto's."""
+    stations = read_stations(written(text))
+    assert stations.names == ["XX.A", "XX.B"]
+    np.testing.assert_array_equal(stations.position, [[45.25, 7.5, 0.5], [46, 8, 1.5]])
+
+
 def test_stations_from_csv_in_km_are_y_before_x(written):
     stations = read_stations(written("station,x,y,elevation_km,network\nAAA,1,2,0.3,XX\nBBB,4,5,0,\n"))
     assert stations.names == ["XX.AAA", "BBB"]

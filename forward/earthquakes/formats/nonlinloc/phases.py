@@ -1,9 +1,10 @@
-"""NonLinLoc's phases: read as picks, and written with the location, a hypocentre-phase and a scatter file for each event."""
+"""NonLinLoc's phases: read and written as picks, and with the location, a hypocentre-phase and a scatter file an event."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +20,7 @@ from vip.forward.earthquakes.origins import LEVEL, Origin, confidence_ellipsoid,
 from vip.forward.earthquakes.picks import COLUMNS as PICK_COLUMNS
 from vip.forward.earthquakes.picks import Picks
 from vip.forward.earthquakes.projection import MapProjection, Projection, Simple
-from vip.forward.earthquakes.stations import code_of
+from vip.forward.earthquakes.stations import Stations
 from vip.protocols import Floats
 
 UNSAFE = r"[^\w.-]+"
@@ -151,22 +152,34 @@ def _phases(
     correction: Floats,
 ) -> Iterator[str]:
     """Lines of phases, with stations by their codes alone, as in NonLinLoc, where only one network has that code."""
-    names = network.stations.names
-    codes = [code_of(name).station for name in names]
-    known = network.stations.indices(codes)
-    seen = origin.arrivals
+    codes, seen = network.stations.codes(), origin.arrivals
     for i, row in enumerate(rows):
-        station, time = picks.station[row], times[row]
-        label = codes[station] if known.get(codes[station]) == station else names[station]
-        picked = f"{time:%Y%m%d %H%M} {time.second + time.microsecond / 1e6:9.6f} GAU {picks.sigma[row]:10.4e}"
-        unknown = "-1.00e+00 -1.00e+00 -1.00e+00"
+        station = picks.station[row]
         fit = f"{seen.predicted[i] - correction[row]:9.4f} {seen.residual[i]:9.6f} {seen.weight[i]:9.4f}"
         x, y, z = network.place[station]
         geometry = f"{x:9.4f} {y:9.4f} {z:9.4f} {seen.distance[i]:9.4f} {seen.azimuth[i]:6.2f}  -1.0  -1.0  0"
-        yield (
-            f"{label:6} ?    ?    ? {picks.phase[row]:6} ? {picked} {unknown} {picks.weight[row]:9.4f} > {fit} {geometry} "
-            f"{correction[row]:9.4f}"
-        )
+        yield f"{_observed(codes[station], picks, row, times[row])} > {fit} {geometry} {correction[row]:9.4f}"
+
+
+def _observed(code: str, picks: Picks, row: int, time: pd.Timestamp) -> str:
+    """The fields of a pick; motion, coda, amplitude and period are not known."""
+    picked = f"{time:%Y%m%d %H%M} {time.second + time.microsecond / 1e6:9.6f} GAU {picks.sigma[row]:10.4e}"
+    unknown = "-1.00e+00 -1.00e+00 -1.00e+00"
+    return f"{code:6} ?    ?    ? {picks.phase[row]:6} ? {picked} {unknown} {picks.weight[row]:9.4f}"
+
+
+@contextmanager
+def growing(file: Path) -> Iterator[Callable[[Sequence[Origin], Picks, Stations], None]]:
+    """A function to write parts of a file of phases with, the input of NonLinLoc; the file is there when all are written."""
+    with whole(file) as part, part.open("w", encoding="utf-8") as opened:
+
+        def add(origins: Sequence[Origin], picks: Picks, stations: Stations) -> None:
+            codes, times = stations.codes(), pd.DatetimeIndex(picks.absolute_time())
+            for event, first, last in zip(picks.events, picks.start[:-1], picks.start[1:], strict=True):
+                lines = (_observed(codes[picks.station[row]], picks, row, times[row]) for row in range(first, last))
+                opened.write("\n".join([f"PUBLIC_ID {event}", *lines, "", ""]))
+
+        yield add
 
 
 def write_scatter(origin: Origin, file: Path) -> None:
