@@ -52,9 +52,7 @@ def associate(
     margin: Annotated[float | None, typer.Option("--margin", help="Region beyond stations, km \\[half their extent].")] = None,
     region: Annotated[
         tuple[float, float, float, float] | None,
-        typer.Option(
-            "--region", help="South, north, west, east, degrees; or y from, to, x from, to, km; instead of --margin."
-        ),
+        typer.Option("--region", help="South, north, west, east, degrees; or y from, to, x from, to, km; instead of --margin."),
     ] = None,
     projection: Annotated[
         str | None, typer.Option("--projection", help="PROJ string or EPSG code of the map \\[about the stations].")

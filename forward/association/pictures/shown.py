@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from vip.errors import ConfigError
-from vip.forward.association.pictures.truth import Truth, matched
+from vip.forward.association.pictures.truth import Truth
 from vip.forward.association.record.catalogue import Catalogue
+from vip.forward.association.trials.measures import names
 from vip.forward.association.window.channels import Ints
 from vip.forward.earthquakes.network import Network, network_of
 from vip.forward.earthquakes.picks import PHASES
@@ -128,7 +129,7 @@ class Shown:
         """Index of the true event of each event (n_events,), -1 where there is none, or none is known."""
         if self.truth is None:
             return np.full(len(self.catalogue.events), -1)
-        return matched(self.picks["event"].to_numpy(), self.picks["true"].to_numpy(), len(self.catalogue.events))
+        return names(self.picks["event"].to_numpy(), self.picks["true"].to_numpy())
 
     @cached_property
     def right(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -1,4 +1,4 @@
-"""The truth beside an association, where it is known, and which of the events found is which of the true ones."""
+"""The truth beside an association, where it is known."""
 
 from __future__ import annotations
 
@@ -64,29 +64,3 @@ def _table(file: Path, columns: list[str]) -> pd.DataFrame:
     if missing:
         raise ConfigError("columns", ", ".join(map(str, table)), f"there is no column {missing[0]}", file)
     return table
-
-
-def matched(event: Ints, true: Ints, n_events: int) -> Ints:
-    """The true event of each event found (n_events,), -1 where there is none: that with which it shares most picks.
-
-    A true event is given once, to the event that shares most picks with it.
-
-    Parameters
-    ----------
-    event, true : (n,) int
-        Event and true event of each pick, or -1.
-    n_events : int
-
-    Examples
-    --------
-    >>> matched(np.array([0, 0, 0, 1, 1, 2]), np.array([5, 5, 7, 5, -1, 7]), 3)
-    array([ 5, -1,  7])
-    """
-    both = (event >= 0) & (true >= 0)
-    pairs = pd.DataFrame({"event": event[both], "true": true[both]}).value_counts().reset_index()
-    pairs = pairs.sort_values(["count", "event", "true"], ascending=[False, True, True], kind="stable")
-    found = np.full(n_events, -1)
-    for one, other in pairs[["event", "true"]].to_numpy():
-        if found[one] < 0 and other not in found:
-            found[one] = other
-    return found

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import block_array, csr_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import kendalltau
 
 from vip.forward.association.window.channels import Ints
@@ -38,12 +40,11 @@ class Scores(NamedTuple):
         return 2 * self.right / (self.found + self.true) if self.found + self.true else 1.0
 
 
-def _table(found: Ints, truth: Ints) -> Ints:
+def _table(found: Ints, truth: Ints) -> csr_array:
     """Number of picks (n_found, n_true) that each event that was found shares with each true one."""
     both = (found >= 0) & (truth >= 0)
-    table = np.zeros((found.max(initial=-1) + 1, truth.max(initial=-1) + 1), dtype=np.intp)
-    np.add.at(table, (found[both], truth[both]), 1)
-    return table
+    shape = found.max(initial=-1) + 1, truth.max(initial=-1) + 1
+    return csr_array((np.ones(both.sum(), int), (found[both], truth[both])), shape=shape)
 
 
 def names(found: Ints, truth: Ints) -> Ints:
@@ -55,12 +56,22 @@ def names(found: Ints, truth: Ints) -> Ints:
         Event of each pick, numbered from 0, or -1.
     truth : (n,) int
         True event of each pick, numbered from 0, or -1.
+
+    Examples
+    --------
+    >>> names(np.array([0, 0, 0, 1, 1, 2]), np.array([5, 5, 7, 5, -1, 7]))
+    array([ 5, -1,  7])
     """
     table = _table(found, truth)
-    rows, columns = linear_sum_assignment(table, maximize=True)
-    named = np.full(len(table), -1)
-    shared = table[rows, columns] > 0
-    named[rows[shared]] = columns[shared]
+    named = np.full(table.shape[0], -1)
+    whole = block_array([[None, table], [table.T, None]], format="csr")
+    _, group = connected_components(whole, directed=False)
+    for own in np.split(np.argsort(group, kind="stable"), np.flatnonzero(np.diff(np.sort(group))) + 1):
+        rows, columns = own[own < len(named)], own[own >= len(named)] - len(named)
+        shared = table[rows][:, columns].toarray()
+        which, of_which = linear_sum_assignment(shared, maximize=True)
+        right = shared[which, of_which] > 0
+        named[rows[which[right]]] = columns[of_which[right]]
     return named
 
 
@@ -111,7 +122,8 @@ def event_scores(found: Ints, truth: Ints, least: int = 1) -> Scores:
     """
     named, table = names(found, truth), _table(found, truth)
     size, size_true = np.bincount(found[found >= 0]), np.bincount(truth[truth >= 0])
-    of_name = np.where(named >= 0, table[np.arange(len(named)), named], 0)
+    of_name = np.zeros(len(named), int)
+    of_name[named >= 0] = table[np.flatnonzero(named >= 0), named[named >= 0]]
     right = (of_name >= SHARED * size) & (size > 0)
     return Scores(int(right.sum()), int((size > 0).sum()), int((size_true >= least).sum()))
 

@@ -407,8 +407,11 @@ def test_the_command_prints_counts_and_where_the_pictures_are(command, made, fou
 def test_errors_of_the_command_are_one_line(command, tmp_path):
     for arguments, message in (
         (("nothing.csv", "-o", tmp_path / "c.csv"), "vip: nothing.csv: cannot be read: No such file or directory\n"),
-        (("picks.csv", "-o", tmp_path / "c.txt"), f"vip: output: {tmp_path / 'c.txt'}: expected a name that ends in .csv (two"),
-        (("picks.csv", "-o", tmp_path / "c.csv", *"--region 10 11 10 11".split()), "vip: region: no station: none of the"),
+        (("picks.csv", "-o", tmp_path / "c.txt"), f"vip: output: {tmp_path / 'c.txt'}: expected a name that ends in .csv"),
+        (
+            ("picks.csv", "-o", tmp_path / "c.csv", *["--region", "10", "11", "10", "11"]),
+            "vip: region: no station: none of",
+        ),
     ):
         done = command(*arguments)
         assert done.returncode == 2

@@ -12,7 +12,8 @@ from vip.errors import ConfigError
 from vip.forward.association.pictures import moveout, places, window
 from vip.forward.association.pictures.report import write_report
 from vip.forward.association.pictures.shown import Shown, by_distance, by_station, by_time, reliability
-from vip.forward.association.pictures.truth import matched, read_truth
+from vip.forward.association.pictures.truth import read_truth
+from vip.forward.association.trials.measures import names
 from vip.forward.association.trials.synthetic import write_example
 from vip.pages.style import STYLE
 
@@ -93,8 +94,8 @@ def test_right_picks_are_those_with_the_true_event(made, found, shown):
     true_events = pd.read_csv(made / "truth.csv")
     nearest = np.abs(pd.to_datetime(true_events["time"]).to_numpy("M8[us]") - shown.time[:, None]).argmin(axis=1)
     assert shown.matched.tolist() == nearest.tolist()
-    names = dict(zip(found.events["event"], true_events["event"].iloc[nearest], strict=True)) | {"": ""}
-    mine = found.assignments.set_index("id").loc[shown.picks["id"], "event"].map(names)
+    true_of = dict(zip(found.events["event"], true_events["event"].iloc[nearest], strict=True)) | {"": ""}
+    mine = found.assignments.set_index("id").loc[shown.picks["id"], "event"].map(true_of)
     right = mine.to_numpy() == truth.loc[shown.picks["id"]].to_numpy()
     assert shown.right.tolist() == right.tolist()
     assert 0.9 < right.mean() < 1
@@ -102,7 +103,7 @@ def test_right_picks_are_those_with_the_true_event(made, found, shown):
 
 def test_a_true_event_is_matched_once_and_chance_picks_never():
     event, true = np.array([0, 0, 0, 1, 1, 2, -1, 3]), np.array([4, 4, 4, 4, 4, -1, 4, 0])
-    assert matched(event, true, 5).tolist() == [4, -1, -1, 0, -1]
+    assert names(event, true).tolist() == [4, -1, -1, 0]
 
 
 def test_an_event_that_is_none_has_no_right_picks(shown):
