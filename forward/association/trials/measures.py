@@ -120,11 +120,9 @@ def event_scores(found: Ints, truth: Ints, least: int = 1) -> Scores:
     least : int
         Least number of picks that a true event must have to count.
     """
-    named, table = names(found, truth), _table(found, truth)
     size, size_true = np.bincount(found[found >= 0]), np.bincount(truth[truth >= 0])
-    of_name = np.zeros(len(named), int)
-    of_name[named >= 0] = table[np.flatnonzero(named >= 0), named[named >= 0]]
-    right = (of_name >= SHARED * size) & (size > 0)
+    of_name = np.bincount(found[_right(found, truth)], minlength=len(size))
+    right = (of_name >= SHARED * size) & (size > 0) & (of_name > 0)
     return Scores(int(right.sum()), int((size > 0).sum()), int((size_true >= least).sum()))
 
 
