@@ -22,4 +22,4 @@ def init(
     if file.exists() and not overwrite:
         raise StoreError(f"{file}: exists; name another file or use --overwrite")
     file.write_text(starter_config(plugin), encoding="utf-8")
-    print(file)
+    print(f"{file}: name your files in it; `vip simulate {plugin} DIRECTORY` writes some that show how they look")

@@ -261,7 +261,8 @@ class Stream:
         place, probability = self._site, float(picks["probability"].mean())
         rules = self._rules(place, 1.0, DETECTION)
         events = max(1.0, len(picks) / (DETECTION * len(place.channels)))
-        length = max(float(np.ptp(seconds(picks["time"], reference))), 1.0)
+        times = seconds(picks["time"], reference)
+        length = max(1.0, min(float(np.ptp(times)), LENGTH * len(np.unique(times // LENGTH))))  # one may have a wrong date
         rules = rules._replace(density=events / (rules.volume * length))  # only its logarithm counts
         start, unsaid = max(0, (len(picks) - SAMPLE) // 2), Learned(dict.fromkeys("PS", np.nan), DETECTION)
         middle = picks[start : start + SAMPLE]

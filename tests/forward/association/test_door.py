@@ -144,6 +144,14 @@ def test_a_pick_added_twice_is_a_wrong_row(found, tables):
     assert copies["reason"].str.contains("in the file twice").all()
 
 
+def test_one_pick_of_another_year_leaves_events_as_they_are(found, tables):
+    """Events are not expected to be rarer, as they would be if they were spread over the time between."""
+    odd = tables["picks"][:1].assign(id="odd", time="2027-03-01T00:00:00Z")
+    again = associated(tables, picks=pd.concat([tables["picks"], odd]))
+    assert by_id(again)["event"].drop("odd").tolist() == by_id(found)["event"].tolist()
+    assert np.abs(again.events["log_odds"] - found.events["log_odds"]).max() < 1
+
+
 def test_rows_without_identifiers_are_numbered(found, tables):
     numbered = associated(tables, picks=tables["picks"].drop(columns="id"))
     assert numbered.assignments["id"].tolist() == [str(i) for i in range(len(tables["picks"]))]
