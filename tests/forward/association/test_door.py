@@ -145,11 +145,11 @@ def test_a_pick_added_twice_is_a_wrong_row(found, tables):
 
 
 def test_one_pick_of_another_year_leaves_events_as_they_are(found, tables):
-    """Events are not expected to be rarer, as they would be if they were spread over the time between."""
+    """Events are not expected to be rarer, as they would be over all the time between: by exp(-10)."""
     odd = tables["picks"][:1].assign(id="odd", time="2027-03-01T00:00:00Z")
     again = associated(tables, picks=pd.concat([tables["picks"], odd]))
     assert by_id(again)["event"].drop("odd").tolist() == by_id(found)["event"].tolist()
-    assert np.abs(again.events["log_odds"] - found.events["log_odds"]).max() < 1
+    assert np.abs(again.events["log_odds"] - found.events["log_odds"]).max() < 3
 
 
 def test_rows_without_identifiers_are_numbered(found, tables):
