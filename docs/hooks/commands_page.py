@@ -6,8 +6,6 @@ import inspect
 from importlib.metadata import entry_points
 from typing import Any
 
-import typer
-
 import vip.cli.main
 from vip.cli import plugged
 from vip.plugins import REPORTS
@@ -21,7 +19,7 @@ def page() -> str:
 
 def commands() -> dict[str, Any]:
     """Every command by its name, in the order of ``vip --help``; of those and of the reports that plugins bring, ours."""
-    own = dict(typer.main.get_command(vip.cli.main.app).commands)
+    own = {entry.name: plugged.load(entry) for entry in vip.cli.main.entries()}
     brought = (entry for entry in plugged.commands(own) if entry.module.startswith("vip."))
     reports = [entry for entry in entry_points(group=REPORTS) if entry.module.startswith("vip.")]
     return (

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import pkgutil
 import traceback
 from importlib import metadata
+from importlib.metadata import EntryPoint
 from typing import Annotated
 
 import typer
 
-from vip.cli.calibrate import calibrate
-from vip.cli.cancel import cancel
-from vip.cli.check import check
-from vip.cli.cite import cite
-from vip.cli.compare import compare
-from vip.cli.data import data
-from vip.cli.doctor import doctor
-from vip.cli.export import export
-from vip.cli.init import init
-from vip.cli.plugged import add_commands
-from vip.cli.plugins import plugins
-from vip.cli.report import ReportCommand, report
-from vip.cli.resume import resume
-from vip.cli.run import run
-from vip.cli.simulate import simulate
-from vip.cli.status import status
-from vip.cli.submit import submit
-from vip.dispatch.mpi import fail, launched_as
+from vip import plugins
+from vip.cli.plugged import add_command, add_commands
 from vip.errors import VIPError
+
+RUNS = ("run", "resume", "submit", "status", "cancel", "report", "compare", "export", "cite")
+COMMANDS = ("init", "simulate", "check", *RUNS, "calibrate", "data", "plugins", "doctor")
+"""Commands in the order of `vip --help`: each is in the file of its name, which is imported when the command is called."""
 
 app = typer.Typer(
     name="vip",
@@ -47,22 +38,41 @@ def options(
         raise typer.Exit
 
 
-RUNS = (run, resume, submit, status, cancel, report, compare, export, cite)
-COMMANDS = (init, simulate, check, *RUNS, calibrate, data, plugins, doctor)
-for command in COMMANDS:
-    app.command(cls=ReportCommand if command is report else None)(command)
+def entries() -> list[EntryPoint]:
+    """The commands as those of plugins are named; the command of a file is a function of its name, or `command`."""
+    special = {"report": "command"}
+    return [EntryPoint(name, f"vip.cli.{name}:{special.get(name, name)}", plugins.COMMANDS) for name in COMMANDS]
+
+
+def summary(name: str) -> str:
+    """The first line of what a command says of itself, read without importing it."""
+    source = pkgutil.get_data("vip.cli", f"{name}.py") or b""
+    functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return (ast.get_docstring(next(functions)) or "").partition("\n")[0]
+
+
+for entry in entries():
+    add_command(app, entry, summary(entry.name))
 
 
 def main() -> None:
     """Run a command; an error that a user can cure is one line and an exit code, not a traceback."""
     try:
-        add_commands(app, {command.__name__ for command in COMMANDS})
+        add_commands(app, COMMANDS)
         app()
     except VIPError as error:
-        fail(f"vip: {error}", error.exit_code)
+        _fail(f"vip: {error}", error.exit_code)
     except OSError as error:  # a path that cannot be read or written
-        fail(f"vip: {error.filename or ''}: {error.strerror or error}", 1)
+        _fail(f"vip: {error.filename or ''}: {error.strerror or error}", 1)
     except Exception:  # of one rank among several, which would wait for it
+        from vip.dispatch.mpi import launched_as
+
         if launched_as()[1] == 1:
             raise
-        fail(traceback.format_exc(), 1)
+        _fail(traceback.format_exc(), 1)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    from vip.dispatch.mpi import fail
+
+    fail(message, exit_code)

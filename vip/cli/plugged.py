@@ -1,4 +1,4 @@
-"""Commands that plugins bring, by entry points of the group ``vip.commands``: each is imported when it is called.
+"""Commands that are imported when they are called: our own, and those that plugins bring by entry points ``vip.commands``.
 
 The entry point names a function with typer's annotations, a `typer.Typer`, or a command of click's.
 """
@@ -31,14 +31,12 @@ class Command(Protocol):
 def add_commands(app: typer.Typer, taken: Collection[str]) -> None:
     """Add the commands of all plugins to those of `vip`, without importing one; `taken` are the names that `vip` has."""
     for entry in commands(taken):
-        add = app.command(
-            entry.name,
-            cls=_Elsewhere,
-            help=f"From {entry.module}; more: vip {entry.name} --help",
-            rich_help_panel="Commands of plugins",
-            add_help_option=False,
-        )
-        add(_later(entry))
+        add_command(app, entry, f"From {entry.module}; more: vip {entry.name} --help", "Commands of plugins")
+
+
+def add_command(app: typer.Typer, entry: EntryPoint, summary: str, panel: str | None = None) -> None:
+    """Add a command that is imported when it is called; `summary` and `panel` are what `vip --help` says of it, and where."""
+    app.command(entry.name, cls=_Elsewhere, help=summary, rich_help_panel=panel, add_help_option=False)(_later(entry))
 
 
 def commands(taken: Collection[str]) -> Iterator[EntryPoint]:

@@ -32,6 +32,10 @@ class ReportCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@command.command(cls=ReportCommand)
 def report(
     run_dir: RunDirectory,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the report.")] = None,
