@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import pdist
 from scipy.special import ndtri
 
 from vip.protocols import Floats
@@ -135,6 +134,8 @@ def stein_discrepancy(samples: Floats, gradient: Floats, rng: np.random.Generato
     ``(scale^2 + |x - y|^2)^(-1/2)``, which notices samples that drift off (Gorham & Mackey 2017). The default `scale` is the
     median distance. All coordinates should be of one scale.
     """
+    from scipy.spatial.distance import pdist
+
     n = len(samples)
     scale = float(np.median(pdist(samples))) if scale is None else scale
     kernel = stein_kernel(samples, gradient, scale)

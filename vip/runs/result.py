@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -23,6 +22,8 @@ from vip.runs.simulation import simulate
 from vip.runs.store import Store
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from vip.runs.problem import Problem
 
 N_PRIOR = 100
@@ -193,6 +194,8 @@ class Result:
 
     def to_datatree(self, dispatch: DispatchSettings | None = None) -> xr.DataTree:
         """Posterior, prior, observed and predicted data as a tree in ArviZ's schema; `dispatch` says who predicts them."""
+        import xarray as xr  # with pandas, which comes with it, half of the time in which a command starts
+
         space = self.problem.space
         prior = self.problem.sample_prior(N_PRIOR, stream(self.problem.config.seed, 1, Purpose.START))
         metrics = self.store.metrics()
@@ -225,6 +228,8 @@ class Result:
 
 def label(variables: tuple[Variable, ...], values: dict[str, Any], leading: tuple[str, ...]) -> xr.Dataset:
     """Arrays by variable, with `leading` dimensions before the variable's own, as a labelled data set."""
+    import xarray as xr
+
     data, coords = {}, {}
     for v in variables:
         attributes = {"units": v.units, "long_name": v.long_name or v.name}
