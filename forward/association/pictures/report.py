@@ -14,6 +14,7 @@ from vip.forward.association.pictures.probabilities import probabilities
 from vip.forward.association.pictures.record import rates, reasons
 from vip.forward.association.pictures.residuals import distances, stations
 from vip.forward.association.pictures.shown import Shown
+from vip.forward.association.pictures.speeds import corrections, speeds
 from vip.forward.association.pictures.truth import Truth, read_truth
 from vip.forward.association.pictures.window import window
 from vip.forward.association.record.catalogue import Catalogue
@@ -65,7 +66,7 @@ def pictures(shown: Shown, chosen: dict[int, str]) -> Iterator[Picture]:
     """All pictures; those of single events for the `chosen`, each with the reason why."""
     yield from places(shown)
     yield rates(shown)
-    for draw in (window, probabilities, reasons, stations, distances):
+    for draw in (window, probabilities, reasons, stations, distances, speeds, corrections):
         picture = draw(shown)
         if picture is not None:
             yield picture

@@ -11,7 +11,7 @@ import pandas as pd
 from vip.errors import ConfigError
 from vip.forward.association.window.channels import Ints
 
-EVENTS, ASSIGNMENTS = "truth.csv", "truth_assignments.csv"
+EVENTS, ASSIGNMENTS, VELOCITY = "truth.csv", "truth_assignments.csv", "velocity.csv"
 """Files of a truth, as `vip simulate association` writes them."""
 
 
@@ -22,6 +22,8 @@ class Truth(NamedTuple):
     """Event (its name), time (UTC), latitude and longitude in degrees (or y and x, km), and depth (km)."""
     assignments: pd.DataFrame
     """Id of each pick and its event, empty if it is of none; so are picks that are not in the table."""
+    velocity: pd.DataFrame | None = None
+    """True speeds, if they are known: depth (km) of the top of each layer, vp and vs (km/s)."""
 
     def event_of(self, identifiers: pd.Series) -> Ints:
         """Row in `events` of the true event of each pick (n,), by identifier; -1 where it is of none."""
@@ -32,7 +34,7 @@ class Truth(NamedTuple):
 
 
 def read_truth(directory: str | Path) -> Truth:
-    """Read truth.csv and truth_assignments.csv of a folder.
+    """Read truth.csv and truth_assignments.csv of a folder, and velocity.csv if it is there.
 
     Raises
     ------
@@ -53,7 +55,8 @@ def read_truth(directory: str | Path) -> Truth:
     if unknown:
         remedy = f"is not among the events of {EVENTS}; leave the event of a pick that is of none empty"
         raise ConfigError("event", min(unknown), remedy, Path(directory) / ASSIGNMENTS)
-    return Truth(events, assignments)
+    velocity = Path(directory) / VELOCITY
+    return Truth(events, assignments, _table(velocity, ["depth", "vp"]) if velocity.is_file() else None)
 
 
 def _table(file: Path, columns: list[str]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ from vip.forward.association.record.gathering import gathered, of_window
 from vip.forward.association.record.inputs import Earth, Survey, region_of, survey
 from vip.forward.association.record.parameters import Parameters
 from vip.forward.association.record.pieces import pieces_of
-from vip.forward.association.record.store import LearnedTimes, Memory
+from vip.forward.association.record.store import Memory
 from vip.forward.association.record.stream import Stream
 from vip.forward.earthquakes.frames import Source, named, pick_parts_from
 
@@ -97,7 +96,7 @@ def associate(
     stream = ended(picks, surveyed(stations, velocity, asked, cache), asked, threads)
     found = gathered(stream)
     warn_of(at_border(found.located.origins, stream.finder.site.box))
-    return replace(found.catalogue(), **(stream.store.times or LearnedTimes())._asdict())
+    return found.catalogue()
 
 
 def ended(picks: Source | Iterable[pd.DataFrame], known: Survey, asked: Parameters, threads: int | None = None) -> Stream:

@@ -15,6 +15,7 @@ from vip.forward.association.record.finder import Finder
 from vip.forward.association.record.inputs import Inputs, seconds
 from vip.forward.association.record.located import Located, locate
 from vip.forward.association.record.pieces import ROWS, Piece
+from vip.forward.association.record.store import LearnedTimes
 from vip.forward.association.record.stream import Span, Stream
 from vip.forward.association.record.windows import LENGTH, Window, joined, margin, only
 from vip.forward.association.window.associate import Association
@@ -32,15 +33,18 @@ class Associated(NamedTuple):
     waiting: NDArray[np.bool_]
     """Whether each of the arrivals (n,) waits for windows that are not done."""
     finder: Finder
+    times: LearnedTimes = LearnedTimes()
 
     def catalogue(self) -> Catalogue:
         """Events, and what became of every pick."""
-        return catalogue(self.inputs, self.found, self.located, self.finder, self.waiting)
+        made = catalogue(self.inputs, self.found, self.located, self.finder, self.waiting)
+        return replace(made, **self.times._asdict())
 
 
 def gathered(stream: Stream) -> Associated:
     """All that was found so far."""
-    return _of_pieces(list(stream.store.pieces()), 0, stream.store.windows(), stream.finder, stream.done)
+    found = _of_pieces(list(stream.store.pieces()), 0, stream.store.windows(), stream.finder, stream.done)
+    return found._replace(times=stream.store.times or LearnedTimes())
 
 
 def parts(stream: Stream, rows: int = ROWS) -> Iterator[Catalogue]:

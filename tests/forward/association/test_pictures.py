@@ -1,6 +1,7 @@
 """Pictures of an association: the numbers behind them, and a page for catalogues of every size."""
 
 import re
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,7 @@ from vip.errors import ConfigError
 from vip.forward.association.pictures import moveout, places, window
 from vip.forward.association.pictures.report import write_report
 from vip.forward.association.pictures.shown import Shown, by_distance, by_station, by_time, reliability
+from vip.forward.association.pictures.speeds import corrections, speeds
 from vip.forward.association.pictures.truth import read_truth
 from vip.forward.association.trials.measures import names
 from vip.forward.association.trials.synthetic import write_example
@@ -104,6 +106,23 @@ def test_right_picks_are_those_with_the_true_event(made, found, shown):
 def test_a_true_event_is_matched_once_and_chance_picks_never():
     event, true = np.array([0, 0, 0, 1, 1, 2, -1, 3]), np.array([4, 4, 4, 4, 4, -1, 4, 0])
     assert names(event, true).tolist() == [4, -1, -1, 0]
+
+
+def test_learned_speeds_and_corrections_beside_the_truth(shown, found, tables, tmp_path):
+    """Corners of layers are where the table has them, and a difference of 0.1 km/s is one; known speeds have no picture."""
+    assert speeds(shown) is corrections(shown) is None
+    learned = tables["velocity"].assign(sigma_vp=0.05, sigma_vs=0.02)
+    learned["vp"] += 0.1
+    columns = {"correction_p": 0.1, "sigma_p": 0.02, "correction_s": -0.2, "sigma_s": 0.04}
+    catalogue = replace(found, speed=learned, stations=tables["stations"].assign(**columns))
+    other = Shown(catalogue, shown.truth)
+    profile, difference = speeds(other).figure.axes
+    assert profile.lines[0].get_xdata().tolist() == np.repeat(learned["vp"], 2).tolist()
+    assert profile.lines[0].get_ydata()[:3].tolist() == [learned["depth"][0], *[learned["depth"][1]] * 2]
+    np.testing.assert_allclose(difference.lines[0].get_xdata(), 0.1)
+    (axes,) = corrections(other).figure.axes
+    assert [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == len(tables["stations"])] == [0.1, -0.2]
+    assert len(speeds(Shown(catalogue)).figure.axes) == 1
 
 
 def test_an_event_that_is_none_has_no_right_picks(shown):
