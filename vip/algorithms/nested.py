@@ -5,10 +5,11 @@ the prior volume that is left shrinks by a known law (Skilling 2006; several at 
 ends of k Metropolis walks that begin at other live points. One move of all walkers is one step of the algorithm and one call of
 the log-density: it needs no gradient and keeps k workers busy.
 
-A move is a jump or a stride. A jump goes anywhere in ellipsoids around the live points, so that modes exchange points however far
-apart they are; the density of the ellipsoids is in the acceptance, so that those which miss a part of the volume harm no result.
-A stride is the difference of two live points of one ellipsoid (ter Braak 2006). All this happens in theta, under the density
-that the prior has there: it needs no map from the unit cube, which smooth priors with bounds do not have.
+A move is a jump or a stride. A jump draws from a mixture of Gaussians around groups of live points, so that modes exchange points
+however far apart they are; the density of the mixture is in the acceptance, so that one which misses a part of the volume harms no
+result, as a bound around the live points would. A stride is the difference of two live points of one group (ter Braak 2006). All
+this happens in theta, under the density that the prior has there: it needs no map from the unit cube, which smooth priors with
+bounds do not have.
 
 Likelihoods that are equal, as of models that fail, are ordered by random labels (Skilling 2006): plateaus shrink like all else.
 """
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from vip.algorithms.ellipsoids import Ellipsoids, around
+from vip.algorithms.mixtures import Mixture, around
 from vip.errors import AlgorithmError
 from vip.protocols import Floats, Info, LogDensity
 
@@ -41,10 +42,12 @@ JITTER = 1e-3
 """Noise of a stride, in standard deviations of the live points, since differences of few points reach few places."""
 JUMPS = (0.1, 0.9)
 """Smallest and largest share of jumps among the moves."""
-STUCK = 0.01
-"""Largest share of walkers without an accepted jump at the end of a walk that is shorter than `moves`."""
+STUCK = 0.02
+"""Share of walkers without an accepted jump that is left at the end of walks shorter than `moves`."""
 GOOD, MOST = 0.5, 30
-"""Share of accepted jumps above which one ellipsoid is enough, and about the largest number of ellipsoids."""
+"""Share of accepted jumps above which one group is enough, and about the largest number of groups."""
+LONGER = 1.5
+"""Largest ratio of the lengths of two walks, one after the other."""
 FEWEST = 5
 """Least number of moves of a walk."""
 
@@ -70,19 +73,21 @@ class Walk(NamedTuple):
     """Walkers on their way from live points to the places of those that will die.
 
     `leaving` (k,) are the numbers of these, the worst first, `starting` (k,) those of the live points where walkers begin, and
-    `helping` (n - 2 k,) those of the others, ellipsoid by ellipsoid.
-    `tried` (2,) and `taken` (2,) count the strides and the jumps of all walkers, those tried and those accepted.
+    `helping` (n - 2 k,) those of the others, group by group.
+    `tried` (2,) and `taken` (2,) count the strides and the jumps of all walkers, those tried and those accepted;
+    `jumped` (k,) says which walkers have jumped.
     """
 
     points: Points
     leaving: Ints
     starting: Ints
     helping: Ints
-    ellipsoids: Ellipsoids
+    mixture: Mixture
     moves: int
     wanted: int
     tried: Floats
     taken: Floats
+    jumped: NDArray[np.bool_]
 
 
 class Evidence(NamedTuple):
@@ -152,8 +157,8 @@ class Nested:
         """First state from draws (n_particles, d) of the prior: with other points, the evidence would be wrong."""
         n, d = theta0.shape
         empty, none, unknown = np.zeros((0, d)), np.zeros(0), np.full(n, np.nan)
-        nobody, nowhere = np.zeros(0, np.intp), Ellipsoids(empty, np.zeros((0, d, d)), np.zeros(0, np.intp))
-        walk = Walk(Points(empty, none, none, none), nobody, nobody, nobody, nowhere, 0, 0, np.zeros(2), np.zeros(2))
+        nobody, nowhere = np.zeros(0, np.intp), Mixture(empty, np.zeros((0, d, d)), np.zeros(0, np.intp))
+        walk = Walk(Points(empty, none, none, none), nobody, nobody, nobody, nowhere, 0, 0, np.zeros(2), np.zeros(2), np.zeros(0, bool))
         live = Points(theta0, unknown, unknown, unknown)
         ranks = Ranks(0.0, 0.0, np.zeros(d), 0)
         return NestedState(live, Dead(empty, none, none), walk, Evidence(), ranks, 1.0, 0.5)
@@ -192,26 +197,30 @@ class Nested:
         return begun, Info(_mean_of_finite(found.value), 0.0, _reported(begun, 0.0))
 
     def _new_walk(self, state: NestedState, rng: np.random.Generator) -> Walk:
-        """Walkers at some live points that stay, and ellipsoids around the others.
+        """Walkers at some live points that stay, and a mixture around the others.
 
-        A walker's own start has no part in its ellipsoids: they would hold it always, and never what lies beyond, so that walks
-        would go inwards only, and volumes shrink faster than they are counted.
+        A walker's own start has no part in the mixture, which would know where it is and not what lies beyond: walks would go
+        inwards, and volumes would shrink faster than they are counted.
         """
         live, k = state.live, self.batch
         order = np.lexsort((live.label, live.log_likelihood))
         leaving, staying = order[:k], rng.permutation(order[k:])
         starting, helping = staying[:k], staying[k:]
-        taken, tried = state.walk.taken, state.walk.tried
-        met = taken[1] / tried[1] if tried[1] else 0.0
-        ellipsoids, by_group = around(live.places[helping], 1 if met > GOOD else MOST)
-        # As many moves as let all but a few walkers jump, by how many could in the walk before.
-        meets = state.jumps * met
-        enough = math.ceil(math.log(STUCK) / math.log1p(-meets)) if meets else self.moves
-        wanted = min(max(enough, FEWEST), self.moves)
+        before = state.walk
+        is_good = before.tried[1] and before.taken[1] / before.tried[1] > GOOD
+        mixture, by_group = around(live.places[helping], 1 if is_good else MOST)
         return Walk(
-            *(_taken(live, starting), leaving, starting, helping[by_group], ellipsoids),
-            *(0, wanted, np.zeros(2), np.zeros(2)),
+            *(_taken(live, starting), leaving, starting, helping[by_group], mixture),
+            *(0, self._wanted(before), np.zeros(2), np.zeros(2), np.zeros(k, bool)),
         )
+
+    def _wanted(self, before: Walk) -> int:
+        """Number of moves that lets all but a few walkers jump, by how many did in the walk before."""
+        if not before.wanted:
+            return self.moves
+        stuck = max(1 - before.jumped.mean(), STUCK / 2)
+        longer = math.log(STUCK) / math.log(stuck) if stuck < 1 else math.inf
+        return min(max(math.ceil(before.wanted * min(max(longer, 1 / LONGER), LONGER)), FEWEST), self.moves)
 
     def _moved(self, state: NestedState, log_density: LogDensity, rng: np.random.Generator) -> tuple[Walk, float]:
         """The walk after a Metropolis move, and the mean log-density of the places that were evaluated for it.
@@ -243,7 +252,11 @@ class Nested:
         label = np.where(after.log_likelihood > floor, fresh, floor_label + (1 - floor_label) * fresh)
         count = np.array([np.bincount(jumps, minlength=2), np.bincount(jumps, accepted, minlength=2)], dtype=float)
         return walk._replace(
-            points=after._replace(label=label), moves=walk.moves + 1, tried=walk.tried + count[0], taken=walk.taken + count[1]
+            points=after._replace(label=label),
+            moves=walk.moves + 1,
+            tried=walk.tried + count[0],
+            taken=walk.taken + count[1],
+            jumped=walk.jumped | (accepted & (jumps == 1)),
         ), value
 
     def _proposed(self, state: NestedState, rng: np.random.Generator) -> tuple[Floats, Ints, Floats]:
@@ -251,10 +264,10 @@ class Nested:
         walk, here = state.walk, state.walk.points.places
         k, d = here.shape
         jumps = (rng.random(k) < state.jumps).astype(np.intp)
-        far = walk.ellipsoids.draw(k, rng)
-        back, forth = np.split(walk.ellipsoids.log_density(np.concatenate([here, far])), 2)
+        far = walk.mixture.draw(k, rng)
+        back, forth = np.split(walk.mixture.log_density(np.concatenate([here, far])), 2)
         helping = state.live.places[walk.helping]
-        near = here + state.scale * STRIDE / math.sqrt(2 * d) * _differences(helping, walk.ellipsoids.counts, k, rng)
+        near = here + state.scale * STRIDE / math.sqrt(2 * d) * _differences(helping, walk.mixture.counts, k, rng)
         near += JITTER * state.scale * helping.std(axis=0) * rng.standard_normal((k, d))
         return np.where(jumps[:, None], far, near), jumps, np.where(jumps, back - forth, 0.0)
 
@@ -312,7 +325,7 @@ def accounts(dead: Dead, live: Points) -> tuple[Floats, Evidence]:
     total = float(logsumexp(log_weights))
     inside = np.maximum(1 - np.cumsum(np.exp(log_weights[: len(dead.alive)] - total)), 0.0)
     error = math.sqrt(float(np.sum((inside / dead.alive) ** 2)))
-    return log_weights, Evidence(total, error, math.exp(min(live.log_likelihood.max() + log_volume[-1] - total, 700.0)))
+    return log_weights, Evidence(total, error, math.exp(live.log_likelihood.max() + log_volume[-1] - total))
 
 
 def _ranked(ranks: Ranks, walk: Walk, live: Points) -> Ranks:
