@@ -93,7 +93,8 @@ def test_more_run_and_fit(folder, prior, algorithm):
 
 def run_and_check(folder, prior, algorithm):
     config = folder / "problem.toml"
-    config.write_text(FORWARD + prior + "[algorithm]\n" + ("" if "iterations" in algorithm else "iterations = 500\n") + algorithm)
+    iterations = "" if "iterations" in algorithm else "iterations = 500\n"
+    config.write_text(FORWARD + prior + "[algorithm]\n" + iterations + algorithm)
     problem = vip.load_problem(config)
     result = vip.run(problem)
     assert result.status == "finished"

@@ -1,7 +1,7 @@
 """Mixtures of Gaussians around points, as many as the points form groups.
 
-A group is cut in two where that describes its points better, by the Bayesian information criterion (X-means: Pelleg & Moore 2000;
-with covariances: Fraley & Raftery 1998). Nothing here is drawn at random but places from a mixture.
+A group is cut in two where that describes its points better, by the Bayesian information criterion (Pelleg & Moore 2000, here with
+covariances). Nothing is drawn at random but places from a mixture.
 
 Shapes: n points, d coordinates, k groups.
 """

@@ -5,11 +5,11 @@ the prior volume that is left shrinks by a known law (Skilling 2006; several at 
 ends of k Metropolis walks that begin at other live points. One move of all walkers is one step of the algorithm and one call of
 the log-density: it needs no gradient and keeps k workers busy.
 
-A move is a jump or a stride. A jump draws from a mixture of Gaussians around groups of live points, so that modes exchange points
-however far apart they are; the density of the mixture is in the acceptance, so that one which misses a part of the volume harms no
-result, as a bound around the live points would. A stride is the difference of two live points of one group (ter Braak 2006). All
-this happens in theta, under the density that the prior has there: it needs no map from the unit cube, which smooth priors with
-bounds do not have.
+A move is a jump or a stride. A jump draws from a mixture of Gaussians around groups of live points, so that modes exchange
+points however far apart they are; the density of the mixture is in the acceptance, so that one which misses a part of the volume
+harms no result, as a bound around the live points would. A stride is the difference of two live points of one group (ter Braak
+2006). All this happens in theta, under the density that the prior has there: it needs no map from the unit cube, which smooth
+priors with bounds do not have.
 
 Likelihoods that are equal, as of models that fail, are ordered by random labels (Skilling 2006): plateaus shrink like all else.
 """
@@ -158,7 +158,10 @@ class Nested:
         n, d = theta0.shape
         empty, none, unknown = np.zeros((0, d)), np.zeros(0), np.full(n, np.nan)
         nobody, nowhere = np.zeros(0, np.intp), Mixture(empty, np.zeros((0, d, d)), np.zeros(0, np.intp))
-        walk = Walk(Points(empty, none, none, none), nobody, nobody, nobody, nowhere, 0, 0, np.zeros(2), np.zeros(2), np.zeros(0, bool))
+        walk = Walk(
+            *(Points(empty, none, none, none), nobody, nobody, nobody, nowhere),
+            *(0, 0, np.zeros(2), np.zeros(2), np.zeros(0, bool)),
+        )
         live = Points(theta0, unknown, unknown, unknown)
         ranks = Ranks(0.0, 0.0, np.zeros(d), 0)
         return NestedState(live, Dead(empty, none, none), walk, Evidence(), ranks, 1.0, 0.5)
@@ -315,9 +318,9 @@ class Nested:
 def accounts(dead: Dead, live: Points) -> tuple[Floats, Evidence]:
     """Log-weights of all points, those that died first, and the evidence.
 
-    Where n points are alive and one dies, the logarithm of the volume shrinks by 1/n, with a standard deviation of 1/n (Skilling
-    2006). The variance of the log-evidence is the sum of these variances times the squared shares of the evidence that lie
-    inside: the derivatives of the one by the other.
+    Where one of n points dies, the logarithm of the volume shrinks by 1/n, with a standard deviation of 1/n (Skilling 2006).
+    The variance of the log-evidence is the sum of these variances times the squared shares of the evidence that lie inside,
+    which are the derivatives of the one by the other.
     """
     log_volume = np.concatenate([[0.0], -np.cumsum(1 / dead.alive)])
     of_dead = log_volume[:-1] + np.log(-np.expm1(-1 / dead.alive)) + dead.log_likelihood

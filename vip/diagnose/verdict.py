@@ -147,12 +147,12 @@ def judge_live_points(remaining: float, ranks: float, memory: float) -> list[Dia
     remaining : float
         Share of the evidence that the live points may still hold.
     ranks : float
-        Sum of the ranks of new live points among the others, less what is expected of draws from the prior, in standard deviations.
+        Sum of the ranks of new live points among the others less what is expected of prior draws, in standard deviations.
     memory : float
         Correlation of the ends of walks with their starts, in the entry where it is largest.
     """
     left = Diagnosis("Evidence left", f"the live points hold at most {remaining:.2%} of the evidence")
-    finding = f"the ranks of new live points among the others are {abs(ranks):.1f} standard deviations from those of prior draws"
+    finding = f"the ranks of new live points are {abs(ranks):.1f} standard deviations from those of draws of the prior"
     remedy = "start anew with more `moves`"
     where = "high" if ranks > 0 else "low"
     of_ranks = Diagnosis("Ranks", finding)
@@ -161,7 +161,7 @@ def judge_live_points(remaining: float, ranks: float, memory: float) -> list[Dia
     finding = f"walks end at a correlation of {memory:.2f} with where they begin, in the entry where it is largest"
     of_walks = Diagnosis("Walks", finding)
     if memory > MAX_MEMORY:
-        remedy = f"{remedy}; where modes do not exchange live points, with more `particles`: their masses are uncertain by chance"
+        remedy = f"{remedy}, or more `particles` where modes exchange no live points: their masses are left to chance"
         of_walks = Diagnosis("Walks", finding, "walks too short", remedy)
     return [left, of_ranks, of_walks]
 

@@ -22,9 +22,9 @@ class Nested(Method):
     """Nested sampling: live points climb from prior to posterior and give the evidence; for several modes, without a gradient.
 
     At each turn `batch` of the `particles` live points, by default a quarter, are replaced by the ends of random walks of at
-    most `moves` moves, by default 5 for each parameter and 20 at least; each iteration moves all walkers once. The run ends when
-    the live points hold at most the share `remaining` of the evidence, or after `iterations`. The error of the log-evidence falls
-    with the root of `particles`, and the evaluations grow in proportion to them.
+    most `moves` moves, by default 5 for each parameter and 20 at least; an iteration moves all walkers once. The run ends when
+    the live points hold at most the share `remaining` of the evidence, or after `iterations`. The error of the log-evidence
+    falls with the root of `particles`, and the evaluations grow in proportion to them.
     """
 
     needs_gradient: ClassVar = False
@@ -56,7 +56,7 @@ class Nested(Method):
             )
         batch, d = self.batch or self.particles // SHARES, target.space.size
         if self.particles - 2 * batch <= d:
-            remedy = f"must be more than {d + 2 * batch}: {d} parameters, and twice the batch of {batch}; they are to span a space"
+            remedy = f"must be more than {d + 2 * batch}: the {d} parameters and twice the batch of {batch}"
             raise ConfigError("algorithm.particles", self.particles, remedy)
         moves = self.moves or max(MOVES, PER_PARAMETER * d)
         return nested.Nested(self.particles, target.log_prior, batch, moves, self.remaining)
