@@ -112,7 +112,7 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(configured, tmp_path):
 def test_workers_make_no_difference(configured, tmp_path):
     config = configured("iterations = 60")
     here = vip.run(vip.load_problem(config), tmp_path / "here", dispatch=DispatchSettings(kind="serial"))
-    there = vip.run(vip.load_problem(config), tmp_path / "there", dispatch=DispatchSettings(kind="dask", workers=2))
+    there = vip.run(vip.load_problem(config), tmp_path / "there", dispatch=DispatchSettings(kind="local", workers=2))
     assert_array_equal(there.models, here.models)
     assert_array_equal(there.weights, here.weights)
 

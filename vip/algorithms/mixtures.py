@@ -1,7 +1,7 @@
 """Mixtures of Gaussians around points, as many as the points form groups.
 
-A group is cut in two where that describes its points better, by the Bayesian information criterion (Pelleg & Moore 2000, here with
-covariances). Nothing is drawn at random but places from a mixture.
+A group is cut in two where that describes its points better, by the Bayesian information criterion (Pelleg & Moore 2000, here
+with covariances). Nothing is drawn at random but places from a mixture.
 
 Shapes: n points, d coordinates, k groups.
 """
@@ -40,7 +40,8 @@ class Mixture(NamedTuple):
         """Draw places (n, d)."""
         which = rng.choice(len(self.counts), n, p=self.counts / self.counts.sum())
         noise = rng.standard_normal((n, self.centres.shape[1]))
-        return self.centres[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
+        places: Floats = self.centres[which] + np.einsum("nij,nj->ni", self.roots[which], noise)
+        return places
 
     def log_density(self, places: Floats) -> Floats:
         """Log-density (n,) at places (n, d), up to a constant that is the same for every mixture in d coordinates.
@@ -80,7 +81,8 @@ def _groups(points: Floats, members: Ints, smallest: int) -> list[_Group]:
     whole = _group(points, members)
     if len(members) < 2 * smallest:
         return [whole]
-    right = _halved(np.linalg.solve(whole.root, (points[members] - whole.centre).T).T)
+    white: Floats = np.linalg.solve(whole.root, (points[members] - whole.centre).T).T
+    right = _halved(white)
     if not smallest <= right.sum() <= len(right) - smallest:
         return [whole]
     parts = [part for half in (members[~right], members[right]) for part in _groups(points, half, smallest)]

@@ -6,10 +6,10 @@ ends of k Metropolis walks that begin at other live points. One move of all walk
 the log-density: it needs no gradient and keeps k workers busy.
 
 A move is a jump or a stride. A jump draws from a mixture of Gaussians around groups of live points, so that modes exchange
-points however far apart they are; the density of the mixture is in the acceptance, so that one which misses a part of the volume
-harms no result, as a bound around the live points would. A stride is the difference of two live points of one group (ter Braak
-2006). All this happens in theta, under the density that the prior has there: it needs no map from the unit cube, which smooth
-priors with bounds do not have.
+points however far apart they are; the density of the mixture is in the acceptance, so that one which misses a part of the
+volume harms no result, as a bound around the live points would. A stride is the difference of two live points of one group
+(ter Braak 2006). All this happens in theta, under the density that the prior has there: it needs no map from the unit cube,
+which smooth priors with bounds do not have.
 
 Likelihoods that are equal, as of models that fail, are ordered by random labels (Skilling 2006): plateaus shrink like all else.
 """
@@ -266,7 +266,7 @@ class Nested:
         """Places (k, d) to go to, whether (k,) each is a jump, and the log-ratio (k,) of the densities of the way back."""
         walk, here = state.walk, state.walk.points.places
         k, d = here.shape
-        jumps = (rng.random(k) < state.jumps).astype(np.intp)
+        jumps = np.where(rng.random(k) < state.jumps, 1, 0)
         far = walk.mixture.draw(k, rng)
         back, forth = np.split(walk.mixture.log_density(np.concatenate([here, far])), 2)
         helping = state.live.places[walk.helping]
