@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Pathfinder, ProjectedSVGD, Tempered
+from vip.algorithms import ADVI, HMC, MALA, SGLD, SSVGD, SVGD, Metropolis, Nested, Pathfinder, ProjectedSVGD, Tempered
 from vip.algorithms.burn_in import BurnIn
 from vip.algorithms.families import LowRankGaussian, Triangular
 from vip.algorithms.flow import Flow
@@ -82,6 +82,7 @@ ALGORITHMS = {
     "hmc": lambda d, project: HMC(N, BY_ACCEPTANCE, burn_in("low-rank", 1), leapfrog_steps=3),
     "metropolis": lambda d, project: Metropolis(N, BY_ACCEPTANCE, burn_in("covariance")),
     "tempered": lambda d, project: Tempered(20, wide_prior, moves=2, last_moves=3),
+    "nested": lambda d, project: Nested(20, wide_prior, batch=5, moves=3),
 }
 CLIPS = {name: make for name, make in ALGORITHMS.items() if hasattr(make(3, None), "project") and not make(3, None).rejects}
 """Algorithms with hard bounds; the configuration refuses them for the others."""
@@ -154,7 +155,7 @@ def test_it_evaluates_what_it_says(make, d):
     for iteration in range(8):
         state, _ = algorithm.step(state, watched, stream(1, iteration, Purpose.STEP))
     # The first step of a chain also evaluates where it starts; some algorithms need fewer at times.
-    if not isinstance(algorithm, HMC | Pathfinder | Tempered) and getattr(algorithm, "start", None) is None:
+    if not isinstance(algorithm, HMC | Nested | Pathfinder | Tempered) and getattr(algorithm, "start", None) is None:
         assert sum(evaluated) == 8 * algorithm.n_evaluated + N * algorithm.is_chain
 
 

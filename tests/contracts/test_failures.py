@@ -8,7 +8,8 @@ from vip.inference import loop
 from vip.methods import BUILT_IN, named
 
 PRIOR = vip.priors.Gaussian.diagonal(np.zeros(4), np.ones(4))
-MORE = {"flow": {"samples_per_step": 8}, "advi": {"samples_per_step": 8}, "tempered": {"particles": 40}}
+FEW = {"particles": 40}
+MORE = {"flow": {"samples_per_step": 8}, "advi": {"samples_per_step": 8}, "tempered": FEW, "nested": FEW}
 
 
 class Band:

@@ -52,6 +52,7 @@ MORE = {
     "mala": 'name = "mala"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nmetric = "low-rank"\n',
     "hmc": 'name = "hmc"\nparticles = 8\nburn_in = 200\nwarm_up = 100\nleapfrog_steps = 3\n',
     "tempered": 'name = "tempered"\nparticles = 300\n',
+    "nested": 'name = "nested"\niterations = 100000\nparticles = 200\nmoves = 20\n',
     "metropolis": 'name = "metropolis"\nparticles = 20\nburn_in = 300\nwarm_up = 200\n',
 }
 MORE_PRIORS = {
@@ -92,7 +93,8 @@ def test_more_run_and_fit(folder, prior, algorithm):
 
 def run_and_check(folder, prior, algorithm):
     config = folder / "problem.toml"
-    config.write_text(FORWARD + prior + "[algorithm]\niterations = 500\n" + algorithm)
+    iterations = "" if "iterations" in algorithm else "iterations = 500\n"
+    config.write_text(FORWARD + prior + "[algorithm]\n" + iterations + algorithm)
     problem = vip.load_problem(config)
     result = vip.run(problem)
     assert result.status == "finished"

@@ -211,7 +211,7 @@ class Tempered:
             return value[:, None]
 
         def likelihood(places: Floats) -> Floats:
-            return log_density(places[:, 0]).value[:, None] - prior(places)
+            return log_density(places[:, 0]).apart(prior(places)[:, 0])[:, None]
 
         known = state if np.isfinite(state.log_prior).all() else _evaluated(state, likelihood, prior)
         rises = known.power < 1

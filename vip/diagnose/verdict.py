@@ -11,7 +11,7 @@ import numpy as np
 
 from vip.diagnose.statistics import MIN_TRACE, Convergence, chi2_range, convergence, is_rising, pareto_k, spread_entries
 from vip.errors import StoreError
-from vip.methods import SVGD, ChainMethod, Pathfinder, ProjectedSVGD, VariationalMethod
+from vip.methods import SVGD, ChainMethod, Nested, Pathfinder, ProjectedSVGD, VariationalMethod
 from vip.protocols import Floats
 from vip.runs.result import Result
 
@@ -30,6 +30,8 @@ GOOD_K, MAX_K = 0.5, 0.7
 """Limits of the shape k of importance ratios (Vehtari et al. 2024)."""
 LEAST_SPREAD, MOST_SPREAD = 0.7, 2.0
 """Limits of the variance of particles over that of the posterior."""
+MAX_RANKS, MAX_MEMORY = 4.0, 0.7
+"""Limits of the ranks of new live points, in standard deviations, and of the correlation of a walk's end with its start."""
 SURE = 3
 """Standard deviations of chance that a number must be away from its limit."""
 CHI2_MARGIN = 0.1
@@ -67,8 +69,10 @@ def without_evaluations(result: Result, n_checked: int = N_CHECKED) -> list[Diag
     """Diagnoses of a run that need no forward: of chains, of approximations, and whether the iterations were enough."""
     settings = result.problem.config.algorithm
     if result.status == "finished" and result.is_weighted:
-        return [judge_weights(result.effective_size, len(result.flat))]
+        return [*_of_live_points(result), judge_weights(result.effective_size, len(result.flat))]
     match settings:
+        case Nested():
+            return _of_live_points(result)
         case ChainMethod():
             found = [_of_chains(result, settings, n_checked), _of_trace(result, "log_density", settings.burn_in)]
         case Pathfinder() | VariationalMethod():
@@ -122,6 +126,44 @@ def judge_weights(effective: float, n: int) -> Diagnosis:
     if effective >= MIN_ESS:
         return Diagnosis("Weights", text)
     return Diagnosis("Weights", f"{text}, fewer than {MIN_ESS}", "too few samples", "start anew with more particles")
+
+
+def _of_live_points(result: Result) -> list[Diagnosis]:
+    """Diagnoses of nested sampling from what its last step reports; none of other methods."""
+    metrics, settings = result.store.metrics(), result.problem.config.algorithm
+    if not isinstance(settings, Nested) or not metrics:
+        return []
+    last = metrics[-1]
+    found = judge_live_points(last["remaining"], last["ranks"], last["memory"])
+    left = last["remaining"] > settings.remaining
+    return [found[0]._replace(fault="not converged", remedy=_more_iterations(result)) if left else found[0], *found[1:]]
+
+
+def judge_live_points(remaining: float, ranks: float, memory: float) -> list[Diagnosis]:
+    """Diagnoses of nested sampling: of the evidence left, of the ranks of new points, and of what walks remember.
+
+    Parameters
+    ----------
+    remaining : float
+        Share of the evidence that the live points may still hold.
+    ranks : float
+        Sum of the ranks of new live points among the others less what is expected of prior draws, in standard deviations.
+    memory : float
+        Correlation of the ends of walks with their starts, in the entry where it is largest.
+    """
+    left = Diagnosis("Evidence left", f"the live points hold at most {remaining:.2%} of the evidence")
+    finding = f"the ranks of new live points are {abs(ranks):.1f} standard deviations from those of draws of the prior"
+    remedy = "start anew with more `moves`"
+    where = "high" if ranks > 0 else "low"
+    of_ranks = Diagnosis("Ranks", finding)
+    if abs(ranks) > MAX_RANKS:
+        of_ranks = Diagnosis("Ranks", f"{finding}, too {where}", "evidence biased", remedy)
+    finding = f"walks end at a correlation of {memory:.2f} with where they begin, in the entry where it is largest"
+    of_walks = Diagnosis("Walks", finding)
+    if memory > MAX_MEMORY:
+        remedy = f"{remedy}, or more `particles` where modes exchange no live points: their masses are left to chance"
+        of_walks = Diagnosis("Walks", finding, "walks too short", remedy)
+    return [left, of_ranks, of_walks]
 
 
 def _of_trace(result: Result, key: str, first: int) -> Diagnosis | None:

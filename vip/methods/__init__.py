@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vip.methods.hmc import HMC
     from vip.methods.mala import MALA
     from vip.methods.metropolis import Metropolis
+    from vip.methods.nested import Nested
     from vip.methods.pathfinder import Pathfinder
     from vip.methods.projected_svgd import ProjectedSVGD
     from vip.methods.sgld import SGLD
@@ -45,6 +46,7 @@ __all__ = [
     "Flow",
     "Method",
     "Metropolis",
+    "Nested",
     "Pathfinder",
     "ProjectedSVGD",
     "StepMethod",
@@ -66,6 +68,7 @@ BUILT_IN = {
     "hmc": "HMC",
     "metropolis": "Metropolis",
     "tempered": "Tempered",
+    "nested": "Nested",
 }
 """Class of every method of this package, by its name in a configuration."""
 

@@ -30,6 +30,15 @@ class Evaluated(NamedTuple):
     log_likelihood: Floats = np.zeros(0)
     """Log-likelihood (n,), nan for particles that failed; empty where it is not known apart from the prior."""
 
+    def apart(self, log_prior: Floats) -> Floats:
+        """Log-likelihood (n,) apart from a log-prior (n,) of the particles; -inf for those that failed.
+
+        It is what the forward said where that is known: a difference of sums would tell equal likelihoods apart by rounding.
+        """
+        if not self.log_likelihood.size:
+            return self.value - log_prior
+        return np.where(np.isnan(self.log_likelihood), -np.inf, self.log_likelihood)
+
 
 LogDensity = Callable[[Floats], Evaluated]
 """``log_density(theta (n, d)) -> Evaluated``: all that an algorithm sees."""

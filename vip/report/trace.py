@@ -24,6 +24,8 @@ LABELS = {
     "step": ("steps", "r.m.s. step of θ"),
     "elbo": ("evidence lower bound", "ELBO"),
     "acceptance": ("acceptance", "share of steps accepted"),
+    "remaining": ("evidence left to live points", "share, at most"),
+    "ranks": ("ranks of new live points", "standard deviations"),
 }
 """Title and axis of each number that is recorded at each iteration; runs of earlier versions may lack some."""
 
@@ -53,6 +55,8 @@ def trace(findings: Findings) -> Iterator[Picture]:
         axes["step"].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes["step"].yaxis.set_major_formatter("{x:g}")
         axes["step"].yaxis.set_minor_formatter(NullFormatter())
+    if "remaining" in known:
+        axes["remaining"].set_yscale("log")
     if "acceptance" in known:
         axes["acceptance"].set_ylim(0, 1)
     if burn_in:

@@ -273,7 +273,7 @@ def _with_gradient(forward: Forward, settings: Method, gradient: str | None, dra
         log.warning("gradients by central differences: %d evaluations of the forward for each particle", made.gradient_runs)
         return made
     if settings.needs_gradient:
-        remedy = "needs gradients, and the forward gives none: say gradient='differences', or method='tempered' or 'metropolis'"
+        remedy = "needs gradients, and the forward gives none: say gradient='differences', or method='nested' or 'metropolis'"
         raise ConfigError("method", settings.name, remedy)
     return forward
 

@@ -48,7 +48,9 @@ def run_status(store: Store) -> dict[str, str]:
         rows["log-posterior"] = f"{metrics[-1]['log_density']:.1f}"
         rows["step"] = f"{metrics[-1]['step']:.3g}"
         rows["time per iteration"] = f"{seconds:.4g} s"
-        if running:
+        if "remaining" in metrics[-1]:  # such a run ends by itself, long before its last iteration
+            rows["evidence"] = f"{metrics[-1]['log_evidence']:.2f} (log) so far, at most {metrics[-1]['remaining']:.2%} left"
+        elif running:
             left = timedelta(seconds=round(seconds * (total - done)))
             rows["estimated finish"] = f"{datetime.now() + left:%Y-%m-%d %H:%M:%S} (in {left})"
     return rows
