@@ -81,8 +81,7 @@ def _groups(points: Floats, members: Ints, smallest: int) -> list[_Group]:
     whole = _group(points, members)
     if len(members) < 2 * smallest:
         return [whole]
-    white: Floats = np.linalg.solve(whole.root, (points[members] - whole.centre).T).T
-    right = _halved(white)
+    right = _halved(np.asarray(np.linalg.solve(whole.root, (points[members] - whole.centre).T).T, np.float64))
     if not smallest <= right.sum() <= len(right) - smallest:
         return [whole]
     parts = [part for half in (members[~right], members[right]) for part in _groups(points, half, smallest)]
