@@ -98,7 +98,7 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(configured, tmp_path):
     assert whole.flat[whole.weights > 1e-12][:, 0].max() <= 2.5
     assert "% left" in run_status(whole.store)["evidence"]
     (tmp_path / "kill").touch()
-    process = multiprocessing.get_context("spawn").Process(target=run_it, args=(config, tmp_path / "killed"))
+    process = multiprocessing.get_context("fork").Process(target=run_it, args=(config, tmp_path / "killed"))
     process.start()
     process.join()
     assert process.exitcode == -9
