@@ -85,7 +85,7 @@ def test_rejection_leaves_no_error_of_the_step(make):
     assert z_scores(u[..., row] * u[..., column], (covariance / np.outer(sd, sd))[row, column]).max() < LIMIT
 
 
-@pytest.mark.parametrize("name", ["ssvgd", "mala", "hmc"])
+@pytest.mark.parametrize("name", [pytest.param("ssvgd", marks=pytest.mark.full), "mala", "hmc"])
 def test_rejection_is_right_for_a_banana(name):
     """Where the kernel, the drift and the density's Hessian all change from step to step."""
 

@@ -122,7 +122,7 @@ def check_gaussian(samples, target, metric, step):
     assert max(z[0].max(), z[1].max()) < Z
 
 
-@pytest.mark.parametrize("bandwidth", [None, 1.0], ids=["median", "fixed"])
+@pytest.mark.parametrize("bandwidth", [None, pytest.param(1.0, marks=pytest.mark.full)], ids=["median", "fixed"])
 @pytest.mark.parametrize(("metric", "step", "seed"), [("none", 0.3, 1), ("variance", 1.0, 2), ("gradient", 1.0, 3)])
 def test_ssvgd_samples_a_gaussian(metric, step, bandwidth, seed):
     target, n = asymmetric(), 12
