@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.kernels_c import staggered
 from vip.kernels_c.door import Floats
 
 ORDERS = (2, 4, 6, 8)
@@ -19,7 +20,7 @@ STENCILS = {
     8: (-205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560),
 }
 """Coefficients of the second derivative at distances 0, 1, ..., by order (Fornberg 1988, table 1)."""
-STAGGERED = {2: (1.0, 0.0), 4: (1.0, 0.0), 6: (9 / 8, -1 / 24), 8: (9 / 8, -1 / 24)}
+STAGGERED = {order: (*staggered.STAGGERED[2], 0.0) if order < 6 else staggered.STAGGERED[4] for order in ORDERS}
 """Coefficients of the first derivative half way between nodes, in layers, of 2nd or 4th order.
 
 A layer takes from the stencil's second derivative up to the whole of that of two of these. At no wavenumber may the latter be
@@ -31,12 +32,6 @@ THINNEST_LAYER = 4
 REFLECTION = 1e-4
 """Reflection of a layer at normal incidence, in theory. Smaller values damp more steeply, and thereby reflect."""
 PROFILE_POWER = 3
-
-KAISER_B = 6.31
-KAISER_WIDTH = 4
-"""Half width of the windowed sinc, and the shape of its window (Hicks 2002, table 1)."""
-ON_NODE = 1e-6
-"""Distance from a node, in spacings, below which a point is on it."""
 
 
 @dataclass(frozen=True)
@@ -212,23 +207,12 @@ def points_between(grid: Grid, points: Floats) -> Points:
 
 def _entries(grid: Grid, point: Floats) -> Floats:
     """Row, column and weight (m, 3) of one point."""
-    rows, by_row = _sinc(point[0] / grid.spacing[0])
-    columns, by_column = _sinc(point[1] / grid.spacing[1])
+    rows, by_row = staggered.windowed_sinc(point[0] / grid.spacing[0])
+    columns, by_column = staggered.windowed_sinc(point[1] / grid.spacing[1])
     if grid.free_surface:
         by_row, rows = np.where(rows < 0, -by_row, by_row), np.abs(rows)
     row, column = np.meshgrid(rows + grid.top, columns + grid.layer, indexing="ij")
     return np.stack([row.ravel(), column.ravel(), np.outer(by_row, by_column).ravel()], axis=1)
-
-
-def _sinc(position: float) -> tuple[Floats, Floats]:
-    """Nodes near a position, and their weights."""
-    nearest = round(position)
-    if abs(position - nearest) < ON_NODE:
-        return np.array([float(nearest)]), np.ones(1)
-    nodes = math.floor(position) + np.arange(1.0 - KAISER_WIDTH, KAISER_WIDTH + 1)
-    distance = position - nodes
-    window = np.i0(KAISER_B * np.sqrt(1 - (distance / KAISER_WIDTH) ** 2)) / np.i0(KAISER_B)
-    return nodes, window * np.sinc(distance)
 
 
 def _damping(n: int, before: int, after: int, spacing: float, dt: float, speed: float) -> tuple[Floats, Floats]:

@@ -1,0 +1,191 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
+"""The door to elastic3d.c: holds the fields, and turns return codes into exceptions. `solver.py` has checked the rest."""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t
+
+from vip.kernels_c.elastic3d.geometry import GHOST
+
+
+cdef extern from "elastic3d.h":
+    enum: ELASTIC3D_HALO, ELASTIC3D_GROUP, ELASTIC3D_FIELDS
+    ctypedef struct elastic3d_plan:
+        int32_t nodes[3]
+        int32_t low[3]
+        int32_t high[3]
+        int32_t half, free_surface
+        int64_t plane, row, field, origin
+        const double *stencil[3]
+        const double *keep[3]
+        const double *share[3]
+        const double *ghost
+    ctypedef struct elastic3d_taps:
+        int32_t columns
+        const int64_t *start
+        const int64_t *offset
+        const int32_t *field
+        const int32_t *column
+        const double *weight
+    ctypedef struct elastic3d_box:
+        int32_t first[3]
+        int32_t count[3]
+        int32_t every, sample
+        const double *half_way
+        double dt
+    ctypedef struct elastic3d_run:
+        elastic3d_taps forces, moments, velocities, stresses
+        const double *force_amplitudes
+        const double *moment_amplitudes
+        double *velocity_traces
+        double *stress_traces
+        int64_t n_steps
+        const elastic3d_box *box
+        float *strains
+    size_t elastic3d_memories(const elastic3d_plan *)
+    int elastic3d_advance_float(const elastic3d_plan *, float *, float *, const elastic3d_run *, int64_t, int64_t, int, int) nogil
+    int elastic3d_advance_double(const elastic3d_plan *, double *, double *, const elastic3d_run *, int64_t, int64_t, int, int) nogil
+    const char *elastic3d_simd_level()
+
+
+ALIGNMENT = 64
+SKEW = 1088
+"""Bytes between one field's end and the next one's beginning, so that the same node of all does not fall on one line of a cache."""
+
+
+def simd_level():
+    """The instruction set that the kernel uses on this machine.
+
+    >>> simd_level() in {"AVX-512", "AVX2", "plain C"}
+    True
+    """
+    return elastic3d_simd_level().decode()
+
+
+cdef class Waves:
+    """Fields on a grid, and the native steps that advance them.
+
+    Parameters
+    ----------
+    plan : vip.kernels_c.elastic3d.solver.Plan
+    precision : {"float32", "float64"}
+
+    Attributes
+    ----------
+    fields : (17, planes, rows, nodes) array
+        Velocities, stresses and parameters on the nodes of the grid with its layers: views of the kernel's memory.
+    nbytes : int
+        Number of bytes held.
+    """
+
+    cdef elastic3d_plan plan
+    cdef readonly object fields, nbytes
+    cdef object _all, _memories, _arrays
+    cdef bint _single
+
+    def __init__(self, plan, precision):
+        cdef const double[::1] table
+        nodes, dtype = plan.nodes, np.dtype(precision)
+        self._single = precision == "float32"
+        self._arrays = [np.ascontiguousarray(a, float).ravel() for a in (*plan.stencils, *plan.keep, *plan.share, GHOST)]
+        for a in range(3):
+            self.plan.nodes[a], self.plan.low[a], self.plan.high[a] = nodes[a], plan.low[a], plan.high[a]
+            table = self._arrays[a]
+            self.plan.stencil[a] = &table[0]
+            table = self._arrays[3 + a]
+            self.plan.keep[a] = &table[0]
+            table = self._arrays[6 + a]
+            self.plan.share[a] = &table[0]
+        table = self._arrays[9]
+        self.plan.ghost = &table[0]
+        self.plan.half, self.plan.free_surface = plan.half, plan.free_surface
+        self.plan.row = ELASTIC3D_GROUP + -(-nodes[2] // ELASTIC3D_GROUP) * ELASTIC3D_GROUP
+        self.plan.plane = (nodes[1] + 2 * ELASTIC3D_HALO) * self.plan.row
+        reals = (nodes[0] + 2 * ELASTIC3D_HALO) * self.plan.plane + ELASTIC3D_GROUP
+        self.plan.field = -(-reals * dtype.itemsize // 4096) * 4096 // dtype.itemsize + SKEW // dtype.itemsize
+        self.plan.origin = ELASTIC3D_HALO * (self.plan.plane + self.plan.row) + ELASTIC3D_GROUP
+        self._all = _aligned(ELASTIC3D_FIELDS * self.plan.field, dtype)
+        self._memories = _aligned(max(1, elastic3d_memories(&self.plan)), dtype)
+        self.nbytes = self._all.nbytes + self._memories.nbytes
+        strides = np.array([self.plan.field, self.plan.plane, self.plan.row, 1]) * dtype.itemsize
+        begin = self._all[self.plan.origin - ELASTIC3D_GROUP:]
+        rows = np.lib.stride_tricks.as_strided(begin, (ELASTIC3D_FIELDS, *nodes[:2], ELASTIC3D_GROUP + nodes[2]), strides)
+        self.fields = rows[..., ELASTIC3D_GROUP:]
+        for field, values in enumerate(plan.parameters(), ELASTIC3D_FIELDS - 8):
+            self.fields[field] = values
+        if plan.free_surface:  # rigidities above it, for strains between nodes
+            for field in (-2, -1):
+                rows[field][..., ELASTIC3D_GROUP - ELASTIC3D_HALO:ELASTIC3D_GROUP] = self.fields[field][..., ELASTIC3D_HALO - 1::-1]
+
+    def __reduce__(self):
+        raise TypeError("Waves hold pointers and are not pickled: build them where they are used")
+
+    def rest(self):
+        """Bring everything to rest."""
+        self._all[: 9 * self.plan.field] = 0
+        self._memories[:] = 0
+
+    def advance(self, work, first, count, together, threads, strains=None):
+        """Advance by `count` steps from step `first`, `together` of them in one sweep.
+
+        Parameters
+        ----------
+        work : vip.kernels_c.elastic3d.solver.Work
+            Sources, receivers and box; traces are added to its arrays.
+        strains : (samples, 6, ...) float32 array of zeros, optional
+            The box's strains in these steps.
+        """
+        cdef elastic3d_run run
+        cdef elastic3d_box box
+        cdef const double[::1] half_way
+        cdef float[::1] out
+        cdef float[::1] fields, memories
+        cdef double[::1] fields_double, memories_double
+        cdef const double[:, ::1] forces = work.force_amplitudes, moments = work.moment_amplitudes
+        cdef double[:, ::1] velocities = work.velocity_traces, stresses = work.stress_traces
+        offsets = [self._taps(&run.forces, work.forces), self._taps(&run.moments, work.moments),
+                   self._taps(&run.velocities, work.velocities), self._taps(&run.stresses, work.stresses)]
+        run.force_amplitudes = &forces[0, 0] if forces.shape[1] else NULL
+        run.moment_amplitudes = &moments[0, 0] if moments.shape[1] else NULL
+        run.velocity_traces = &velocities[0, 0] if velocities.shape[1] else NULL
+        run.stress_traces = &stresses[0, 0] if stresses.shape[1] else NULL
+        run.n_steps, run.box, run.strains = work.n_steps, NULL, NULL
+        if work.box is not None:
+            for a in range(3):
+                box.first[a], box.count[a] = work.box.first[a], work.box.count[a]
+            box.every, box.sample, box.dt = work.box.every, work.box.sample, work.dt
+            half_way, out = work.box.half_way, strains.reshape(-1)
+            box.half_way, run.box = &half_way[0], &box
+            run.strains = &out[0] if len(out) else NULL
+        cdef int64_t first_ = first, count_ = count
+        cdef int together_ = together, threads_ = threads, code
+        if self._single:
+            fields, memories = self._all, self._memories
+            with nogil:
+                code = elastic3d_advance_float(&self.plan, &fields[0], &memories[0], &run, first_, count_, together_, threads_)
+        else:
+            fields_double, memories_double = self._all, self._memories
+            with nogil:
+                code = elastic3d_advance_double(&self.plan, &fields_double[0], &memories_double[0], &run, first_, count_,
+                                                together_, threads_)
+        if code:
+            raise MemoryError("elastic3d: not enough memory for the tables of the layers")
+
+    cdef _taps(self, elastic3d_taps *taps, given):
+        """Set pointers; returns the arrays that they point into, which must live as long."""
+        cdef const int64_t[::1] start = given.start, offset
+        cdef const int32_t[::1] field = given.field, column = given.column
+        cdef const double[::1] weight = given.weight
+        offsets = given.node[:, 0] * self.plan.plane + given.node[:, 1] * self.plan.row + given.node[:, 2]
+        taps.columns, taps.start = given.columns, &start[0]
+        if len(offsets):
+            offset = offsets
+            taps.offset, taps.field, taps.column, taps.weight = &offset[0], &field[0], &column[0], &weight[0]
+        return offsets
+
+
+cdef _aligned(size_t count, dtype):
+    """Zeros that begin on a line of the cache."""
+    raw = np.zeros(count * dtype.itemsize + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + count * dtype.itemsize].view(dtype)
