@@ -12,8 +12,9 @@
  * Absorbing layers are convolutional PMLs (Komatitsch & Martin 2007): each derivative d gets a memory psi = keep psi + share d,
  * and d + psi takes its place. Memories live in slabs: that of an axis where its own layers are, with rows of code of their own.
  *
- * Free surface: the nodes where the third axis begins. There s_22 = 0, s_02, s_12 and s_22 are odd about it, velocities go on
- * above as a polynomial whose coefficients are given, and d_2 v_2 on it follows from s_22 = 0.
+ * Free surface: the nodes where the third axis begins. There s_22 = 0, s_02, s_12 and s_22 are odd about it (Levander 1988), and
+ * d_2 v_2 on it follows from s_22 = 0. Velocities go on above as a parabola, so that stencils become those of 2nd order; over water
+ * v_2 is even, which is exact and keeps the scheme symmetric.
  *
  * Assumptions: 1. Behind layers and sides that have none, all is zero: a rigid wall. 2. The caller checks stability.
  * 3. FTZ arithmetic: denormal numbers are zero.

@@ -46,7 +46,7 @@ static inline NAME(row) NAME(row_at)(const NAME(solver) *s, int i, int j, int st
     return r;
 }
 
-/* Velocities above a free surface. */
+/* Velocities above a free surface: in water the vertical one is even about it. */
 static void NAME(ghosts_of_velocity)(const elastic3d_plan *plan, const NAME(row) *r)
 {
     for (int f = V0; f <= V2; f++)
@@ -54,7 +54,7 @@ static void NAME(ghosts_of_velocity)(const elastic3d_plan *plan, const NAME(row)
             REAL sum = 0;
             for (int m = 0; m < ELASTIC3D_GHOST_NODES; m++)
                 sum += (REAL)plan->ghost[g * ELASTIC3D_GHOST_NODES + m] * r->field[f][m];
-            r->field[f][-1 - g] = sum;
+            r->field[f][-1 - g] = f == V2 && r->field[TWO_MU][0] == 0 ? r->field[f][g] : sum;
         }
 }
 

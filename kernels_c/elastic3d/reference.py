@@ -17,7 +17,7 @@ from vip.kernels_c.elastic3d.points import PAIRS, Taps
 class Solver(solver.Solver):
     """The native `Solver` on slow waves."""
 
-    def _make_waves(self, plan: solver.Plan) -> solver.Waves:
+    def make_waves(self, plan: solver.Plan) -> solver.Waves:
         return Waves(plan)
 
 
@@ -113,7 +113,9 @@ class Waves:
         if self.plan.free_surface:
             for c in range(3):
                 for g, weights in enumerate(GHOST):
-                    self._above(c)[..., HALO - 1 - g] = self.fields[c][..., : len(weights)] @ np.array(weights)
+                    above = self.fields[c][..., : len(weights)] @ np.array(weights)
+                    even = (c == 2) & (self.fields[13][..., 0] == 0)
+                    self._above(c)[..., HALO - 1 - g] = np.where(even, self.fields[c][..., g], above)
 
     def _ghosts_of_stress(self) -> None:
         if not self.plan.free_surface:

@@ -160,10 +160,10 @@ class Solver:
         if dt > limit:
             raise ValueError(f"dt: {dt:g} s: unstable where vp is {fastest:g} m/s: needs dt <= {limit:.4g} s")
         self.steps_together = self._steps_that_fit()
-        self._waves: Waves = self._make_waves(self._plan(earth))
-        self._lattices = Lattices(self.grid, self._waves.fields)
+        self.waves: Waves = self.make_waves(self._plan(earth))
+        self.lattices = Lattices(self.grid, self.waves.fields)
 
-    def _make_waves(self, plan: Plan) -> Waves:
+    def make_waves(self, plan: Plan) -> Waves:
         waves: Waves = _elastic3d.Waves(plan, self.precision)
         return waves
 
@@ -199,7 +199,7 @@ class Solver:
     @property
     def memory(self) -> int:
         """Number of bytes of the fields and of the layers' memories."""
-        return self._waves.nbytes
+        return self.waves.nbytes
 
     def times(self, what: str, n_steps: int) -> Floats:
         """Times (n_steps,), s, of the samples of a channel, or of a source's "moment" rate or "force".
@@ -213,19 +213,19 @@ class Solver:
     def bulk_modulus(self, positions: ArrayLike) -> Floats:
         """Bulk modulus (n,), Pa, of the nodes nearest to positions (n, 3), m: the factor of the reciprocity of pressure."""
         found = door.points("positions", positions, self.grid.contains, axes=3, unit="m")
-        nodes = np.rint(found / self.grid.spacing).astype(np.int64) + self._lattices.begin
+        nodes = np.rint(found / self.grid.spacing).astype(np.int64) + self.lattices.begin
         nodes = nodes[:, self.grid.axes]
-        moduli = (self._lattices.read(field, nodes) / self.grid.dt for field in (points.LAMBDA, points.TWO_MU))
+        moduli = (self.lattices.read(field, nodes) / self.grid.dt for field in (points.LAMBDA, points.TWO_MU))
         lame, two_mu = moduli
         return lame + two_mu / 3
 
     def seconds_per_step(self) -> float:
         """Time that a step takes here and now, s, measured on a few."""
-        work = self._work([], np.zeros((0, 3)), [], 4 * self.steps_together, None)
-        self._waves.rest()
-        self._waves.advance(work, 0, self.steps_together, self.steps_together, self.threads)
+        work = self.work([], np.zeros((0, 3)), [], 4 * self.steps_together, None)
+        self.waves.rest()
+        self.waves.advance(work, 0, self.steps_together, self.steps_together, self.threads)
         began = time.perf_counter()
-        self._waves.advance(work, self.steps_together, 3 * self.steps_together, self.steps_together, self.threads)
+        self.waves.advance(work, self.steps_together, 3 * self.steps_together, self.steps_together, self.threads)
         return (time.perf_counter() - began) / (3 * self.steps_together)
 
     def strain_at(self, box: ArrayLike, every: int = 1, sample: int = 1) -> StrainBox:
@@ -301,8 +301,8 @@ class Solver:
         n_steps = door.whole("n_steps", n_steps)
         if (strains is None) != (consume is None):
             raise ValueError("consume: strains need a function that takes them, and such a function strains")
-        work = self._work(sources, self._receivers(receivers), self._channels(channels), n_steps, strains)
-        self._waves.rest()
+        work = self.work(sources, self._receivers(receivers), self._channels(channels), n_steps, strains)
+        self.waves.rest()
         sample = strains.sample if strains else 1
         chunk = math.lcm(self.steps_together, sample)
         chunk *= max(1, STEPS // chunk)
@@ -312,7 +312,7 @@ class Solver:
             if strains and consume:
                 samples = (min(first + count, n_steps - 1)) // sample - first // sample
                 taken = np.zeros((samples, 6, *(strains.shape[a] for a in self.grid.axes)), np.float32)
-            self._waves.advance(work, first, count, self.steps_together, self.threads, taken)
+            self.waves.advance(work, first, count, self.steps_together, self.threads, taken)
             if taken is not None and consume and len(taken):
                 times = self.grid.dt * sample * (first // sample + 1 + np.arange(len(taken)))
                 consume(times, self._outward(taken))
@@ -322,8 +322,8 @@ class Solver:
 
     def _outward(self, taken: NDArray[np.float32]) -> NDArray[np.float32]:
         """Strains with axes and components in the order x, y, z."""
-        place = self._lattices.place
-        components = [*place, *(3 + self._lattices.shear(a, b) for a, b in points.PAIRS)]
+        place = self.lattices.place
+        components = [*place, *(3 + self.lattices.shear(a, b) for a, b in points.PAIRS)]
         return taken[:, components].transpose(0, 1, *(2 + p for p in place))
 
     def _receivers(self, receivers: ArrayLike) -> Floats:
@@ -334,7 +334,7 @@ class Solver:
     def _channels(self, channels: Sequence[str]) -> list[str]:
         return [door.one_of("channels", channel, CHANNELS) for channel in channels]
 
-    def _work(
+    def work(
         self,
         sources: Sequence[MomentSource | ForceSource],
         receivers: Floats,
@@ -350,14 +350,14 @@ class Solver:
         records: dict[bool, list[Iterator[points.Entry]]] = {True: [], False: []}
         for position in receivers:
             for channel in channels:
-                entries = points.receiver_entries(self._lattices, position, channel, dt)
+                entries = points.receiver_entries(self.lattices, position, channel, dt)
                 records[channel in VELOCITIES].append(entries)
         force_times, moment_times = self.times("force", n_steps), self.times("moment", n_steps)
         force = [points.amplitudes("history", s.history, force_times) for s in forces]
         moment = [points.amplitudes("rate", s.rate, moment_times) for s in moments]
         return Work(
-            forces=points.gathered([points.force_entries(self._lattices, s, dt) for s in forces], planes),
-            moments=points.gathered([points.moment_entries(self._lattices, s, dt) for s in moments], planes),
+            forces=points.gathered([points.force_entries(self.lattices, s, dt) for s in forces], planes),
+            moments=points.gathered([points.moment_entries(self.lattices, s, dt) for s in moments], planes),
             velocities=points.gathered(records[True], planes),
             stresses=points.gathered(records[False], planes),
             force_amplitudes=np.stack(force, axis=1) if force else np.zeros((n_steps, 0)),
@@ -384,7 +384,7 @@ class Solver:
         return MomentSource(position, moment, source.rate)
 
     def _box(self, strains: StrainBox) -> Box:
-        begin, axes = self._lattices.begin, self.grid.axes
+        begin, axes = self.lattices.begin, self.grid.axes
         _, weights = windowed_sinc(0.5)
         return Box(
             first=tuple(begin[a] + strains.first[a] for a in axes),
@@ -399,6 +399,6 @@ def _traces(work: Work, receivers: int, channels: Sequence[str]) -> Floats:
     """Traces by receiver and channel, from those of velocities and of stresses."""
     of_velocity = np.array([channel in VELOCITIES for channel in channels], bool)
     traces = np.empty((receivers, len(channels), work.n_steps))
-    traces[:, of_velocity] = work.velocity_traces.T.reshape(receivers, -1, work.n_steps)
-    traces[:, ~of_velocity] = work.stress_traces.T.reshape(receivers, -1, work.n_steps)
+    for chosen, found in ((of_velocity, work.velocity_traces), (~of_velocity, work.stress_traces)):
+        traces[:, chosen] = found.T.reshape(receivers, int(chosen.sum()), work.n_steps)
     return traces
