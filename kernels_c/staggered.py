@@ -1,4 +1,4 @@
-"""What grids of waves in two and in three dimensions have in common: staggered differences, and points between nodes."""
+"""What grids of waves in two and in three dimensions have in common: staggered differences, absorbing layers, points between nodes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,32 @@ STAGGERED = {
 }
 """Coefficients of the first derivative half way between nodes, from the nearest outwards, by order (Fornberg 1988, table 2)."""
 
+REFLECTION = 1e-4
+"""Reflection of an absorbing layer at normal incidence, in theory. Smaller values damp more steeply, and thereby reflect."""
+PROFILE_POWER = 3
+
 KAISER_B = 6.31
 KAISER_WIDTH = 4
 """Half width of the windowed sinc, and the shape of its window (Hicks 2002, table 1)."""
 ON_NODE = 1e-6
 """Distance from a node, in spacings, below which a point is on it."""
+
+
+def layer_damping(depth: Floats, speed: float, thickness: float) -> Floats:
+    """Damping in an absorbing layer, 1/s, whose integral gives the reflection (Collino & Tsogka 2001, eq. 24).
+
+    Parameters
+    ----------
+    depth : array of float
+        Depth in the layer, over its thickness; there is no damping where it is not positive.
+    speed : float
+        Velocity for which the layer is made, m/s.
+    thickness : float
+        Thickness of the layer, m.
+    """
+    largest = (PROFILE_POWER + 1) * speed * math.log(1 / REFLECTION) / (2 * thickness)
+    damping: Floats = largest * np.clip(depth, 0, 1) ** PROFILE_POWER
+    return damping
 
 
 def windowed_sinc(position: float) -> tuple[Floats, Floats]:

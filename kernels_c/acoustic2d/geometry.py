@@ -29,9 +29,6 @@ the larger, or waves grow: the second derivatives of 2nd and 4th order are too s
 
 THINNEST_LAYER = 4
 """Least width of layers, nodes: points between nodes are sums over nodes up to this far away, which must exist."""
-REFLECTION = 1e-4
-"""Reflection of a layer at normal incidence, in theory. Smaller values damp more steeply, and thereby reflect."""
-PROFILE_POWER = 3
 
 
 @dataclass(frozen=True)
@@ -217,10 +214,8 @@ def _entries(grid: Grid, point: Floats) -> Floats:
 
 def _damping(n: int, before: int, after: int, spacing: float, dt: float, speed: float) -> tuple[Floats, Floats]:
     """Values of d dt / 2 at n nodes between layers, and half a spacing after each (0 after the last)."""
-    # Grote & Sim (2010), section 4, with a steeper profile: the integral of d over the layer gives the reflection.
-    largest = (PROFILE_POWER + 1) * speed * math.log(1 / REFLECTION) / (2 * after * spacing)
     place = np.arange(2 * (before + n + after)) / 2
     depth = np.maximum((before - place) / max(before, 1), (place - (before + n - 1)) / after)
-    profile = largest * np.clip(depth, 0, 1) ** PROFILE_POWER * dt / 2
+    profile = staggered.layer_damping(depth, speed, after * spacing) * dt / 2
     profile[-1] = 0
     return np.ascontiguousarray(profile[::2]), np.ascontiguousarray(profile[1::2])

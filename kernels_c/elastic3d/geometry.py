@@ -10,7 +10,7 @@ import numpy as np
 
 from vip.kernels_c import door
 from vip.kernels_c.door import Floats
-from vip.kernels_c.staggered import STAGGERED
+from vip.kernels_c.staggered import STAGGERED, layer_damping
 
 ORDERS = (4, 8)
 AXES = "xyz"
@@ -22,9 +22,6 @@ GHOST = ((3.0, -3.0, 1.0), (6.0, -8.0, 3.0), (10.0, -15.0, 6.0), (15.0, -24.0, 1
 Behind it the stencil of 4th order at the surface is that of 2nd order, which needs nothing above.
 """
 
-REFLECTION = 1e-5
-"""Reflection of a layer at normal incidence, in theory."""
-PROFILE_POWER = 2
 CARRIED = 8.0
 """Nodes per wavelength at the frequency for which layers are made if none is given."""
 
@@ -126,7 +123,7 @@ class Grid:
         """Coefficients `keep` and `share` (2, nodes) of a layer's memory, on nodes and half a spacing after each.
 
         With damping d and frequency shift a they are exp(-(d + a) dt) and d / (d + a) (exp(-(d + a) dt) - 1), see Komatitsch
-        & Martin (2007), eqs. 25 and 31; d grows as a square and a shrinks in proportion with depth in the layer.
+        & Martin (2007), eqs. 25 and 31; d grows as a cube and a shrinks in proportion with depth in the layer.
         """
         (low, high), n = self.absorber.widths[axis], self.nodes[axis]
         place = np.arange(n) + np.array([[0.0], [0.5]])
@@ -135,8 +132,8 @@ class Grid:
         for width, inside in ((low, low - place), (high, place - (n - 1 - high))):
             if width:
                 fraction = np.clip(inside / width, 0, 1)
-                largest = -(PROFILE_POWER + 1) * speed * math.log(REFLECTION) / (2 * width * self.spacing[axis])
-                depth, damping = np.maximum(depth, fraction), np.maximum(damping, largest * fraction**PROFILE_POWER)
+                depth = np.maximum(depth, fraction)
+                damping = np.maximum(damping, layer_damping(fraction, speed, width * self.spacing[axis]))
         shift = math.pi * frequency * (1 - depth)
         total = np.where(damping > 0, damping + shift, 1.0)
         keep = np.exp(-total * self.dt)
