@@ -30,7 +30,7 @@ cdef extern from "elastic3d.h":
     ctypedef struct elastic3d_box:
         int32_t first[3]
         int32_t count[3]
-        int32_t every, sample
+        int32_t every
         const double *half_way
         double dt
     ctypedef struct elastic3d_run:
@@ -40,11 +40,13 @@ cdef extern from "elastic3d.h":
         double *velocity_traces
         double *stress_traces
         int64_t n_steps
-        const elastic3d_box *box
-        float *strains
     size_t elastic3d_memories(const elastic3d_plan *)
-    int elastic3d_advance_float(const elastic3d_plan *, float *, float *, const elastic3d_run *, int64_t, int64_t, int, int) nogil
-    int elastic3d_advance_double(const elastic3d_plan *, double *, double *, const elastic3d_run *, int64_t, int64_t, int, int) nogil
+    int elastic3d_advance_float(const elastic3d_plan *, float *, float *, const elastic3d_run *, int64_t, int64_t, int, int,
+                                int) nogil
+    int elastic3d_advance_double(const elastic3d_plan *, double *, double *, const elastic3d_run *, int64_t, int64_t, int, int,
+                                 int) nogil
+    void elastic3d_strains_float(const elastic3d_plan *, const float *, const elastic3d_box *, float *, int) nogil
+    void elastic3d_strains_double(const elastic3d_plan *, const double *, const elastic3d_box *, float *, int) nogil
     const char *elastic3d_simd_level()
 
 
@@ -125,20 +127,16 @@ cdef class Waves:
         self._all[: 9 * self.plan.field] = 0
         self._memories[:] = 0
 
-    def advance(self, work, first, count, together, threads, strains=None):
-        """Advance by `count` steps from step `first`, `together` of them in one sweep.
+    def advance(self, work, first, count, blocking):
+        """Advance by `count` steps from step `first`; traces are added to the arrays of `work`.
 
         Parameters
         ----------
         work : vip.kernels_c.elastic3d.solver.Work
-            Sources, receivers and box; traces are added to its arrays.
-        strains : (samples, 6, ...) float32 array of zeros, optional
-            The box's strains in these steps.
+        first, count : int
+        blocking : vip.kernels_c.elastic3d.solver.Blocking
         """
         cdef elastic3d_run run
-        cdef elastic3d_box box
-        cdef const double[::1] half_way
-        cdef float[::1] out
         cdef float[::1] fields, memories
         cdef double[::1] fields_double, memories_double
         cdef const double[:, ::1] forces = work.force_amplitudes, moments = work.moment_amplitudes
@@ -149,27 +147,51 @@ cdef class Waves:
         run.moment_amplitudes = &moments[0, 0] if moments.shape[1] else NULL
         run.velocity_traces = &velocities[0, 0] if velocities.shape[1] else NULL
         run.stress_traces = &stresses[0, 0] if stresses.shape[1] else NULL
-        run.n_steps, run.box, run.strains = work.n_steps, NULL, NULL
-        if work.box is not None:
-            for a in range(3):
-                box.first[a], box.count[a] = work.box.first[a], work.box.count[a]
-            box.every, box.sample, box.dt = work.box.every, work.box.sample, work.dt
-            half_way, out = work.box.half_way, strains.reshape(-1)
-            box.half_way, run.box = &half_way[0], &box
-            run.strains = &out[0] if len(out) else NULL
+        run.n_steps = work.n_steps
         cdef int64_t first_ = first, count_ = count
-        cdef int together_ = together, threads_ = threads, code
+        cdef int together = blocking.steps, tile = blocking.rows, threads = blocking.threads, code
         if self._single:
             fields, memories = self._all, self._memories
             with nogil:
-                code = elastic3d_advance_float(&self.plan, &fields[0], &memories[0], &run, first_, count_, together_, threads_)
+                code = elastic3d_advance_float(&self.plan, &fields[0], &memories[0], &run, first_, count_, together, tile, threads)
         else:
             fields_double, memories_double = self._all, self._memories
             with nogil:
                 code = elastic3d_advance_double(&self.plan, &fields_double[0], &memories_double[0], &run, first_, count_,
-                                                together_, threads_)
+                                                together, tile, threads)
         if code:
-            raise MemoryError("elastic3d: not enough memory for the tables of the layers")
+            raise MemoryError("elastic3d: not enough memory for receivers and the tables of the layers")
+
+    def strains(self, given, dt, threads):
+        """Strains (6, planes, rows, nodes) float32 of the fields as they are, at the nodes of a box.
+
+        Parameters
+        ----------
+        given : vip.kernels_c.elastic3d.solver.Box
+        dt : float
+            Time step, s.
+        threads : int
+        """
+        cdef elastic3d_box box
+        for a in range(3):
+            box.first[a], box.count[a] = given.first[a], given.count[a]
+        box.every, box.dt = given.every, dt
+        cdef const double[::1] half_way = given.half_way
+        box.half_way = &half_way[0]
+        result = np.empty((6, *given.count), np.float32)
+        cdef float[::1] out = result.reshape(-1)
+        cdef const float[::1] fields
+        cdef const double[::1] fields_double
+        cdef int threads_ = threads
+        if self._single:
+            fields = self._all
+            with nogil:
+                elastic3d_strains_float(&self.plan, &fields[0], &box, &out[0], threads_)
+        else:
+            fields_double = self._all
+            with nogil:
+                elastic3d_strains_double(&self.plan, &fields_double[0], &box, &out[0], threads_)
+        return result
 
     cdef _taps(self, elastic3d_taps *taps, given):
         """Set pointers; returns the arrays that they point into, which must live as long."""

@@ -76,6 +76,12 @@ size_t elastic3d_memories(const elastic3d_plan *plan)
     return (size_t)(at.begin[2] + 6 * at.slab[2]);
 }
 
+static void add_up(const elastic3d_taps *taps, const double *parts, int64_t count, double *traces)
+{
+    for (int64_t e = 0; e < count; e++)
+        traces[taps->column[e]] += parts[e];
+}
+
 #define LANE_BYTES 16
 #define REAL float
 #define NAME(x) x##_float_baseline
@@ -120,19 +126,24 @@ size_t elastic3d_memories(const elastic3d_plan *plan)
 const char *elastic3d_simd_level(void) { return simd_level_name(); }
 
 #ifdef WITH_X86_LEVELS
-#define DISPATCH(real, ...)                                                        \
-    (simd_level() == AVX512 ? advance_##real##_avx512(__VA_ARGS__)                 \
-     : simd_level() == AVX2 ? advance_##real##_avx2(__VA_ARGS__)                   \
-                            : advance_##real##_baseline(__VA_ARGS__))
+#define DISPATCH(function, real, ...)                                              \
+    (simd_level() == AVX512 ? function##_##real##_avx512(__VA_ARGS__)              \
+     : simd_level() == AVX2 ? function##_##real##_avx2(__VA_ARGS__)                \
+                            : function##_##real##_baseline(__VA_ARGS__))
 #else
-#define DISPATCH(real, ...) advance_##real##_baseline(__VA_ARGS__)
+#define DISPATCH(function, real, ...) function##_##real##_baseline(__VA_ARGS__)
 #endif
 
 #define DEFINE(real)                                                                                                          \
     int elastic3d_advance_##real(const elastic3d_plan *plan, real *fields, real *memories, const elastic3d_run *run,          \
-                                 int64_t first, int64_t count, int together, int threads)                                     \
+                                 int64_t first, int64_t count, int together, int tile, int threads)                           \
     {                                                                                                                         \
-        return DISPATCH(real, plan, fields, memories, run, first, count, together, threads);                                  \
+        return DISPATCH(advance, real, plan, fields, memories, run, first, count, together, tile, threads);                   \
+    }                                                                                                                         \
+    void elastic3d_strains_##real(const elastic3d_plan *plan, const real *fields, const elastic3d_box *box, float *strains,   \
+                                  int threads)                                                                                \
+    {                                                                                                                         \
+        DISPATCH(strains, real, plan, fields, box, strains, threads);                                                         \
     }
 
 DEFINE(float)

@@ -21,6 +21,7 @@
  *
  * Order of work: planes of the first axis, one sweep for several time steps: step t + 1 follows `half` planes behind the stresses
  * of step t, which follow `half` planes behind its velocities, so fields of a few planes are read again while they are in cache.
+ * Where planes are too large for that, a sweep is over a tile of their rows, and the next one over the tile beside it.
  * The arithmetic of a node never depends on that order, on the number of threads or on that of steps. */
 #ifndef ELASTIC3D_H
 #define ELASTIC3D_H
@@ -51,9 +52,9 @@ typedef struct {
     const double *weight;
 } elastic3d_taps;
 
-/* Nodes first + k every (k < count) along each axis, where strains are taken from stresses every `sample` steps. */
+/* Nodes first + k every (k < count) along each axis, where strains are taken from stresses. */
 typedef struct {
-    int32_t first[3], count[3], every, sample;
+    int32_t first[3], count[3], every;
     const double *half_way; /* 2 HALO weights of the values at distances -HALO + 1/2 ... HALO - 1/2 */
     double dt;
 } elastic3d_box;
@@ -63,20 +64,23 @@ typedef struct {
     elastic3d_taps forces, moments, velocities, stresses;
     const double *force_amplitudes, *moment_amplitudes;
     double *velocity_traces, *stress_traces; /* stresses after step n are in row n + 1 */
-    int64_t n_steps;                         /* of the run */
-    const elastic3d_box *box;                /* or NULL */
-    float *strains; /* of the steps of this call: [sample][6: 00 11 22 01 02 12][count 0][count 1][count 2] */
+    int64_t n_steps; /* of the run */
 } elastic3d_run;
 
 /* Number of reals in the memories of the layers. */
 size_t elastic3d_memories(const elastic3d_plan *plan);
 
-/* Advances fields and memories from step `first` by `count` steps, `together` of them in one sweep. Returns 0, or 1 if there is
- * too little memory. */
+/* Advances fields and memories from step `first` by `count` steps, `together` of them in one sweep over tiles of `tile` rows.
+ * Returns 0, or 1 if there is too little memory. */
 int elastic3d_advance_float(const elastic3d_plan *plan, float *fields, float *memories, const elastic3d_run *run, int64_t first,
-                            int64_t count, int together, int threads);
+                            int64_t count, int together, int tile, int threads);
 int elastic3d_advance_double(const elastic3d_plan *plan, double *fields, double *memories, const elastic3d_run *run, int64_t first,
-                             int64_t count, int together, int threads);
+                             int64_t count, int together, int tile, int threads);
+
+/* Strains of the fields as they are: [6: 00 11 22 01 02 12][count 0][count 1][count 2]. Water has their mean alone. */
+void elastic3d_strains_float(const elastic3d_plan *plan, const float *fields, const elastic3d_box *box, float *strains, int threads);
+void elastic3d_strains_double(const elastic3d_plan *plan, const double *fields, const elastic3d_box *box, float *strains,
+                              int threads);
 
 const char *elastic3d_simd_level(void);
 

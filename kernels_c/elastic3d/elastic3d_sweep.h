@@ -82,14 +82,18 @@ static void NAME(inject)(const NAME(solver) *s, const elastic3d_taps *taps, cons
             s->fields[taps->field[e] * s->plan->field + taps->offset[e]] += (REAL)(taps->weight[e] * amplitudes[taps->column[e]]);
 }
 
-static void NAME(record)(const NAME(solver) *s, const elastic3d_taps *taps, double *traces, int i)
+/* Parts of the traces that rows [first, last) of a plane give, each kept by itself: tiles come in any order, sums do not. */
+static void NAME(record)(const NAME(solver) *s, const elastic3d_taps *taps, double *parts, int i, int first, int last)
 {
+    const int64_t low = i * s->plan->plane + first * s->plan->row, high = i * s->plan->plane + last * s->plan->row;
     for (int64_t e = taps->start[i]; e < taps->start[i + 1]; e++)
-        traces[taps->column[e]] += taps->weight[e] * s->fields[taps->field[e] * s->plan->field + taps->offset[e]];
+        if (taps->offset[e] >= low && taps->offset[e] < high)
+            parts[e] = taps->weight[e] * s->fields[taps->field[e] * s->plan->field + taps->offset[e]];
 }
 
 /* Velocities or stresses of rows [first, last) of a plane at one step. */
-static void NAME(plane)(const NAME(solver) *s, const elastic3d_run *run, int64_t step, int i, int stage, int first, int last)
+static void NAME(plane)(const NAME(solver) *s, const elastic3d_run *run, int64_t step, int i, int stage, int first, int last,
+                        double *parts)
 {
     for (int j = first; j < last; j++) {
         const NAME(row) r = NAME(row_at)(s, i, j, stage);
@@ -113,118 +117,90 @@ static void NAME(plane)(const NAME(solver) *s, const elastic3d_run *run, int64_t
             else
                 NAME(ghosts_of_stress)(&r);
         }
+    NAME(record)(s, stage == 0 ? &run->velocities : &run->stresses, parts, i, first, last);
 }
 
-/* Weighted sum of a shear strain around a place on nodes: `width` values of stress and rigidity a stride apart. */
-static inline REAL NAME(half_way)(const REAL *stress, const REAL *mu, long stride, int width, const double *weights)
+/* Weighted sum of a shear strain around a place on nodes: values of stress over twice the rigidity along two axes. */
+static REAL NAME(half_way)(const REAL *stress, const REAL *mu, long first, long second, const double *weights)
 {
+    enum { WIDTH = 2 * ELASTIC3D_HALO };
     REAL sum = 0;
-    for (int w = 0; w < width; w++) {
-        const REAL rigidity = mu[w * stride];
-        if (rigidity > 0)
-            sum += (REAL)weights[w] * stress[w * stride] / rigidity;
-    }
+    for (int u = 0; u < WIDTH; u++)
+        for (int w = 0; w < WIDTH; w++) {
+            const long at = (u - ELASTIC3D_HALO) * first + (w - ELASTIC3D_HALO) * second;
+            if (mu[at] > 0)
+                sum += (REAL)(weights[u] * weights[w] / 2) * stress[at] / mu[at];
+        }
     return sum;
 }
 
-/* What plane i gives to the strains of row y of a box, one sample of them at `out`. */
-static void NAME(strains)(const NAME(solver) *s, const elastic3d_box *box, int i, int y, float *out)
+static void NAME(strains)(const elastic3d_plan *plan, const REAL *fields, const elastic3d_box *box, float *strains, int threads)
 {
-    enum { WIDTH = 2 * ELASTIC3D_HALO };
-    const elastic3d_plan *plan = s->plan;
     const int64_t nodes = (int64_t)box->count[0] * box->count[1] * box->count[2];
-    const int j = box->first[1] + y * box->every;
-    const NAME(row) r = NAME(row_at)(s, i, j, 0);
-    const REAL dt = (REAL)box->dt, half_dt = dt / 2;
-    for (int x = 0; x < box->count[0]; x++) {
-        const int from = i - (box->first[0] + x * box->every); /* planes from the strains' own */
-        if (from < -ELASTIC3D_HALO || from >= ELASTIC3D_HALO)
-            continue;
-        float *strain = out + ((int64_t)x * box->count[1] + y) * box->count[2];
-        const REAL by_plane = half_dt * (REAL)box->half_way[from + ELASTIC3D_HALO];
-        for (int z = 0; z < box->count[2]; z++) {
-            const int k = box->first[2] + z * box->every;
-            const long row = plan->row;
-            strain[3 * nodes + z] += (float)(by_plane * NAME(half_way)(r.field[S01] + k - ELASTIC3D_HALO * row,
-                                                                       r.field[MU01] + k - ELASTIC3D_HALO * row, row, WIDTH,
-                                                                       box->half_way));
-            strain[4 * nodes + z] += (float)(by_plane * NAME(half_way)(r.field[S02] + k - ELASTIC3D_HALO,
-                                                                       r.field[MU02] + k - ELASTIC3D_HALO, 1, WIDTH,
-                                                                       box->half_way));
-            if (from != 0)
-                continue;
-            const REAL lambda = r.field[LAMBDA][k], two_mu = r.field[TWO_MU][k];
-            const REAL mean = (r.field[S00][k] + r.field[S11][k] + r.field[S22][k]) / 3, change = dt * mean / (3 * lambda + two_mu);
-            for (int c = 0; c < 3; c++)
-                strain[c * nodes + z] = (float)(change + (two_mu > 0 ? dt * (r.field[S00 + c][k] - mean) / two_mu : 0));
-            REAL sum = 0;
-            for (int w = 0; w < WIDTH; w++)
-                sum += (REAL)box->half_way[w] * NAME(half_way)(r.field[S12] + k - ELASTIC3D_HALO + (w - ELASTIC3D_HALO) * row,
-                                                               r.field[MU12] + k - ELASTIC3D_HALO + (w - ELASTIC3D_HALO) * row, 1,
-                                                               WIDTH, box->half_way);
-            strain[5 * nodes + z] = (float)(half_dt * sum);
-        }
+    const REAL dt = (REAL)box->dt;
+#pragma omp parallel for num_threads(threads)
+    for (int64_t n = 0; n < nodes; n++) {
+        const int64_t x = n / box->count[2] / box->count[1], y = n / box->count[2] % box->count[1], z = n % box->count[2];
+        const REAL *at = fields + plan->origin + (box->first[0] + x * box->every) * plan->plane +
+                         (box->first[1] + y * box->every) * plan->row + box->first[2] + z * box->every;
+        const REAL *f[ELASTIC3D_FIELDS];
+        for (int k = 0; k < ELASTIC3D_FIELDS; k++)
+            f[k] = at + k * plan->field;
+        const REAL mean = (*f[S00] + *f[S11] + *f[S22]) / 3, change = dt * mean / (3 * *f[LAMBDA] + *f[TWO_MU]);
+        for (int c = 0; c < 3; c++)
+            strains[c * nodes + n] = (float)(change + (*f[TWO_MU] > 0 ? dt * (*f[S00 + c] - mean) / *f[TWO_MU] : 0));
+        strains[3 * nodes + n] = (float)(dt * NAME(half_way)(f[S01], f[MU01], plan->plane, plan->row, box->half_way));
+        strains[4 * nodes + n] = (float)(dt * NAME(half_way)(f[S02], f[MU02], plan->plane, 1, box->half_way));
+        strains[5 * nodes + n] = (float)(dt * NAME(half_way)(f[S12], f[MU12], plan->row, 1, box->half_way));
     }
 }
 
-/* Everything that is wanted of a plane after a step; receivers are served by one thread, rows of the box by all. */
-static void NAME(observe)(const NAME(solver) *s, const elastic3d_run *run, int64_t step, int64_t first, int i, int stage, int thread,
-                          int threads)
-{
-    const elastic3d_box *box = run->box;
-    if (stage == 0) {
-        if (thread == 0)
-            NAME(record)(s, &run->velocities, run->velocity_traces + step * run->velocities.columns, i);
-        return;
-    }
-    if (step + 1 >= run->n_steps)
-        return;
-    if (thread == 0)
-        NAME(record)(s, &run->stresses, run->stress_traces + (step + 1) * run->stresses.columns, i);
-    if (!box || (step + 1) % box->sample)
-        return;
-    const int64_t sample = (step + 1) / box->sample - first / box->sample - 1;
-    float *out = run->strains + sample * 6 * box->count[0] * box->count[1] * box->count[2];
-    for (int y = thread; y < box->count[1]; y += threads)
-        NAME(strains)(s, box, i, y, out);
-}
-
-/* One thread's part of the sweeps: its rows of every plane. */
-static void NAME(sweep)(const NAME(solver) *s, const elastic3d_run *run, int64_t first, int64_t count, int together, int thread,
+/* One thread's part of a sweep of several time steps: its rows of every plane, tile after tile. A tile's rows are fewer by `half`
+ * with each stage, so that what a tile needs of its neighbours is there: of the one before still as old as it should be. */
+static void NAME(sweep)(const NAME(solver) *s, const elastic3d_run *run, int64_t base, int steps, int tile, double *parts, int thread,
                         int threads)
 {
-    const int planes = s->plan->nodes[0], half = s->plan->half;
-    const int begin = (int)((int64_t)s->plan->nodes[1] * thread / threads);
-    const int end = (int)((int64_t)s->plan->nodes[1] * (thread + 1) / threads);
-    for (int64_t base = first; base < first + count; base += together) {
-        const int steps = (int)(first + count - base < together ? first + count - base : together);
+    const int planes = s->plan->nodes[0], rows = s->plan->nodes[1], half = s->plan->half;
+    const int64_t of_velocity = run->velocities.start[planes], of_stress = run->stresses.start[planes];
+    for (int begin = 0; begin < rows; begin += tile)
         for (int p = 0; p < planes + (2 * steps - 1) * half; p++)
             for (int stage = 0; stage < 2 * steps; stage++) {
                 const int i = p - stage * half;
                 if (i < 0 || i >= planes)
                     continue;
-                NAME(plane)(s, run, base + stage / 2, i, stage % 2, begin, end);
+                const int low = begin > stage * half ? begin - stage * half : 0;
+                const int end = begin + tile >= rows ? rows : begin + tile - stage * half, high = end > low ? end : low;
+                NAME(plane)(s, run, base + stage / 2, i, stage % 2, low + (high - low) * thread / threads,
+                            low + (high - low) * (thread + 1) / threads,
+                            parts + stage / 2 * (of_velocity + of_stress) + (stage % 2 ? of_velocity : 0));
 #pragma omp barrier
-                NAME(observe)(s, run, base + stage / 2, first, i, stage % 2, thread, threads);
             }
-#pragma omp barrier
-    }
 }
 
 static int NAME(advance)(const elastic3d_plan *plan, REAL *fields, REAL *memories, const elastic3d_run *run, int64_t first,
-                         int64_t count, int together, int threads)
+                         int64_t count, int together, int tile, int threads)
 {
     NAME(solver) s;
-    if (NAME(open)(&s, plan, fields, memories))
-        return 1;
-#pragma omp parallel num_threads(threads)
-    {
+    const int64_t of_velocity = run->velocities.start[plan->nodes[0]], of_stress = run->stresses.start[plan->nodes[0]];
+    double *parts = malloc((together * (of_velocity + of_stress) + 1) * sizeof(double));
+    const int failed = NAME(open)(&s, plan, fields, memories) || !parts;
+#pragma omp parallel num_threads(threads) if (!failed)
+    for (int64_t base = first; base < first + count && !failed; base += together) {
         const unsigned before = flush_denormals();
-        NAME(sweep)(&s, run, first, count, together, thread_number(), thread_count());
+        const int steps = (int)(first + count - base < together ? first + count - base : together);
+        NAME(sweep)(&s, run, base, steps, tile, parts, thread_number(), thread_count());
+#pragma omp single
+        for (int t = 0; t < steps; t++) {
+            const double *part = parts + t * (of_velocity + of_stress);
+            add_up(&run->velocities, part, of_velocity, run->velocity_traces + (base + t) * run->velocities.columns);
+            if (base + t + 1 < run->n_steps)
+                add_up(&run->stresses, part + of_velocity, of_stress, run->stress_traces + (base + t + 1) * run->stresses.columns);
+        }
         restore_denormals(before);
     }
+    free(parts);
     free(s.tables);
-    return 0;
+    return failed;
 }
 
 #undef LANE

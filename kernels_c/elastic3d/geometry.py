@@ -106,14 +106,10 @@ class Grid:
     def axes(self) -> tuple[int, int, int]:
         """Axes x, y and z (0, 1, 2) in the order in which the kernel works: planes of the first, rows of the third.
 
-        Fields of a few planes should stay in cache, so planes are as small as may be. A free surface has to be at the
-        beginning of rows.
+        Rows are long, as their ends are worked on in whole groups; but a free surface has to be where they begin.
         """
-        long_first = sorted(range(3), key=lambda a: (-self.nodes[a], a))
-        if self.absorber.free_surface:
-            long_first.remove(2)
-            return long_first[0], long_first[1], 2
-        return long_first[0], long_first[2], long_first[1]
+        first, second, third = sorted(range(3), key=lambda a: (a == 2 if self.absorber.free_surface else self.nodes[a], -a))
+        return second, first, third
 
     def stencil(self, axis: int) -> Floats:
         """Coefficients of the first derivative half way between nodes, from the nearest outwards, 1/m."""

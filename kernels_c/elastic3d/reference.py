@@ -39,16 +39,8 @@ class Waves:
         self._padded[:9] = 0
         self._memories[:] = 0
 
-    def advance(
-        self,
-        work: solver.Work,
-        first: int,
-        count: int,
-        together: int,
-        threads: int,
-        strains: NDArray[np.float32] | None = None,
-    ) -> None:
-        """Advance by `count` steps from step `first`; `together` and `threads` change nothing."""
+    def advance(self, work: solver.Work, first: int, count: int, blocking: solver.Blocking) -> None:
+        """Advance by `count` steps from step `first`; `blocking` changes nothing."""
         for n in range(first, first + count):
             self._velocities()
             self._inject(work.forces, work.force_amplitudes[n])
@@ -59,9 +51,6 @@ class Waves:
             self._ghosts_of_stress()
             if n + 1 < work.n_steps:
                 self._record(work.stresses, work.stress_traces[n + 1])
-                if work.box is not None and strains is not None and (n + 1) % work.box.sample == 0:
-                    sample = work.box.sample
-                    strains[(n + 1) // sample - first // sample - 1] = self._strains(work.box, work.dt)
 
     def _velocities(self) -> None:
         fields, stress = self.fields, self._stress_number
@@ -136,7 +125,7 @@ class Waves:
     def _record(self, taps: Taps, traces: Floats) -> None:
         np.add.at(traces, taps.column, taps.weight * self.fields[(taps.field, *taps.node.T)])
 
-    def _strains(self, box: solver.Box, dt: float) -> Floats:
+    def strains(self, box: solver.Box, dt: float, threads: int) -> NDArray[np.float32]:
         """Strains (6, ...) on the nodes of a box: stresses over moduli, shear half way between its own nodes."""
         fields = self._padded
         solid = fields[13] > 0
@@ -154,7 +143,7 @@ class Waves:
                 shear = _half_way(shear, box.half_way, axis)
             found.append(shear)
         nodes = [HALO + f + box.every * np.arange(n) for f, n in zip(box.first, box.count, strict=True)]
-        return np.stack([strain[np.ix_(*nodes)] for strain in found])
+        return np.stack([strain[np.ix_(*nodes)] for strain in found]).astype(np.float32)
 
 
 def _half_way(values: Floats, weights: Floats, axis: int) -> Floats:

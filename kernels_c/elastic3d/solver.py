@@ -19,8 +19,8 @@ from vip.kernels_c.staggered import windowed_sinc
 
 STEPS = 32
 """About as many steps are done between two looks at whether to go on."""
-CACHE = 6 * 2**20
-"""Bytes of fields that a sweep should keep in cache."""
+STEPS_AND_ROWS = 2, 16
+"""Time steps in a sweep and rows in its tiles: the fields of as many rows should stay in the second or third cache."""
 
 
 class Plan(NamedTuple):
@@ -43,8 +43,15 @@ class Box(NamedTuple):
     first: tuple[int, ...]
     count: tuple[int, ...]
     every: int
-    sample: int
     half_way: Floats
+
+
+class Blocking(NamedTuple):
+    """Order of the work, on which no result depends: time steps in one sweep, rows in a tile, threads."""
+
+    steps: int
+    rows: int
+    threads: int
 
 
 class Work(NamedTuple):
@@ -59,8 +66,6 @@ class Work(NamedTuple):
     velocity_traces: Floats
     stress_traces: Floats
     n_steps: int
-    dt: float
-    box: Box | None
 
 
 class Waves(Protocol):
@@ -72,10 +77,11 @@ class Waves(Protocol):
     def rest(self) -> None:
         """Bring everything to rest."""
 
-    def advance(
-        self, work: Work, first: int, count: int, together: int, threads: int, strains: NDArray[np.float32] | None = None
-    ) -> None:
-        """Advance by `count` steps from step `first`, `together` of them in one sweep."""
+    def advance(self, work: Work, first: int, count: int, blocking: Blocking) -> None:
+        """Advance by `count` steps from step `first`."""
+
+    def strains(self, given: Box, dt: float, threads: int) -> NDArray[np.float32]:
+        """Strains (6, ...) of the fields as they are."""
 
 
 class StrainBox(NamedTuple):
@@ -102,7 +108,7 @@ class StrainBox(NamedTuple):
         return len(self.x), len(self.y), len(self.z)
 
 
-Consumer = Callable[[Floats, NDArray[np.float32]], None]
+Consumer = Callable[[float, NDArray[np.float32]], None]
 
 
 class Solver:
@@ -150,7 +156,7 @@ class Solver:
         if order not in ORDERS:
             raise ValueError(f"order: {order}: expected 4 or 8")
         dt = door.number("dt", dt, low=door.SMALLEST, high=door.LARGEST)
-        self.threads = door.whole("threads", threads)
+        threads = door.whole("threads", threads)
         self.precision = door.one_of("precision", precision, ("float32", "float64"))
         absorber = absorber if isinstance(absorber, Absorber) else Absorber(absorber)
         shape = earth.vp.shape
@@ -159,19 +165,13 @@ class Solver:
         limit = largest_time_step(h, fastest, order)
         if dt > limit:
             raise ValueError(f"dt: {dt:g} s: unstable where vp is {fastest:g} m/s: needs dt <= {limit:.4g} s")
-        self.steps_together = self._steps_that_fit()
+        self.blocking = Blocking(*STEPS_AND_ROWS, threads)
         self.waves: Waves = self.make_waves(self._plan(earth))
         self.lattices = Lattices(self.grid, self.waves.fields)
 
     def make_waves(self, plan: Plan) -> Waves:
         waves: Waves = _elastic3d.Waves(plan, self.precision)
         return waves
-
-    def _steps_that_fit(self) -> int:
-        """Number of time steps whose planes, 17 fields on 2 order / 2 planes each, stay in cache; at least 1, at most 4."""
-        planes = sorted(self.grid.nodes)[:2]
-        step = math.prod(planes) * np.dtype(self.precision).itemsize * 17 * self.grid.order
-        return int(np.clip(CACHE // step, 1, 4))
 
     def _plan(self, earth: materials.Earth) -> Plan:
         grid, axes = self.grid, self.grid.axes
@@ -221,12 +221,13 @@ class Solver:
 
     def seconds_per_step(self) -> float:
         """Time that a step takes here and now, s, measured on a few."""
-        work = self.work([], np.zeros((0, 3)), [], 4 * self.steps_together, None)
+        steps = self.blocking.steps
+        work = self.work([], np.zeros((0, 3)), [], 4 * steps)
         self.waves.rest()
-        self.waves.advance(work, 0, self.steps_together, self.steps_together, self.threads)
+        self.waves.advance(work, 0, steps, self.blocking)
         began = time.perf_counter()
-        self.waves.advance(work, self.steps_together, 3 * self.steps_together, self.steps_together, self.threads)
-        return (time.perf_counter() - began) / (3 * self.steps_together)
+        self.waves.advance(work, steps, 3 * steps, self.blocking)
+        return (time.perf_counter() - began) / (3 * steps)
 
     def strain_at(self, box: ArrayLike, every: int = 1, sample: int = 1) -> StrainBox:
         """Nodes where `run` takes strains.
@@ -283,8 +284,8 @@ class Solver:
         strains : StrainBox, optional
             Where to take strains, which go to `consume`.
         consume : callable, optional
-            Called in the course of the run with times (m,), s, and strains (m, 6, x, y, z) float32 in the order of the
-            channels, of the next m samples: at every `sample`-th time step, the first after `sample` of them.
+            Called after every `sample` time steps with the time, s, and strains (6, x, y, z) float32 in the order of the
+            channels. Fewer than two steps from one to the next make a run slower.
         progress : callable, optional
             Called in the course of the run with the number of steps done. An exception that it raises ends the run.
 
@@ -301,30 +302,26 @@ class Solver:
         n_steps = door.whole("n_steps", n_steps)
         if (strains is None) != (consume is None):
             raise ValueError("consume: strains need a function that takes them, and such a function strains")
-        work = self.work(sources, self._receivers(receivers), self._channels(channels), n_steps, strains)
+        places = self._receivers(receivers)
+        work = self.work(sources, places, self._channels(channels), n_steps)
         self.waves.rest()
-        sample = strains.sample if strains else 1
-        chunk = math.lcm(self.steps_together, sample)
-        chunk *= max(1, STEPS // chunk)
-        for first in range(0, n_steps, chunk):
-            count = min(chunk, n_steps - first)
-            taken = None
-            if strains and consume:
-                samples = (min(first + count, n_steps - 1)) // sample - first // sample
-                taken = np.zeros((samples, 6, *(strains.shape[a] for a in self.grid.axes)), np.float32)
-            self.waves.advance(work, first, count, self.steps_together, self.threads, taken)
-            if taken is not None and consume and len(taken):
-                times = self.grid.dt * sample * (first // sample + 1 + np.arange(len(taken)))
-                consume(times, self._outward(taken))
+        box = self._box(strains) if strains else None
+        every = strains.sample if strains else STEPS
+        for first in range(0, n_steps, every):
+            count = min(every, n_steps - first)
+            self.waves.advance(work, first, count, self.blocking)
+            done = first + count
+            if box and consume and done % every == 0 and done < n_steps:
+                consume(done * self.grid.dt, self._outward(self.waves.strains(box, self.grid.dt, self.blocking.threads)))
             if progress:
-                progress(first + count)
-        return _traces(work, len(self._receivers(receivers)), channels)
+                progress(done)
+        return _traces(work, len(places), channels)
 
     def _outward(self, taken: NDArray[np.float32]) -> NDArray[np.float32]:
         """Strains with axes and components in the order x, y, z."""
         place = self.lattices.place
         components = [*place, *(3 + self.lattices.shear(a, b) for a, b in points.PAIRS)]
-        return taken[:, components].transpose(0, 1, *(2 + p for p in place))
+        return taken[components].transpose(0, *(1 + p for p in place))
 
     def _receivers(self, receivers: ArrayLike) -> Floats:
         if np.size(receivers) == 0:
@@ -340,8 +337,8 @@ class Solver:
         receivers: Floats,
         channels: Sequence[str],
         n_steps: int,
-        strains: StrainBox | None,
     ) -> Work:
+        """Sources and receivers as the kernel takes them."""
         planes, dt = self.grid.nodes[self.grid.axes[0]], self.grid.dt
         forces = [self._checked_force(i, s) for i, s in enumerate(sources) if isinstance(s, ForceSource)]
         moments = [self._checked_moment(i, s) for i, s in enumerate(sources) if isinstance(s, MomentSource)]
@@ -365,8 +362,6 @@ class Solver:
             velocity_traces=np.zeros((n_steps, len(records[True]))),
             stress_traces=np.zeros((n_steps, len(records[False]))),
             n_steps=n_steps,
-            dt=dt,
-            box=self._box(strains) if strains else None,
         )
 
     def _checked_force(self, i: int, source: ForceSource) -> ForceSource:
@@ -390,7 +385,6 @@ class Solver:
             first=tuple(begin[a] + strains.first[a] for a in axes),
             count=tuple(strains.shape[a] for a in axes),
             every=strains.every,
-            sample=strains.sample,
             half_way=np.ascontiguousarray(weights),
         )
 

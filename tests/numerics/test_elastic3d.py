@@ -8,6 +8,7 @@ import pytest
 
 from vip.kernels_c.elastic3d import Absorber, ForceSource, MomentSource, Solver, largest_time_step, reference
 from vip.kernels_c.elastic3d.points import CHANNELS
+from vip.kernels_c.elastic3d.solver import Blocking
 
 FASTEST = 4000.0  # m/s
 SPACING = (10.0, 12.0, 11.0)  # m
@@ -39,8 +40,8 @@ def everything(solver, sources, receivers, n_steps):
     taken = []
     last = (np.array(solver.grid.shape) - 1) * solver.grid.spacing
     box = solver.strain_at(np.stack([0 * last, last], axis=1), every=2, sample=3)
-    traces = solver.run(sources, receivers, n_steps, CHANNELS, box, lambda times, strains: taken.append(strains))
-    return traces, np.concatenate(taken)
+    traces = solver.run(sources, receivers, n_steps, CHANNELS, box, lambda time, strains: taken.append(strains))
+    return traces, np.stack(taken)
 
 
 CASES = {
@@ -76,9 +77,9 @@ def test_bits_depend_on_neither_threads_nor_blocking(order):
     earth = rough_earth(shape, rng, 4)
     sources, receivers, dt = survey(shape, order, n_steps, rng)
     results = []
-    for threads, together in ((1, 1), (1, 2), (1, 5), (2, 1), (3, 4), (40, 3)):
-        solver = Solver(*earth, SPACING, dt, order, Absorber(6, free_surface=True), threads=threads)
-        solver.steps_together = together
+    for blocking in ((1, 100, 1), (2, 16, 1), (5, 3, 1), (1, 7, 2), (4, 1, 3), (3, 8, 5)):
+        solver = Solver(*earth, SPACING, dt, order, Absorber(6, free_surface=True))
+        solver.blocking = Blocking(*blocking)
         results.append(everything(solver, sources, receivers, n_steps))
     for traces, strains in results[1:]:
         np.testing.assert_array_equal(traces, results[0][0])
@@ -106,9 +107,9 @@ def test_strains_of_a_box_are_those_of_receivers(channel):
     traces = solver.run(
         sources, positions, n_steps, [channel], box, lambda t, strains: (when.append(t), taken.append(strains))
     )
-    samples = np.rint(np.concatenate(when) / dt).astype(int)
+    samples = np.rint(np.array(when) / dt).astype(int)
     np.testing.assert_array_equal(samples, np.arange(2, n_steps, 2))
-    found = np.concatenate(taken)[:, CHANNELS.index(channel) - 4].reshape(len(samples), -1)
+    found = np.stack(taken)[:, CHANNELS.index(channel) - 4].reshape(len(samples), -1)
     assert np.abs(found - traces[:, 0, samples].T).max() < 1e-6 * np.abs(traces).max()
 
 
@@ -133,13 +134,13 @@ def test_energy_is_constant_between_walls(order):
     earth = rough_earth(shape, rng, 6)
     sources, _, dt = survey(shape, order, 200, rng, courant=0.8)
     solver = Solver(*earth, SPACING, dt, order, 0, "float64")
-    work = solver.work(sources[:2], np.zeros((0, 3)), [], 200, None)
+    work = solver.work(sources[:2], np.zeros((0, 3)), [], 200)
     work.force_amplitudes[20:] = work.moment_amplitudes[20:] = 0
-    solver.waves.advance(work, 0, 40, 1, 1)
+    solver.waves.advance(work, 0, 40, solver.blocking)
     energies = []
     for step in range(40, 200):
         before = solver.waves.fields.copy()
-        solver.waves.advance(work, step, 1, 1, 1)
+        solver.waves.advance(work, step, 1, solver.blocking)
         energies.append(energy(before, solver.waves.fields, dt))
     assert np.ptp(energies) < 1e-12 * energies[0]
 
@@ -176,9 +177,9 @@ def error_of_plane_waves(order, spacing, dt, steps, reach):
     """Relative L2 error of velocity and of stress after some steps, up to `reach` nodes from the middle, far from walls."""
     n = 2 * reach + 32
     solver = Solver(*(np.full((n, n, n), value) for value in CALM), spacing, dt, order, 0, "float64")
-    work = solver.work([], np.zeros((0, 3)), [], steps, None)
+    work = solver.work([], np.zeros((0, 3)), [], steps)
     solver.waves.fields[:9] = plane_waves(solver, -dt / 2, 0.0)
-    solver.waves.advance(work, 0, steps, 1, 1)
+    solver.waves.advance(work, 0, steps, solver.blocking)
     truth = plane_waves(solver, -dt / 2, steps * dt)
     inside = (slice(None), *(slice(n // 2 - reach, n // 2 + reach),) * 3)
     error, truth = (solver.waves.fields[:9] - truth)[inside], truth[inside]
