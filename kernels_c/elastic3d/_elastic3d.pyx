@@ -5,7 +5,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t
 
-from vip.kernels_c.elastic3d.geometry import GHOST
+from vip.kernels_c.elastic3d.geometry import GHOST, STRESS_GHOST
 
 
 cdef extern from "elastic3d.h":
@@ -20,6 +20,7 @@ cdef extern from "elastic3d.h":
         const double *keep[3]
         const double *share[3]
         const double *ghost
+        const double *stress_ghost
     ctypedef struct elastic3d_taps:
         int32_t columns
         const int64_t *start
@@ -89,7 +90,7 @@ cdef class Waves:
         cdef const double[::1] table
         nodes, dtype = plan.nodes, np.dtype(precision)
         self._single = precision == "float32"
-        self._arrays = [np.ascontiguousarray(a, float).ravel() for a in (*plan.stencils, *plan.keep, *plan.share, GHOST)]
+        self._arrays = [np.ascontiguousarray(a, float).ravel() for a in (*plan.stencils, *plan.keep, *plan.share, GHOST, STRESS_GHOST)]
         for a in range(3):
             self.plan.nodes[a], self.plan.low[a], self.plan.high[a] = nodes[a], plan.low[a], plan.high[a]
             table = self._arrays[a]
@@ -100,6 +101,8 @@ cdef class Waves:
             self.plan.share[a] = &table[0]
         table = self._arrays[9]
         self.plan.ghost = &table[0]
+        table = self._arrays[10]
+        self.plan.stress_ghost = &table[0]
         self.plan.half, self.plan.free_surface = plan.half, plan.free_surface
         self.plan.row = ELASTIC3D_GROUP + -(-nodes[2] // ELASTIC3D_GROUP) * ELASTIC3D_GROUP
         self.plan.plane = (nodes[1] + 2 * ELASTIC3D_HALO) * self.plan.row
@@ -110,14 +113,9 @@ cdef class Waves:
         self._memories = _aligned(max(1, elastic3d_memories(&self.plan)), dtype)
         self.nbytes = self._all.nbytes + self._memories.nbytes
         strides = np.array([self.plan.field, self.plan.plane, self.plan.row, 1]) * dtype.itemsize
-        begin = self._all[self.plan.origin - ELASTIC3D_GROUP:]
-        rows = np.lib.stride_tricks.as_strided(begin, (ELASTIC3D_FIELDS, *nodes[:2], ELASTIC3D_GROUP + nodes[2]), strides)
-        self.fields = rows[..., ELASTIC3D_GROUP:]
+        self.fields = np.lib.stride_tricks.as_strided(self._all[self.plan.origin:], (ELASTIC3D_FIELDS, *nodes), strides)
         for field, values in enumerate(plan.parameters(), ELASTIC3D_FIELDS - 8):
             self.fields[field] = values
-        if plan.free_surface:  # rigidities above it, for strains between nodes
-            for field in (-2, -1):
-                rows[field][..., ELASTIC3D_GROUP - ELASTIC3D_HALO:ELASTIC3D_GROUP] = self.fields[field][..., ELASTIC3D_HALO - 1::-1]
 
     def __reduce__(self):
         raise TypeError("Waves hold pointers and are not pickled: build them where they are used")

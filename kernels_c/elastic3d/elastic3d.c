@@ -2,6 +2,8 @@
  * versions that elastic3d_rows.h and elastic3d_sweep.h make. */
 #include "elastic3d.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #ifdef _OPENMP
 #include <omp.h>

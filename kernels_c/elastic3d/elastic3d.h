@@ -12,9 +12,9 @@
  * Absorbing layers are convolutional PMLs (Komatitsch & Martin 2007): each derivative d gets a memory psi = keep psi + share d,
  * and d + psi takes its place. Memories live in slabs: that of an axis where its own layers are, with rows of code of their own.
  *
- * Free surface: the nodes where the third axis begins. There s_22 = 0, s_02, s_12 and s_22 are odd about it (Levander 1988), and
- * d_2 v_2 on it follows from s_22 = 0. Velocities go on above as a parabola, so that stencils become those of 2nd order; over water
- * v_2 is even, which is exact and keeps the scheme symmetric.
+ * Free surface: the nodes where the third axis begins. There s_22 = 0, and d_2 v_2 on it follows from that. Above, velocities go on
+ * as a parabola, so that stencils become those of 2nd order, and s_02, s_12, s_22 as a parabola that is zero on the surface; over
+ * water v_2 is even and s_22 odd, which is exact and keeps the scheme symmetric.
  *
  * Assumptions: 1. Behind layers and sides that have none, all is zero: a rigid wall. 2. The caller checks stability.
  * 3. FTZ arithmetic: denormal numbers are zero.
@@ -42,6 +42,7 @@ typedef struct {
     const double *stencil[3];          /* half coefficients, over the spacing */
     const double *keep[3], *share[3];  /* of memories at nodes, then half a spacing after each: 2 nodes[a] numbers */
     const double *ghost;               /* velocities at HALO nodes above the surface, from GHOST_NODES below: [HALO][GHOST_NODES] */
+    const double *stress_ghost;        /* stresses there: weights of s_22 at nodes 1 and 2, of s_02 or s_12 at 0 and 1: [HALO][4] */
 } elastic3d_plan;
 
 /* Sums of field values, or shares of source amplitudes, by the plane where they are: entries start[i] to start[i + 1] of plane i. */

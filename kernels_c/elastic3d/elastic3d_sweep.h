@@ -59,17 +59,19 @@ static void NAME(ghosts_of_velocity)(const elastic3d_plan *plan, const NAME(row)
 }
 
 /* What s_22 = 0 on a free surface makes of the other stresses there, and their values above it. */
-static void NAME(ghosts_of_stress)(const NAME(row) *r)
+static void NAME(ghosts_of_stress)(const NAME(solver) *s, const NAME(row) *r)
 {
     REAL *const *f = r->field;
     const REAL ratio = f[LAMBDA][0] / (f[LAMBDA][0] + f[TWO_MU][0]);
     f[S00][0] -= ratio * f[S22][0];
     f[S11][0] -= ratio * f[S22][0];
     f[S22][0] = 0;
+    const int water = f[TWO_MU][0] == 0;
     for (int g = 0; g < ELASTIC3D_HALO; g++) {
-        f[S22][-1 - g] = -f[S22][1 + g];
-        f[S02][-1 - g] = -f[S02][g];
-        f[S12][-1 - g] = -f[S12][g];
+        const double *near = s->plan->stress_ghost + 4 * g; /* weights of s_22 one and two nodes below, then of the shears */
+        f[S22][-1 - g] = water ? -f[S22][1 + g] : (REAL)near[0] * f[S22][1] + (REAL)near[1] * f[S22][2];
+        f[S02][-1 - g] = (REAL)near[2] * f[S02][0] + (REAL)near[3] * f[S02][1];
+        f[S12][-1 - g] = (REAL)near[2] * f[S12][0] + (REAL)near[3] * f[S12][1];
     }
 }
 
@@ -115,21 +117,23 @@ static void NAME(plane)(const NAME(solver) *s, const elastic3d_run *run, int64_t
             if (stage == 0)
                 NAME(ghosts_of_velocity)(s->plan, &r);
             else
-                NAME(ghosts_of_stress)(&r);
+                NAME(ghosts_of_stress)(s, &r);
         }
     NAME(record)(s, stage == 0 ? &run->velocities : &run->stresses, parts, i, first, last);
 }
 
-/* Weighted sum of a shear strain around a place on nodes: values of stress over twice the rigidity along two axes. */
-static REAL NAME(half_way)(const REAL *stress, const REAL *mu, long first, long second, const double *weights)
+/* Weighted sum of a shear strain around a place on nodes: values of stress over twice the rigidity along two axes. Along the second
+ * there are `depth` nodes before the place; those beyond are behind a free surface, where shear strain is odd. */
+static REAL NAME(half_way)(const REAL *stress, const REAL *mu, long first, long second, long depth, const double *weights)
 {
     enum { WIDTH = 2 * ELASTIC3D_HALO };
     REAL sum = 0;
     for (int u = 0; u < WIDTH; u++)
         for (int w = 0; w < WIDTH; w++) {
-            const long at = (u - ELASTIC3D_HALO) * first + (w - ELASTIC3D_HALO) * second;
+            const long step = w - ELASTIC3D_HALO, above = depth + step < 0;
+            const long at = (u - ELASTIC3D_HALO) * first + (above ? -1 - step - 2 * depth : step) * second;
             if (mu[at] > 0)
-                sum += (REAL)(weights[u] * weights[w] / 2) * stress[at] / mu[at];
+                sum += (REAL)(weights[u] * weights[w] / (above ? -2 : 2)) * stress[at] / mu[at];
         }
     return sum;
 }
@@ -146,35 +150,36 @@ static void NAME(strains)(const elastic3d_plan *plan, const REAL *fields, const 
         const REAL *f[ELASTIC3D_FIELDS];
         for (int k = 0; k < ELASTIC3D_FIELDS; k++)
             f[k] = at + k * plan->field;
+        const long depth = plan->free_surface ? box->first[2] + z * box->every : ELASTIC3D_HALO;
         const REAL mean = (*f[S00] + *f[S11] + *f[S22]) / 3, change = dt * mean / (3 * *f[LAMBDA] + *f[TWO_MU]);
         for (int c = 0; c < 3; c++)
             strains[c * nodes + n] = (float)(change + (*f[TWO_MU] > 0 ? dt * (*f[S00 + c] - mean) / *f[TWO_MU] : 0));
-        strains[3 * nodes + n] = (float)(dt * NAME(half_way)(f[S01], f[MU01], plan->plane, plan->row, box->half_way));
-        strains[4 * nodes + n] = (float)(dt * NAME(half_way)(f[S02], f[MU02], plan->plane, 1, box->half_way));
-        strains[5 * nodes + n] = (float)(dt * NAME(half_way)(f[S12], f[MU12], plan->row, 1, box->half_way));
+        strains[3 * nodes + n] = (float)(dt * NAME(half_way)(f[S01], f[MU01], plan->plane, plan->row, ELASTIC3D_HALO, box->half_way));
+        strains[4 * nodes + n] = (float)(dt * NAME(half_way)(f[S02], f[MU02], plan->plane, 1, depth, box->half_way));
+        strains[5 * nodes + n] = (float)(dt * NAME(half_way)(f[S12], f[MU12], plan->row, 1, depth, box->half_way));
     }
 }
 
-/* One thread's part of a sweep of several time steps: its rows of every plane, tile after tile. A tile's rows are fewer by `half`
- * with each stage, so that what a tile needs of its neighbours is there: of the one before still as old as it should be. */
-static void NAME(sweep)(const NAME(solver) *s, const elastic3d_run *run, int64_t base, int steps, int tile, double *parts, int thread,
-                        int threads)
+/* One thread's tiles of a sweep of several time steps. The rows of a tile are `half` fewer with each stage, so that what it needs of
+ * its neighbours is there: of the tile before, if that is as far, and still as old as it should be; of the one behind nothing. */
+static void NAME(sweep)(const NAME(solver) *s, const elastic3d_run *run, int64_t base, int steps, int tile, double *parts,
+                        _Atomic int *positions, int thread, int threads)
 {
     const int planes = s->plan->nodes[0], rows = s->plan->nodes[1], half = s->plan->half;
     const int64_t of_velocity = run->velocities.start[planes], of_stress = run->stresses.start[planes];
-    for (int begin = 0; begin < rows; begin += tile)
-        for (int p = 0; p < planes + (2 * steps - 1) * half; p++)
+    for (int t = thread; t * tile < rows; t += threads)
+        for (int p = 0; p < planes + (2 * steps - 1) * half; p++) {
+            while (t > 0 && atomic_load_explicit(&positions[t - 1], memory_order_acquire) <= p)
+                sched_yield();
             for (int stage = 0; stage < 2 * steps; stage++) {
-                const int i = p - stage * half;
-                if (i < 0 || i >= planes)
-                    continue;
-                const int low = begin > stage * half ? begin - stage * half : 0;
-                const int end = begin + tile >= rows ? rows : begin + tile - stage * half, high = end > low ? end : low;
-                NAME(plane)(s, run, base + stage / 2, i, stage % 2, low + (high - low) * thread / threads,
-                            low + (high - low) * (thread + 1) / threads,
-                            parts + stage / 2 * (of_velocity + of_stress) + (stage % 2 ? of_velocity : 0));
-#pragma omp barrier
+                const int i = p - stage * half, low = t * tile - stage * half;
+                const int high = (t + 1) * tile >= rows ? rows : low + tile;
+                if (i >= 0 && i < planes)
+                    NAME(plane)(s, run, base + stage / 2, i, stage % 2, low > 0 ? low : 0, high,
+                                parts + stage / 2 * (of_velocity + of_stress) + (stage % 2 ? of_velocity : 0));
             }
+            atomic_store_explicit(&positions[t], p + 1, memory_order_release);
+        }
 }
 
 static int NAME(advance)(const elastic3d_plan *plan, REAL *fields, REAL *memories, const elastic3d_run *run, int64_t first,
@@ -183,21 +188,29 @@ static int NAME(advance)(const elastic3d_plan *plan, REAL *fields, REAL *memorie
     NAME(solver) s;
     const int64_t of_velocity = run->velocities.start[plan->nodes[0]], of_stress = run->stresses.start[plan->nodes[0]];
     double *parts = malloc((together * (of_velocity + of_stress) + 1) * sizeof(double));
-    const int failed = NAME(open)(&s, plan, fields, memories) || !parts;
+    const int tiles = (plan->nodes[1] + tile - 1) / tile;
+    _Atomic int *positions = calloc(tiles, sizeof(_Atomic int));
+    const int failed = NAME(open)(&s, plan, fields, memories) || !parts || !positions;
 #pragma omp parallel num_threads(threads) if (!failed)
     for (int64_t base = first; base < first + count && !failed; base += together) {
         const unsigned before = flush_denormals();
         const int steps = (int)(first + count - base < together ? first + count - base : together);
-        NAME(sweep)(&s, run, base, steps, tile, parts, thread_number(), thread_count());
+        NAME(sweep)(&s, run, base, steps, tile, parts, positions, thread_number(), thread_count());
+#pragma omp barrier
 #pragma omp single
-        for (int t = 0; t < steps; t++) {
-            const double *part = parts + t * (of_velocity + of_stress);
-            add_up(&run->velocities, part, of_velocity, run->velocity_traces + (base + t) * run->velocities.columns);
-            if (base + t + 1 < run->n_steps)
-                add_up(&run->stresses, part + of_velocity, of_stress, run->stress_traces + (base + t + 1) * run->stresses.columns);
+        {
+            for (int t = 0; t < tiles; t++)
+                atomic_init(&positions[t], 0);
+            for (int t = 0; t < steps; t++) {
+                const double *part = parts + t * (of_velocity + of_stress);
+                add_up(&run->velocities, part, of_velocity, run->velocity_traces + (base + t) * run->velocities.columns);
+                if (base + t + 1 < run->n_steps)
+                    add_up(&run->stresses, part + of_velocity, of_stress, run->stress_traces + (base + t + 1) * run->stresses.columns);
+            }
         }
         restore_denormals(before);
     }
+    free(positions);
     free(parts);
     free(s.tables);
     return failed;

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vip.kernels_c import door
 from vip.kernels_c.door import Floats
-from vip.kernels_c.elastic3d.geometry import AXES, Grid
+from vip.kernels_c.elastic3d.geometry import AXES, GHOST, Grid
 from vip.kernels_c.staggered import windowed_sinc
 
 TimeFunction = Callable[[Floats], ArrayLike] | ArrayLike
@@ -96,19 +96,17 @@ class Lattices:
         first, second = sorted((self.place[a], self.place[b]))
         return PAIRS.index((first, second))
 
-    def around(self, position: Floats, half: Sequence[int], odd: bool = False) -> tuple[NDArray[np.int64], Floats]:
+    def around(self, position: Floats, half: Sequence[int], above: str = "even") -> tuple[NDArray[np.int64], Floats]:
         """Nodes (n, 3) of the kernel around a position (m), and weights (n,), of values half a spacing further along some axes.
 
-        Above a free surface values are those below it, with `odd` times -1. Beyond walls they are zero.
+        Above a free surface values are those below it, "even" or "odd", or go on as a "parabola". Beyond walls they are zero.
         """
         nodes, weights = [], []
         for a in range(3):
             shift = 0.5 if a in half else 0.0
             near, weight = windowed_sinc(position[a] / self.grid.spacing[a] - shift + self.begin[a])
             if a == 2 and self.grid.absorber.free_surface:
-                weight = np.where(near < 0, -weight, weight) if odd else weight
-                near = np.where(near < 0, -near - 2 * shift, near)
-                weight = np.where((near == 0) & (shift == 0), 0.0, weight) if odd else weight
+                near, weight = _folded(near, weight, shift, above)
             inside = (near >= 0) & (near < self.grid.nodes[a])
             nodes.append(near[inside].astype(np.int64))
             weights.append(weight[inside])
@@ -116,9 +114,30 @@ class Lattices:
         products = np.einsum("i,j,k->ijk", *weights).ravel()
         return np.stack([mesh[a].ravel() for a in self.axes], axis=1), products
 
+    def velocity(self, axis: int, position: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Nodes and weights of a component of velocity."""
+        surface = np.rint(position / self.grid.spacing).astype(np.int64) + self.begin
+        surface[2] = 0
+        solid = self.read(TWO_MU, surface[None, self.axes])[0] > 0
+        return self.around(position, (axis,), "parabola" if solid else "even")
+
     def read(self, field: int, nodes: NDArray[np.int64]) -> Floats:
         """Values (n,) of a field on nodes (n, 3)."""
         return self.fields[(field, *nodes.T)].astype(float)
+
+
+def _folded(nodes: Floats, weights: Floats, shift: float, above: str) -> tuple[Floats, Floats]:
+    """Nodes below a free surface that stand for those above it, and the weights of all."""
+    outside = nodes < 0
+    if above == "parabola":
+        parts = [w * np.array(GHOST[int(-1 - n)]) for n, w in zip(nodes[outside], weights[outside], strict=True)]
+        behind = np.tile(np.arange(3.0), len(parts))
+        return np.concatenate([nodes[~outside], behind]), np.concatenate([weights[~outside], *parts])
+    mirrored = np.where(outside, -nodes - 2 * shift, nodes)
+    if above == "even":
+        return mirrored, weights
+    signed = np.where(outside, -weights, weights)
+    return mirrored, np.where((mirrored == 0) & (shift == 0), 0.0, signed)
 
 
 Entry = tuple[int, NDArray[np.int64], Floats]
@@ -147,7 +166,7 @@ def force_entries(lattices: Lattices, source: ForceSource, dt: float) -> Iterato
     position = np.asarray(source.position, float)
     for a, component in enumerate(np.asarray(source.force, float)):
         if component:
-            nodes, weights = lattices.around(position, (a,))
+            nodes, weights = lattices.velocity(a, position)
             buoyancy = lattices.read(9 + lattices.place[a], nodes)
             yield lattices.place[a], nodes, weights * component * buoyancy / lattices.volume
 
@@ -157,13 +176,13 @@ def moment_entries(lattices: Lattices, source: MomentSource, dt: float) -> Itera
     position, moment = np.asarray(source.position, float), np.asarray(source.moment, float)
     mean = np.trace(moment) / 3
     for a in range(3):
-        nodes, weights = lattices.around(position, (), odd=a == 2)
+        nodes, weights = lattices.around(position, (), "odd" if a == 2 else "even")
         share = np.where(lattices.read(TWO_MU, nodes) > 0, moment[a, a], mean)
         yield 3 + lattices.place[a], nodes, -dt / lattices.volume * weights * share
     for a, b in PAIRS:
         if moment[a, b]:
             pair = lattices.shear(a, b)
-            nodes, weights = lattices.around(position, (a, b), odd=b == 2)
+            nodes, weights = lattices.around(position, (a, b), "odd" if b == 2 else "even")
             solid = lattices.read(RIGIDITY + pair, nodes) > 0
             yield SHEAR_STRESS + pair, nodes[solid], -dt / lattices.volume * moment[a, b] * weights[solid]
 
@@ -172,11 +191,11 @@ def receiver_entries(lattices: Lattices, position: Floats, channel: str, dt: flo
     """Shares of fields in a channel."""
     if channel == "pressure":
         for a in range(3):
-            nodes, weights = lattices.around(position, (), odd=a == 2)
+            nodes, weights = lattices.around(position, (), "odd" if a == 2 else "even")
             yield 3 + lattices.place[a], nodes, -weights / 3
     elif channel in VELOCITIES:
         a = VELOCITIES.index(channel)
-        yield lattices.place[a], *lattices.around(position, (a,))
+        yield lattices.place[a], *lattices.velocity(a, position)
     else:
         yield from _strain(lattices, position, channel, dt)
 
@@ -186,13 +205,13 @@ def _strain(lattices: Lattices, position: Floats, channel: str, dt: float) -> It
     a, b = AXES.index(channel[1]), AXES.index(channel[2])
     if a != b:
         pair = lattices.shear(a, b)
-        nodes, weights = lattices.around(position, (a, b), odd=b == 2)
+        nodes, weights = lattices.around(position, (a, b), "odd" if b == 2 else "even")
         rigidity = lattices.read(RIGIDITY + pair, nodes)
         solid = rigidity > 0
         yield SHEAR_STRESS + pair, nodes[solid], dt * weights[solid] / (2 * rigidity[solid])
         return
     for c in range(3):
-        nodes, weights = lattices.around(position, (), odd=c == 2)
+        nodes, weights = lattices.around(position, (), "odd" if c == 2 else "even")
         two_mu = lattices.read(TWO_MU, nodes)
         softness = dt / np.where(two_mu > 0, two_mu, np.inf)
         mean = dt / (3 * (3 * lattices.read(LAMBDA, nodes) + two_mu))

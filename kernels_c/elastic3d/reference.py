@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vip.kernels_c.door import Floats
 from vip.kernels_c.elastic3d import solver
-from vip.kernels_c.elastic3d.geometry import GHOST, HALO
+from vip.kernels_c.elastic3d.geometry import GHOST, HALO, STRESS_GHOST
 from vip.kernels_c.elastic3d.points import PAIRS, Taps
 
 
@@ -114,10 +114,12 @@ class Waves:
         for a in (3, 4):
             fields[a][..., 0] -= ratio * fields[5][..., 0]
         fields[5][..., 0] = 0
-        for g in range(HALO):
-            self._above(5)[..., HALO - 1 - g] = -fields[5][..., 1 + g]
+        water = fields[13][..., 0] == 0
+        for g, (one, two, near, far) in enumerate(STRESS_GHOST):
+            solid = one * fields[5][..., 1] + two * fields[5][..., 2]
+            self._above(5)[..., HALO - 1 - g] = np.where(water, -fields[5][..., 1 + g], solid)
             for shear in (7, 8):
-                self._above(shear)[..., HALO - 1 - g] = -fields[shear][..., g]
+                self._above(shear)[..., HALO - 1 - g] = near * fields[shear][..., 0] + far * fields[shear][..., 1]
 
     def _inject(self, taps: Taps, amplitudes: Floats) -> None:
         np.add.at(self.fields, (taps.field, *taps.node.T), taps.weight * amplitudes[taps.column])

@@ -165,13 +165,20 @@ class Solver:
         limit = largest_time_step(h, fastest, order)
         if dt > limit:
             raise ValueError(f"dt: {dt:g} s: unstable where vp is {fastest:g} m/s: needs dt <= {limit:.4g} s")
-        self.blocking = Blocking(*STEPS_AND_ROWS, threads)
+        self.blocking = self._blocking(threads)
         self.waves: Waves = self.make_waves(self._plan(earth))
         self.lattices = Lattices(self.grid, self.waves.fields)
 
     def make_waves(self, plan: Plan) -> Waves:
         waves: Waves = _elastic3d.Waves(plan, self.precision)
         return waves
+
+    def _blocking(self, threads: int) -> Blocking:
+        """As many tiles for each thread."""
+        steps, most = STEPS_AND_ROWS
+        rows = self.grid.nodes[self.grid.axes[1]]
+        tiles = threads * math.ceil(rows / (most * threads))
+        return Blocking(steps, math.ceil(rows / tiles), threads)
 
     def _plan(self, earth: materials.Earth) -> Plan:
         grid, axes = self.grid, self.grid.axes
