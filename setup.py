@@ -21,7 +21,7 @@ def kernel(name: str, *headers: str) -> Extension:
     return Extension(
         f"vip.kernels_c.{name}._{name}",
         [f"{folder}/_{name}.pyx", f"{folder}/{name}.c"],
-        depends=["kernels_c/simd.h", *(f"{folder}/{header}" for header in headers)],
+        depends=["kernels_c/simd.h", "kernels_c/denormals.h", *(f"{folder}/{header}" for header in headers)],
         include_dirs=[folder, "kernels_c"],
         define_macros=MACROS,
         extra_compile_args=COMPILE,
@@ -43,6 +43,7 @@ EXTENSIONS = [
     kernel("timetables", "timetables.h"),
     kernel("backprojection", "backprojection.h"),
     kernel("matching", "matching.h"),
+    kernel("elastic3d", "elastic3d.h", "elastic3d_rows.h", "elastic3d_sweep.h"),
 ]
 
 setup(

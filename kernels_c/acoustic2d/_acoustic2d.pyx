@@ -8,7 +8,8 @@ import numpy as np
 from libc.stdint cimport int32_t
 
 from vip.kernels_c import door
-from vip.kernels_c.acoustic2d.geometry import ON_NODE, points_between
+from vip.kernels_c.acoustic2d.geometry import points_between
+from vip.kernels_c.staggered import ON_NODE
 
 
 cdef extern from "acoustic2d.h":

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "denormals.h"
 #include "simd.h"
 
 #define HALO 4            /* rows of zeros around a wavefield: half of the highest order */
@@ -36,20 +37,6 @@ static void *allocate_zeros(size_t bytes)
         memset(memory, 0, bytes);
     return memory;
 }
-
-#ifdef WITH_X86
-#include <immintrin.h>
-static unsigned flush_denormals(void)
-{
-    const unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040); /* FTZ and DAZ */
-    return before;
-}
-static void restore_denormals(unsigned before) { _mm_setcsr(before); }
-#else
-static unsigned flush_denormals(void) { return 0; }
-static void restore_denormals(unsigned before) { (void)before; }
-#endif
 
 /* Lanes k columns after and before p, and from the k-th of two vectors. */
 #define AFTER(p, k) NEAR((p) + (k))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.kernels_c import staggered
 from vip.kernels_c.door import Floats
 
 ORDERS = (2, 4, 6, 8)
@@ -19,7 +20,7 @@ STENCILS = {
     8: (-205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560),
 }
 """Coefficients of the second derivative at distances 0, 1, ..., by order (Fornberg 1988, table 1)."""
-STAGGERED = {2: (1.0, 0.0), 4: (1.0, 0.0), 6: (9 / 8, -1 / 24), 8: (9 / 8, -1 / 24)}
+STAGGERED = {order: (*staggered.STAGGERED[2], 0.0) if order < 6 else staggered.STAGGERED[4] for order in ORDERS}
 """Coefficients of the first derivative half way between nodes, in layers, of 2nd or 4th order.
 
 A layer takes from the stencil's second derivative up to the whole of that of two of these. At no wavenumber may the latter be
@@ -28,15 +29,6 @@ the larger, or waves grow: the second derivatives of 2nd and 4th order are too s
 
 THINNEST_LAYER = 4
 """Least width of layers, nodes: points between nodes are sums over nodes up to this far away, which must exist."""
-REFLECTION = 1e-4
-"""Reflection of a layer at normal incidence, in theory. Smaller values damp more steeply, and thereby reflect."""
-PROFILE_POWER = 3
-
-KAISER_B = 6.31
-KAISER_WIDTH = 4
-"""Half width of the windowed sinc, and the shape of its window (Hicks 2002, table 1)."""
-ON_NODE = 1e-6
-"""Distance from a node, in spacings, below which a point is on it."""
 
 
 @dataclass(frozen=True)
@@ -212,31 +204,18 @@ def points_between(grid: Grid, points: Floats) -> Points:
 
 def _entries(grid: Grid, point: Floats) -> Floats:
     """Row, column and weight (m, 3) of one point."""
-    rows, by_row = _sinc(point[0] / grid.spacing[0])
-    columns, by_column = _sinc(point[1] / grid.spacing[1])
+    rows, by_row = staggered.windowed_sinc(point[0] / grid.spacing[0])
+    columns, by_column = staggered.windowed_sinc(point[1] / grid.spacing[1])
     if grid.free_surface:
         by_row, rows = np.where(rows < 0, -by_row, by_row), np.abs(rows)
     row, column = np.meshgrid(rows + grid.top, columns + grid.layer, indexing="ij")
     return np.stack([row.ravel(), column.ravel(), np.outer(by_row, by_column).ravel()], axis=1)
 
 
-def _sinc(position: float) -> tuple[Floats, Floats]:
-    """Nodes near a position, and their weights."""
-    nearest = round(position)
-    if abs(position - nearest) < ON_NODE:
-        return np.array([float(nearest)]), np.ones(1)
-    nodes = math.floor(position) + np.arange(1.0 - KAISER_WIDTH, KAISER_WIDTH + 1)
-    distance = position - nodes
-    window = np.i0(KAISER_B * np.sqrt(1 - (distance / KAISER_WIDTH) ** 2)) / np.i0(KAISER_B)
-    return nodes, window * np.sinc(distance)
-
-
 def _damping(n: int, before: int, after: int, spacing: float, dt: float, speed: float) -> tuple[Floats, Floats]:
     """Values of d dt / 2 at n nodes between layers, and half a spacing after each (0 after the last)."""
-    # Grote & Sim (2010), section 4, with a steeper profile: the integral of d over the layer gives the reflection.
-    largest = (PROFILE_POWER + 1) * speed * math.log(1 / REFLECTION) / (2 * after * spacing)
     place = np.arange(2 * (before + n + after)) / 2
     depth = np.maximum((before - place) / max(before, 1), (place - (before + n - 1)) / after)
-    profile = largest * np.clip(depth, 0, 1) ** PROFILE_POWER * dt / 2
+    profile = staggered.layer_damping(depth, speed, after * spacing) * dt / 2
     profile[-1] = 0
     return np.ascontiguousarray(profile[::2]), np.ascontiguousarray(profile[1::2])
