@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,10 +27,10 @@ SHIPPED = Path(__file__).with_name("network.safetensors")
 """The network that comes with the package."""
 FORMAT = "vip tomography network 1"
 
-COARSE = np.arange(-1.5, 2.51, 0.5)
-"""Logarithms of the noise scale at which an unknown one is first sought."""
-AROUND = np.linspace(-2, 2, 5)
-"""Scales of the components of the mixture about the likeliest, in standard deviations."""
+COARSE, STAGES = np.linspace(-1.5, 2.5, 5), 3
+"""Logarithms of the noise scale at which an unknown one is first sought, and number of stages for that."""
+AROUND, WIDTH = np.array([-1.2, 0.0, 1.2]), 0.7
+"""Centres and standard deviation of the components of the mixture that stands for the scale, in its standard deviations."""
 FINE = 401
 """Number of noise scales at which the evidence is computed."""
 
@@ -44,6 +45,7 @@ class NoisePrior(NamedTuple):
 class Answer(NamedTuple):
     """Gaussians for several noise scales, in the network's frame."""
 
+    log_weights: Floats
     means: Floats
     precisions: Floats
     line: Linear
@@ -162,17 +164,17 @@ class Network:
             scale, width = self._noise_scale(frame.survey, times, sigma, noise)
             centres = scale + width * AROUND
             answer = self.answer(frame.survey, times, sigma, centres)
-            scales = NoiseScale(centres, width * float(AROUND[1] - AROUND[0]))
-            evidence = [
-                _log_evidence(answer.line, i, times, sigma, answer.covariance, centres[i : i + 1], noise)
-                for i in range(len(centres))
-            ]
-            mixture = _mixture(survey.prior, answer, back, np.concatenate(evidence), scales)
+            scales = NoiseScale(np.repeat(centres, answer.means.shape[1]), width * WIDTH)
+            log_weights = -0.5 * AROUND**2 / (1 - WIDTH**2)  # with the components' width, a standard deviation of one
+            mixture = _mixture(survey.prior, answer, back, log_weights, scales)
         middle = int(np.argmin(abs(answer.log_scales - scale)))
         return mixture, doubts(frame.survey, times, sigma * math.exp(scale), answer.line, middle, answer.covariance, self.about)
 
-    def answer(self, survey: Survey, times: Floats, sigma: Floats, log_scales: Floats) -> Answer:
-        """Gaussians for several logarithms of the noise scale (k,), given a survey in the network's frame with its data."""
+    def answer(self, survey: Survey, times: Floats, sigma: Floats, log_scales: Floats, stages: int | None = None) -> Answer:
+        """Gaussians for several logarithms of the noise scale (k,), given a survey in the network's frame with its data.
+
+        `stages` is the number of stages of the network, all unless it is given.
+        """
         n = len(log_scales)
         scaled = sigma * np.exp(log_scales)[:, None]
 
@@ -181,13 +183,13 @@ class Network:
             white = np.random.default_rng([stage, nodes]).standard_normal((k, nodes))
             return np.broadcast_to(white, (n, k, nodes))
 
-        every = list(beliefs(self.weights, self.shape, survey, np.tile(times, (n, 1)), scaled, noise))
-        belief, line = every[-1]
-        return Answer(belief.mean, belief.precision, line, survey.prior.covariance(survey.grid), log_scales)
+        found = beliefs(self.weights, self.shape, survey, np.tile(times, (n, 1)), scaled, noise)
+        *_, (belief, line) = itertools.islice(found, stages)
+        return Answer(*belief, line, survey.prior.covariance(survey.grid), log_scales)
 
     def _noise_scale(self, survey: Survey, times: Floats, sigma: Floats, noise: NoisePrior) -> tuple[float, float]:
         """The likeliest logarithm of the noise scale, and its standard deviation, by the evidence of the linearised times."""
-        answer = self.answer(survey, times, sigma, COARSE)
+        answer = self.answer(survey, times, sigma, COARSE, STAGES)
         fine = np.linspace(COARSE[0], COARSE[-1], FINE)
         nearest = abs(fine[:, None] - COARSE).argmin(axis=1)
         evidence = np.empty(FINE)
@@ -201,8 +203,9 @@ class Network:
 
 def _mixture(prior: Prior, answer: Answer, back: Any, log_weights: Floats, scales: NoiseScale | None) -> Mixture:
     """The answer on the original grid."""
-    precisions = answer.precisions[:, back[:, None], back]
-    return Mixture(prior, log_weights, answer.means[:, back], precisions, scales)
+    precisions = answer.precisions[..., back[:, None], back].reshape(-1, len(back), len(back))
+    weights = (log_weights[:, None] + answer.log_weights).ravel()
+    return Mixture(prior, weights, answer.means[..., back].reshape(-1, len(back)), precisions, scales)
 
 
 def _log_evidence(

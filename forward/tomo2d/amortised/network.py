@@ -40,6 +40,12 @@ KINDS = 3
 START = 2.5, 1.8, 1.3
 """Factors on the standard deviations of data with which each kind of stage begins, before anything is learnt."""
 
+TAILS = (0.0, -1.2, -2.4)
+"""Logarithms of the factors on the precision of all data in components of the last kind of stage, before anything is learnt:
+rays are now and then far from where they are taken to be, and then all paths together mislead."""
+TAIL_WEIGHT = -2.5
+"""Logarithm of the weight of each component over that of the one before it, before anything is learnt."""
+
 NEWEST = 0.6
 """Share of the newest linearisation with exact rays; those before it have the rest, so that more draws count."""
 
@@ -99,10 +105,18 @@ class Context(NamedTuple):
 
 
 class Belief(NamedTuple):
-    """Gaussians: means (n, nodes) and precisions (n, nodes, nodes)."""
+    """Mixtures of k Gaussians, of which the first is the main one.
 
-    mean: Any
-    precision: Any
+    Attributes
+    ----------
+    log_weights : (n, k)
+    means : (n, k, nodes)
+    precisions : (n, k, nodes, nodes)
+    """
+
+    log_weights: Any
+    means: Any
+    precisions: Any
 
 
 PATH_FEATURES, CELL_FEATURES = 11, 8
@@ -143,16 +157,18 @@ def context(survey: Survey, lengths: Floats, times: Floats, sigma: Floats) -> Co
 
 def prior_belief(c: Context, xp: Any) -> Belief:
     """The prior, for every survey."""
-    precision = xp.broadcast_to(c.precision, (len(c.times), *c.precision.shape))
-    return Belief(0 * precision[..., 0], precision)
+    precisions = xp.broadcast_to(c.precision, (len(c.times), 1, *c.precision.shape))
+    return Belief(0 * precisions[..., 0, 0], 0 * precisions[..., 0], precisions)
 
 
 def log_density(belief: Belief, z: Any, xp: Any) -> Any:
-    """Log-density (n,) of one z (n, nodes) under each Gaussian."""
-    root = xp.linalg.cholesky(belief.precision)
-    scaled = ((z - belief.mean)[:, None] @ root)[:, 0]
-    log_determinant = xp.log(xp.diagonal(root, 0, -2, -1)).sum(-1)
-    return log_determinant - 0.5 * (scaled**2).sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
+    """Log-density (n,) of one z (n, nodes) under each mixture."""
+    roots = xp.linalg.cholesky(belief.precisions)
+    scaled = ((z[:, None] - belief.means)[..., None, :] @ roots)[..., 0, :]
+    parts = xp.log(xp.diagonal(roots, 0, -2, -1)).sum(-1) - 0.5 * (scaled**2).sum(-1) + belief.log_weights
+    largest = xp.amax(parts, -1)
+    log_sum = largest + xp.log(xp.exp(parts - largest[..., None]).sum(-1))
+    return log_sum - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
 class Arrays(NamedTuple):
@@ -201,10 +217,10 @@ def beliefs(
     line = straight(survey, lengths, len(times))
     for index in range(shape.stages):
         if index and kernel:
-            mean, n_draws = arrays.leave(belief.mean), shape.draws[index - 1]
+            mean, n_draws = arrays.leave(belief.means[:, 0]), shape.draws[index - 1]
             draws = mean[:, None]
             if n_draws > 1:
-                root = np.linalg.cholesky(np.asarray(arrays.leave(belief.precision), np.float64))
+                root = np.linalg.cholesky(np.asarray(arrays.leave(belief.precisions[:, 0]), np.float64))
                 draws = antithetic(mean, root, noise(index, n_draws // 2))
             newest = by_draws(kernel, survey.prior, mean, draws)
             line = newest if index == 1 else newest.mixed(line, NEWEST)
@@ -230,16 +246,16 @@ def stage(w: Mapping[str, Any], index: int, shape: Shape, line: Linear, before: 
     xp : module
         NumPy or torch.
     """
-    covariance = xp.linalg.inv(before.precision)
+    before_mean, covariance = before.means[:, 0], xp.linalg.inv(before.precisions[:, 0])
     rays = line.rays / c.sigma[..., None]
     late = (c.times - line.times) / c.sigma
     error, bend = line.error / c.sigma**2, line.bend / (c.sigma**2)[..., None]
     trust = 1 / (1 + error)
     held = (rays**2 * trust[..., None]).sum(-2)
     paths = _path_features(rays, late, error, bend, covariance, index, c, xp)
-    cells = _cell_features(rays, late * trust, bend * trust[..., None], held, before.mean, covariance, c, xp)
+    cells = _cell_features(rays, late * trust, bend * trust[..., None], held, before_mean, covariance, c, xp)
     kind = min(index, KINDS - 1)
-    path_out, cell_out = _messages(w, f"{kind}.", shape, abs(rays), paths, cells, c, xp)
+    path_out, cell_out, pooled = _messages(w, f"{kind}.", shape, abs(rays), paths, cells, c, xp)
 
     g = shape.gates
     changed = rays * (1 + path_out[..., 2 : 2 + g] @ xp.swapaxes(cell_out[..., 3 : 3 + g], -1, -2) / math.sqrt(g))
@@ -248,13 +264,30 @@ def stage(w: Mapping[str, Any], index: int, shape: Shape, line: Linear, before: 
     crossed = held / (1 + held)
     extra = crossed * xp.exp(cell_out[..., 0] - 4)
     weighted = changed * weight[..., None]
-    shift = late - bias + (changed @ before.mean[..., None])[..., 0]
+    shift = late - bias + (changed @ before_mean[..., None])[..., 0]
     pull = held / xp.sqrt(1 + held) * cell_out[..., 1] + extra * cell_out[..., 2]
-    information = (xp.swapaxes(weighted, -1, -2) @ shift[..., None])[..., 0] + pull
-    nodes = len(c.covariance)
-    # Adding the diagonal by a mask: neither library writes into the other's arrays in the same way.
-    precision = c.precision + xp.swapaxes(weighted, -1, -2) @ changed + extra[..., None] * _eye(nodes, c.precision, xp)
-    return Belief(xp.linalg.solve(precision, information[..., None])[..., 0], precision)
+    seen = xp.swapaxes(weighted, -1, -2)
+    by_data, from_data = (seen @ shift[..., None])[..., 0], seen @ changed
+    known = c.precision + extra[..., None] * xp.eye(len(c.precision), dtype=c.precision.dtype)
+    log_weights, factors = _components(w, kind, pooled, c, xp)
+    precisions = known[:, None] + factors[..., None, None] * from_data[:, None]
+    information = pull[:, None] + factors[..., None] * by_data[:, None]
+    return Belief(log_weights, xp.linalg.solve(precisions, information[..., None])[..., 0], precisions)
+
+
+def _components(w: Mapping[str, Any], kind: int, pooled: Any, c: Context, xp: Any) -> tuple[Any, Any]:
+    """Logarithms of the weights, and factors on the precision of data (n, k); one component but in the last kind of stage."""
+    if kind < KINDS - 1:
+        return 0 * pooled[:, :1], 1 + 0 * pooled[:, :1]
+    out = _as(_layer(w, f"{kind}.mix", _as(pooled, w[f"{kind}.mix"].dtype)), c.precision.dtype)
+    k = len(TAILS)
+    start = np.array([TAIL_WEIGHT * i for i in range(k)]), np.array(TAILS)
+    logits, log_factors = (
+        xp.stack([out[:, first + i] + float(x[i]) for i in range(k)], -1) for first, x in zip((0, k), start, strict=True)
+    )
+    largest = xp.amax(logits, -1)[..., None]
+    log_weights = logits - largest - xp.log(xp.exp(logits - largest).sum(-1))[..., None]
+    return log_weights, xp.exp(log_factors)
 
 
 def _path_features(rays: Any, late: Any, error: Any, bend: Any, covariance: Any, index: int, c: Context, xp: Any) -> Any:
@@ -300,7 +333,10 @@ def _cell_features(rays: Any, late: Any, bend: Any, held: Any, mean: Any, covari
 
 
 def _messages(w: Any, at: str, shape: Shape, size: Any, paths: Any, cells: Any, c: Context, xp: Any) -> Any:
-    """Outputs (n, n_paths, 2 + gates) of paths and (n, nodes, 3 + gates) of cells; `size` are the edges' weights."""
+    """Outputs (n, n_paths, 2 + gates) of paths, (n, nodes, 3 + gates) of cells, and the mean features (n, 2 width).
+
+    `size` are the weights of the edges.
+    """
     dtype = w[f"{at}path.in"].dtype
     size, axial, diagonal, paths, cells = (_as(x, dtype) for x in (size, c.neighbours[0], c.neighbours[1], paths, cells))
     to_paths = size / (size.sum(-1)[..., None] + TINY)
@@ -309,7 +345,9 @@ def _messages(w: Any, at: str, shape: Shape, size: Any, paths: Any, cells: Any, 
     for i in range(shape.rounds):
         path = path + _block(w, f"{at}path.{i}", [path, to_paths @ cell, _pooled(path, xp)], xp)
         cell = cell + _block(w, f"{at}cell.{i}", [cell, to_cells @ path, axial @ cell, diagonal @ cell, _pooled(cell, xp)], xp)
-    outputs = _layer(w, f"{at}path.out", _normal(path, xp)), _layer(w, f"{at}cell.out", _normal(cell, xp))
+    path, cell = _normal(path, xp), _normal(cell, xp)
+    pooled = xp.concatenate([x.sum(-2) / max(x.shape[-2], 1) for x in (path, cell)], -1)
+    outputs = _layer(w, f"{at}path.out", path), _layer(w, f"{at}cell.out", cell), pooled
     return tuple(_as(x, c.precision.dtype) for x in outputs)
 
 
@@ -337,10 +375,6 @@ def _as(x: Any, dtype: Any) -> Any:
     return x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else x.to(dtype)
 
 
-def _eye(n: int, like: Any, xp: Any) -> Any:
-    return xp.eye(n, dtype=like.dtype)
-
-
 def layers(shape: Shape) -> dict[str, tuple[int, int, float]]:
     """Inputs, outputs, and the standard deviation of random weights, of each layer by name."""
     width, g = shape.width, shape.gates
@@ -356,4 +390,6 @@ def layers(shape: Shape) -> dict[str, tuple[int, int, float]]:
                 found[f"{at}.{i}.a"] = sources * width, width, 1 / math.sqrt(sources * width)
                 found[f"{at}.{i}.b"] = width, width, 0.3 / math.sqrt(width)
             found[f"{at}.out"] = width, outputs, 0.0
+        if index == KINDS - 1:
+            found[f"{index}.mix"] = 2 * width, 2 * len(TAILS), 0.0
     return found

@@ -21,6 +21,7 @@ from vip.forward.neural.soap import SOAP
 from vip.forward.neural.training import Kept, Progress, resumed, run
 from vip.forward.tomo2d.amortised.checks import standard_misfit
 from vip.forward.tomo2d.amortised.examples import Examples, draw_examples
+from vip.forward.tomo2d.amortised.graph_mdn import MDN_FORMAT, GraphMDN
 from vip.forward.tomo2d.amortised.inference import FORMAT, Network
 from vip.forward.tomo2d.amortised.network import Arrays, Shape, beliefs, layers, log_density
 from vip.forward.tomo2d.amortised.settings import AmortisedSettings
@@ -153,30 +154,42 @@ def train(settings: AmortisedSettings, file: Path, progress: Progress | None = N
     """
     kept = Kept(file.with_suffix(".state.safetensors"))
     with torch_threads(1):  # sums depend on the number of threads
-        training = Gain(settings, Network.load(start) if start else None)
+        training = _begin(settings, start)
         run(training, resumed(training, settings.steps, kept), settings.steps, progress, kept)
         save(training, file)
     kept.file.unlink(missing_ok=True)
 
 
-def save(training: Gain, file: Path) -> None:
+def _begin(settings: AmortisedSettings, start: Path | None) -> Gain | GraphMDN:
+    """A training of the kind that is asked for."""
+    if settings.kind == "rays":
+        return Gain(settings, Network.load(start) if start else None)
+    if start is not None:
+        raise ConfigError("start", start, "a graph-mdn starts from random weights; leave it out")
+    return GraphMDN(settings)
+
+
+def save(training: Gain | GraphMDN, file: Path) -> None:
     """Write the network of a training, with what is needed to use it and to know where it came from."""
     tensors = {name: weight.detach().float() for name, weight in training.weights.items()}
-    network = Network(training.shape, {name: tensor.numpy() for name, tensor in tensors.items()}, {})
-    about = {
+    about: dict[str, Any] = {
         "kind": training.settings.kind,
-        "shape": training.shape._asdict(),
         "surveys": training.settings.surveys.model_dump(),
         "training": training.settings.model_dump(exclude={"surveys"}),
         "steps_done": int(training.step_number.item()),
-        "curve": [round(float(gain / max(steps, 1)), 2) for gain, steps in training.curve.T],
         "version": version("vip-inversion"),
         "commit": _commit(),
         "first_data": _checksum(training.settings),
-        "misfit_limit": _misfit_limit(network, training.settings),
-        "started_from": training.started_from,
     }
-    save_tensors(file, FORMAT, about, tensors)
+    if isinstance(training, Gain):
+        network = Network(training.shape, {name: tensor.numpy() for name, tensor in tensors.items()}, {})
+        about |= {
+            "shape": training.shape._asdict(),
+            "curve": [round(float(gain / max(steps, 1)), 2) for gain, steps in training.curve.T],
+            "misfit_limit": _misfit_limit(network, training.settings),
+            "started_from": training.started_from,
+        }
+    save_tensors(file, FORMAT if isinstance(training, Gain) else MDN_FORMAT, about, tensors)
 
 
 def _misfit_limit(network: Network, settings: AmortisedSettings) -> float:

@@ -139,8 +139,8 @@ def test_without_paths_the_prior_comes_back(correlation):
     survey, _, _ = random_problem(8, shape=(6, 5), correlation=correlation)
     nothing = np.empty((1, 0))
     *_, (belief, _) = beliefs(random_weights(), SHAPE, survey._replace(ends=np.empty((0, 2, 2))), nothing, nothing, white_noise)
-    assert_array_equal(belief.mean, 0)
-    assert_allclose(np.linalg.inv(belief.precision[0]), survey.prior.covariance(survey.grid), atol=1e-12)
+    assert_array_equal(belief.means, 0)
+    assert_allclose(np.linalg.inv(belief.precisions[0, 0]), survey.prior.covariance(survey.grid), atol=1e-12)
 
 
 def test_a_cell_without_rays_keeps_its_prior():
@@ -173,8 +173,8 @@ def test_the_first_stage_is_the_linear_posterior():
     noise = START[0] ** 2 * (sigma**2 + (lengths**2).sum(axis=1) * variance)
     late = times - lengths.sum(axis=1) * mean_s
     mean, covariance = linear_posterior(lengths * slope, late, noise, survey.prior.covariance(survey.grid))
-    assert_allclose(belief.mean[0], mean, atol=1e-9)
-    assert_allclose(np.linalg.inv(belief.precision[0]), covariance, atol=1e-9)
+    assert_allclose(belief.means[0, 0], mean, atol=1e-9)
+    assert_allclose(np.linalg.inv(belief.precisions[0, 0]), covariance, atol=1e-9)
 
 
 def test_one_path_has_a_closed_form():
@@ -185,8 +185,8 @@ def test_one_path_has_a_closed_form():
     mean_s, slope, variance = mean_slowness(one.prior)
     ray = lengths[0] * slope
     total = ray @ ray + START[0] ** 2 * (sigma[0] ** 2 + variance * lengths[0] @ lengths[0])
-    assert_allclose(belief.mean[0], ray / total * (times[0] - lengths[0].sum() * mean_s), atol=1e-9)
-    assert_allclose(np.linalg.inv(belief.precision[0]), np.eye(30) - np.outer(ray, ray) / total, atol=1e-9)
+    assert_allclose(belief.means[0, 0], ray / total * (times[0] - lengths[0].sum() * mean_s), atol=1e-9)
+    assert_allclose(np.linalg.inv(belief.precisions[0, 0]), np.eye(30) - np.outer(ray, ray) / total, atol=1e-9)
 
 
 def test_straight_rays_have_the_distances_as_lengths():

@@ -102,8 +102,8 @@ def test_numpy_and_torch_agree(seed):
     ours = list(beliefs({k: w.astype(float) for k, w in weights.items()}, shape, survey, times, sigma, lambda *_: white, NUMPY))
     theirs = list(beliefs(tensors, shape, survey, times, sigma, lambda *_: white, arrays))
     for (a, _), (b, _) in zip(ours, theirs, strict=True):
-        assert_allclose(b.mean.numpy(), a.mean, atol=1e-5 * np.abs(a.mean).max())
-        assert_allclose(b.precision.numpy(), a.precision, atol=1e-5 * np.abs(a.precision).max())
+        assert_allclose(b.means.numpy(), a.means, atol=1e-5 * np.abs(a.means).max())
+        assert_allclose(b.precisions.numpy(), a.precisions, atol=1e-5 * np.abs(a.precisions).max())
 
 
 def test_training_gains(tmp_path):
