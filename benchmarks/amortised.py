@@ -130,7 +130,7 @@ def compare_hmc(network: Network, number: int, iterations: int) -> np.ndarray:
     bounds = Uniform(np.full(nodes, prior.lower), np.full(nodes, prior.upper))
     method = HMC(particles=32, iterations=iterations, burn_in=250, warm_up=100, metric="low-rank", rank=100, leapfrog_steps=8)
     result, seconds = timed(lambda: vip.invert(forward_of(one, 0), bounds, method, seed=number))
-    exact = prior.scores(result.samples.reshape(-1, nodes))
+    exact = prior.scores(result.flat)
     (posterior, _), ours = timed(network.map, one.survey, one.times[0], one.sigma[0])
     z = prior.scores(posterior.sample(4000, rng))
     mean, sd, correlation = exact.mean(axis=0), exact.std(axis=0), np.corrcoef(exact.T)
