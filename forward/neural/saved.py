@@ -39,6 +39,8 @@ def save_tensors(file: Path, format: str, about: Mapping[str, Any], tensors: Map
 def load_tensors(file: Path, format: str, needed: Iterable[str], device: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The `about` and the tensors that `save_tensors` was given, on a device (the CPU unless another is named).
 
+    The device "numpy" stands for NumPy arrays, for which torch is not needed.
+
     Raises
     ------
     ConfigError
@@ -47,7 +49,7 @@ def load_tensors(file: Path, format: str, needed: Iterable[str], device: Any = N
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(file, "pt", str(device or "cpu")) as opened:
+        with safe_open(file, *(("np",) if device == "numpy" else ("pt", str(device or "cpu")))) as opened:
             header = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:

@@ -99,7 +99,7 @@ class _Matrix(_Vector):
 
         moments = [gradient @ gradient.T, gradient.T @ gradient]
         if self.steps == 1:
-            self.moments, self.vectors = moments, [torch.linalg.eigh(moment)[1] for moment in moments]
+            self.moments, self.vectors = moments, [torch.linalg.eigh(moment)[1].contiguous() for moment in moments]
         for mean, moment in zip(self.moments, moments, strict=True):
             mean.lerp_(moment, 1 - DECAY)
 
@@ -116,4 +116,5 @@ class _Matrix(_Vector):
         for axis, (moment, vectors) in enumerate(zip(self.moments, self.vectors, strict=True)):
             order = torch.argsort((vectors * (moment @ vectors)).sum(dim=0), descending=True)
             self.square = self.square.index_select(axis, order)
-            self.vectors[axis] = torch.linalg.qr(moment @ vectors[:, order])[0]
+            # By rows, as after a state was read back: the last bits of products depend on the layout.
+            self.vectors[axis] = torch.linalg.qr(moment @ vectors[:, order])[0].contiguous()

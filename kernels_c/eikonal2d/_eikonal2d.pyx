@@ -28,11 +28,15 @@ cdef extern from "eikonal2d.h":
         const int32_t *pair_corner
         const double *pair_weight
         const double *pair_direct
+    ctypedef struct eikonal2d_task:
+        double *times
+        const double *observed
+        const double *weight
+        double *gradient
+        double *rays
     int EIKONAL2D_OK, EIKONAL2D_NO_MEMORY, EIKONAL2D_NO_CONVERGENCE
-    int eikonal2d_solve_float(const eikonal2d_plan *, int, const double *, const double *, const double *, double *,
-                              double *, int) nogil
-    int eikonal2d_solve_double(const eikonal2d_plan *, int, const double *, const double *, const double *, double *,
-                               double *, int) nogil
+    int eikonal2d_solve_float(const eikonal2d_plan *, int, const double *, eikonal2d_task, int) nogil
+    int eikonal2d_solve_double(const eikonal2d_plan *, int, const double *, eikonal2d_task, int) nogil
     int eikonal2d_field(const eikonal2d_plan *, int, const double *, double *) nogil
     const char *eikonal2d_simd_level()
 
@@ -129,17 +133,16 @@ cdef class Plan:
         """Weights of the corners' times: bilinear in T / r; straight rays where all corners are fixed nodes."""
         corner, weight = self.grid.cell(receivers)
         distance = self.grid.distance(sources[source_of_pair], receivers)
-        direct = np.zeros(len(receivers))
+        fixed = np.zeros((len(tables), self.grid.bordered_shape[0] * self.grid.bordered_shape[1]), bool)
+        for of_source, table in zip(fixed, tables):
+            of_source[table.fixed_node] = True
+        straight = fixed[source_of_pair[:, None], corner].all(axis=1)
         rows, columns = self.grid.bordered_axes
         stride = self.grid.bordered_shape[1]
-        for p, source in enumerate(source_of_pair):
-            if np.isin(corner[p], tables[source].fixed_node).all():
-                direct[p] = distance[p]
-                weight[p] *= distance[p] > 0  # a receiver on its source takes no time
-                continue
-            nodes = np.stack([rows[corner[p] // stride], columns[corner[p] % stride]], axis=1)
-            weight[p] *= distance[p] / self.grid.distance(nodes, sources[source])
-        return corner, weight, direct
+        nodes = np.stack([rows[corner // stride], columns[corner % stride]], axis=-1)
+        apart = self.grid.distance(nodes, sources[source_of_pair][:, None])
+        scale = np.where(straight[:, None], distance[:, None] > 0, distance[:, None] / np.where(straight[:, None], 1, apart))
+        return corner, weight * scale, np.where(straight, distance, 0.0)
 
     cdef _fill(self):
         a, grid = self._arrays, self.grid
@@ -207,28 +210,67 @@ def travel_times(velocity, Plan plan, observed=None, weight=None, threads=1):
     velocity = _velocity(velocity, ("n", plan.grid.shape[0] * plan.grid.shape[1]), ("model", "node"))
     if (observed is None) != (weight is None):
         raise ValueError("observed and weight: give both or none")
-    cdef bint with_gradient = observed is not None
-    cdef int n = velocity.shape[0], n_threads = door.whole("threads", threads), code
-    cdef const double[:, ::1] v = velocity
-    cdef double[:, ::1] times = np.empty((n, plan.n_pairs)), gradient
+    cdef eikonal2d_task task = eikonal2d_task(NULL, NULL, NULL, NULL, NULL)
+    cdef double[:, ::1] gradient
     cdef const double[::1] d, w
-    cdef const double *d_ = NULL
-    cdef const double *w_ = NULL
-    cdef double *g_ = NULL
-    if with_gradient:
+    if observed is not None:
         d = door.real("observed", observed, (plan.n_pairs,))[plan.pair_order]
         w = door.real("weight", weight, (plan.n_pairs,))[plan.pair_order]
         gradient = np.empty_like(velocity)
-        d_, w_, g_ = &d[0], &w[0], &gradient[0, 0]
+        task.observed, task.weight, task.gradient = &d[0], &w[0], &gradient[0, 0]
+    times = _solve(plan, velocity, task, door.whole("threads", threads))
+    return times if observed is None else (times, np.asarray(gradient))
+
+
+def ray_weights(velocity, Plan plan, threads=1):
+    """Travel times of many models, and the gradient of each time: how long each ray is near each node.
+
+    Parameters
+    ----------
+    velocity : (n, nodes) array_like
+        Velocity on the nodes of `plan.grid`, row by row, km/s. Any real dtype and memory order.
+    plan : Plan
+    threads : int
+        Number of OpenMP threads; does not change the result.
+
+    Returns
+    -------
+    times : (n, n_pairs) float64
+        Travel times, s, in the order of the plan's receivers.
+    rays : (n, n_pairs, nodes) float64
+        Gradient of each time by velocity, s per km/s: minus the ray's length by node, over the velocity squared. Exact for the
+        discrete times.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument has a wrong shape or dtype or holds NaN; the message names it.
+    """
+    velocity = _velocity(velocity, ("n", plan.grid.shape[0] * plan.grid.shape[1]), ("model", "node"))
+    cdef eikonal2d_task task = eikonal2d_task(NULL, NULL, NULL, NULL, NULL)
+    cdef double[:, :, ::1] rays = np.empty((velocity.shape[0], plan.n_pairs, velocity.shape[1]))
+    task.rays = &rays[0, 0, 0]
+    times = _solve(plan, velocity, task, door.whole("threads", threads))
+    ordered = np.empty(np.shape(rays))
+    ordered[:, plan.pair_order] = rays
+    return times, ordered
+
+
+cdef _solve(Plan plan, velocity, eikonal2d_task task, int n_threads):
+    """Travel times in the order of the plan's receivers; what else the task asks for is put where it says."""
+    cdef int n = velocity.shape[0], code
+    cdef const double[:, ::1] v = velocity
+    cdef double[:, ::1] times = np.empty((n, plan.n_pairs))
+    task.times = &times[0, 0]
     with nogil:
         if plan._single:
-            code = eikonal2d_solve_float(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, n_threads)
+            code = eikonal2d_solve_float(&plan.c, n, &v[0, 0], task, n_threads)
         else:
-            code = eikonal2d_solve_double(&plan.c, n, &v[0, 0], d_, w_, &times[0, 0], g_, n_threads)
+            code = eikonal2d_solve_double(&plan.c, n, &v[0, 0], task, n_threads)
     _check(code)
     ordered = np.empty((n, plan.n_pairs))
     ordered[:, plan.pair_order] = times
-    return (ordered, np.asarray(gradient)) if with_gradient else ordered
+    return ordered
 
 
 def time_field(velocity, Plan plan, source):

@@ -21,6 +21,11 @@ typedef struct {
     double x2, x_aspect2, x_steepest, y2, y_aspect2, y_steepest;
 } row_geometry;
 
+/* A part of the bordered refined grid, its last row and column included. */
+typedef struct {
+    int first_row, last_row, first_column, last_column;
+} extent;
+
 typedef struct {
     void *time, *sensitivity, *winner;
     uint64_t *dirty;
@@ -30,9 +35,10 @@ typedef struct {
     int lanes;
     size_t real_size;
     void (*load)(const eikonal2d_plan *, int, const double *, void *);
-    int (*solve_source)(const eikonal2d_plan *, const row_geometry *, int, int, const void *, const double *, const double *,
-                        double *, void *, workspace *);
-    void (*unload)(const eikonal2d_plan *, int, const void *, const void *, int, double *);
+    int (*solve_source)(const eikonal2d_plan *, const row_geometry *, int, int, const void *, const eikonal2d_task *, void *,
+                        workspace *);
+    void (*unload)(const eikonal2d_plan *, int, const void *, const void *, int, extent, double *,
+                   long);
 } lane_kernel;
 
 /* The set of places (nodes in the order of the walk) still to visit, a bit each. Places are taken in windows of 64: a window
@@ -104,6 +110,37 @@ typedef struct {
 
 static int clamp(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
 
+static void extent_include(extent *part, int node, int stride)
+{
+    const int row = node / stride, column = node - row * stride;
+    part->first_row = row < part->first_row ? row : part->first_row;
+    part->last_row = row > part->last_row ? row : part->last_row;
+    part->first_column = column < part->first_column ? column : part->first_column;
+    part->last_column = column > part->last_column ? column : part->last_column;
+}
+
+static extent nodes_extent(const int32_t *node, int n, int stride)
+{
+    const int row = node[0] / stride, column = node[0] % stride;
+    extent part = {row, row, column, column};
+    for (int i = 1; i < n; i++)
+        extent_include(&part, node[i], stride);
+    return part;
+}
+
+static extent whole_grid(const eikonal2d_plan *plan)
+{
+    return (extent){0, plan->n_nodes / plan->stride - 1, 0, plan->stride - 1};
+}
+
+/* The part and its neighbours, as far as the grid goes. */
+static extent extent_wider(extent part, const eikonal2d_plan *plan)
+{
+    const extent all = whole_grid(plan);
+    return (extent){clamp(part.first_row - 1, 0, all.last_row), clamp(part.last_row + 1, 0, all.last_row),
+                    clamp(part.first_column - 1, 0, all.last_column), clamp(part.last_column + 1, 0, all.last_column)};
+}
+
 static bilinear refined_node(const eikonal2d_plan *plan, int row, int column)
 {
     const int f = plan->refinement, nr = plan->velocity_rows, nc = plan->velocity_columns;
@@ -171,12 +208,12 @@ static void workspace_close(workspace *work)
 typedef struct {
     const lane_kernel *kernel;
     int first, n;
-    char *slowness, *sums; /* sums: SOURCE_GROUPS partial gradients by slowness, NULL without a gradient */
+    char *slowness, *sums; /* sums: SOURCE_GROUPS partial gradients by slowness, NULL if only times are wanted */
+    eikonal2d_task task;   /* pointers to the results of its first model */
 } block;
 
 /* All sources of one group, in their order, for one block. */
-static int solve_group(const eikonal2d_plan *plan, const row_geometry *rows, const block *b, int group,
-                       const double *observed, const double *weight, double *times)
+static int solve_group(const eikonal2d_plan *plan, const row_geometry *rows, const block *b, int group)
 {
     const size_t size = field_size(plan, b->kernel);
     char *sum = b->sums ? b->sums + group * size : NULL;
@@ -188,41 +225,53 @@ static int solve_group(const eikonal2d_plan *plan, const row_geometry *rows, con
             memset(sum, 0, size);
     }
     for (int s = group; s < plan->n_sources && code == EIKONAL2D_OK; s += SOURCE_GROUPS)
-        code = b->kernel->solve_source(plan, rows, s, b->n, b->slowness, observed, weight,
-                                       times + (long)b->first * plan->n_pairs, sum, &work);
+        code = b->kernel->solve_source(plan, rows, s, b->n, b->slowness, &b->task, sum, &work);
     workspace_close(&work);
     return code;
 }
 
+/* Results of the models from `first` on. */
+static eikonal2d_task task_from(const eikonal2d_plan *plan, eikonal2d_task task, long first)
+{
+    const long n_velocity = (long)plan->velocity_rows * plan->velocity_columns;
+    task.times += first * plan->n_pairs;
+    if (task.gradient)
+        task.gradient += first * n_velocity;
+    if (task.rays)
+        task.rays += first * plan->n_pairs * n_velocity;
+    return task;
+}
+
 /* Blocks of `wide` lanes, and a last one of `narrow` lanes where these are enough. */
 static int make_blocks(const eikonal2d_plan *plan, int n_models, const lane_kernel *wide, const lane_kernel *narrow,
-                       int with_gradient, block *blocks)
+                       eikonal2d_task task, block *blocks)
 {
+    const int with_sums = task.gradient || task.rays;
     int n_blocks = 0;
     for (int first = 0; first < n_models; n_blocks++) {
         const int left = n_models - first;
         const lane_kernel *kernel = left > narrow->lanes ? wide : narrow;
         const size_t size = field_size(plan, kernel);
         block *b = blocks + n_blocks;
-        *b = (block){kernel, first, left < kernel->lanes ? left : kernel->lanes, aligned_alloc(64, size), NULL};
-        if (with_gradient)
+        *b = (block){kernel, first, left < kernel->lanes ? left : kernel->lanes, aligned_alloc(64, size), NULL,
+                     task_from(plan, task, first)};
+        if (with_sums)
             b->sums = aligned_alloc(64, size * SOURCE_GROUPS);
-        if (!b->slowness || (with_gradient && !b->sums))
+        if (!b->slowness || (with_sums && !b->sums))
             return -1;
         first += b->n;
     }
     return n_blocks;
 }
 
-static int solve(const eikonal2d_plan *plan, int n_models, const double *velocity, const double *observed,
-                 const double *weight, double *times, double *gradient, int n_threads, const lane_kernel *wide,
-                 const lane_kernel *narrow)
+static int solve(const eikonal2d_plan *plan, int n_models, const double *velocity, eikonal2d_task task, int n_threads,
+                 const lane_kernel *wide, const lane_kernel *narrow)
 {
     const long n_velocity = (long)plan->velocity_rows * plan->velocity_columns;
     const int max_blocks = n_models / narrow->lanes + 1;
     row_geometry *rows = row_geometries(plan);
     block *blocks = calloc(max_blocks, sizeof(block));
-    const int n_blocks = rows && blocks ? make_blocks(plan, n_models, wide, narrow, gradient != NULL, blocks) : -1;
+    const int n_blocks = rows && blocks ? make_blocks(plan, n_models, wide, narrow, task, blocks) : -1;
     int code = n_blocks < 0 ? EIKONAL2D_NO_MEMORY : EIKONAL2D_OK;
 
     if (code == EIKONAL2D_OK) {
@@ -231,17 +280,16 @@ static int solve(const eikonal2d_plan *plan, int n_models, const double *velocit
             blocks[i].kernel->load(plan, blocks[i].n, velocity + blocks[i].first * n_velocity, blocks[i].slowness);
 
 #pragma omp parallel for num_threads(n_threads) schedule(dynamic) reduction(max : code)
-        for (int task = 0; task < n_blocks * SOURCE_GROUPS; task++) {
-            const int failed = solve_group(plan, rows, blocks + task / SOURCE_GROUPS, task % SOURCE_GROUPS, observed, weight,
-                                           times);
+        for (int i = 0; i < n_blocks * SOURCE_GROUPS; i++) {
+            const int failed = solve_group(plan, rows, blocks + i / SOURCE_GROUPS, i % SOURCE_GROUPS);
             code = failed > code ? failed : code;
         }
     }
-    if (code == EIKONAL2D_OK && gradient) {
+    if (code == EIKONAL2D_OK && task.gradient) {
 #pragma omp parallel for num_threads(n_threads) schedule(dynamic)
         for (int i = 0; i < n_blocks; i++)
-            blocks[i].kernel->unload(plan, blocks[i].n, blocks[i].slowness, blocks[i].sums, SOURCE_GROUPS,
-                                     gradient + blocks[i].first * n_velocity);
+            blocks[i].kernel->unload(plan, blocks[i].n, blocks[i].slowness, blocks[i].sums, SOURCE_GROUPS, whole_grid(plan),
+                                     blocks[i].task.gradient, n_velocity); /* triangles at the edge use the border */
     }
     for (int i = 0; blocks && i < max_blocks; i++) {
         free(blocks[i].slowness);
@@ -252,16 +300,14 @@ static int solve(const eikonal2d_plan *plan, int n_models, const double *velocit
     return code;
 }
 
-int eikonal2d_solve_float(const eikonal2d_plan *plan, int n_models, const double *velocity, const double *observed,
-                          const double *weight, double *times, double *gradient, int n_threads)
+int eikonal2d_solve_float(const eikonal2d_plan *plan, int n_models, const double *velocity, eikonal2d_task task, int n_threads)
 {
-    return solve(plan, n_models, velocity, observed, weight, times, gradient, n_threads, &kernel_float16, &kernel_float8);
+    return solve(plan, n_models, velocity, task, n_threads, &kernel_float16, &kernel_float8);
 }
 
-int eikonal2d_solve_double(const eikonal2d_plan *plan, int n_models, const double *velocity, const double *observed,
-                           const double *weight, double *times, double *gradient, int n_threads)
+int eikonal2d_solve_double(const eikonal2d_plan *plan, int n_models, const double *velocity, eikonal2d_task task, int n_threads)
 {
-    return solve(plan, n_models, velocity, observed, weight, times, gradient, n_threads, &kernel_double8, &kernel_double8);
+    return solve(plan, n_models, velocity, task, n_threads, &kernel_double8, &kernel_double8);
 }
 
 int eikonal2d_field(const eikonal2d_plan *plan, int source, const double *velocity, double *field)
@@ -274,7 +320,7 @@ int eikonal2d_field(const eikonal2d_plan *plan, int source, const double *veloci
                                                                                               : EIKONAL2D_NO_MEMORY;
     if (code == EIKONAL2D_OK) {
         kernel->load(plan, 1, velocity, slowness);
-        code = kernel->solve_source(plan, rows, source, 1, slowness, NULL, NULL, NULL, NULL, &work);
+        code = kernel->solve_source(plan, rows, source, 1, slowness, NULL, NULL, &work);
     }
     for (int node = 0; code == EIKONAL2D_OK && node < plan->n_nodes; node++)
         field[node] = ((double *)work.time)[(long)node * kernel->lanes];

@@ -56,12 +56,20 @@ typedef struct {
 
 enum { EIKONAL2D_OK = 0, EIKONAL2D_NO_MEMORY = 1, EIKONAL2D_NO_CONVERGENCE = 2 };
 
-/* Travel times (n_models, n_pairs) of velocity (n_models, velocity nodes). With a gradient (n_models, velocity nodes), not
- * NULL, also that of sum_p weight_p (time_p - observed_p)^2 / 2. */
-int eikonal2d_solve_float(const eikonal2d_plan *plan, int n_models, const double *velocity, const double *observed,
-                          const double *weight, double *times, double *gradient, int n_threads);
-int eikonal2d_solve_double(const eikonal2d_plan *plan, int n_models, const double *velocity, const double *observed,
-                           const double *weight, double *times, double *gradient, int n_threads);
+/* What is computed from velocity (n_models, velocity nodes); what is not wanted, except for the times, is NULL. Either a
+ * gradient or rays can be asked for. */
+typedef struct {
+    double *times;          /* (n_models, n_pairs) */
+    const double *observed; /* (n_pairs) */
+    const double *weight;   /* (n_pairs) */
+    double *gradient;       /* (n_models, velocity nodes) of sum_p weight_p (time_p - observed_p)^2 / 2 */
+    double *rays;           /* (n_models, n_pairs, velocity nodes): gradient of each time */
+} eikonal2d_task;
+
+int eikonal2d_solve_float(const eikonal2d_plan *plan, int n_models, const double *velocity, eikonal2d_task task,
+                          int n_threads);
+int eikonal2d_solve_double(const eikonal2d_plan *plan, int n_models, const double *velocity, eikonal2d_task task,
+                           int n_threads);
 
 /* The time field of one source for one model, (n_nodes): for pictures and rays. */
 int eikonal2d_field(const eikonal2d_plan *plan, int source, const double *velocity, double *field);

@@ -163,22 +163,27 @@ static inline void NAME(push)(const REAL *s, const REAL *time, REAL *sensitivity
     gradient[k] += (REAL)0.25 * by_mean;
 }
 
-/* Spread the sensitivities of the receivers over the slowness: the transpose of `march`, latest nodes first. */
-static void NAME(backpropagate)(const eikonal2d_plan *plan, const row_geometry *rows, int source, int n_models,
-                                const REAL *s, const REAL *time, const INTEGER *winner, uint64_t *dirty,
-                                REAL *sensitivity, REAL *gradient)
+/* Spread the sensitivities of the receivers of some pairs over the slowness: the transpose of `march`, latest nodes first.
+ * Returns a part of the grid outside which the gradient was not touched. */
+static extent NAME(backpropagate)(const eikonal2d_plan *plan, const row_geometry *rows, int source, int first_pair,
+                                int end_pair, int n_models, const REAL *s, const REAL *time, const INTEGER *winner,
+                                uint64_t *dirty, REAL *sensitivity, REAL *gradient)
 {
     const int32_t *order = plan->order + plan->order_start[source];
     const int32_t *rank = plan->rank + (long)source * plan->n_nodes;
     const REAL *correction = (const REAL *)plan->corrections + (long)source * plan->n_nodes * 12;
     const int last = plan->order_start[source + 1] - plan->order_start[source] - 1; /* the walk begins there */
     wavefront front = wavefront_open(dirty, last + 1);
+    extent touched = nodes_extent(plan->source_corner + 4 * source, 4, plan->stride);
 
-    for (int c = 4 * plan->pair_start[source]; c < 4 * plan->pair_start[source + 1]; c++)
+    for (int c = 4 * first_pair; c < 4 * end_pair; c++) {
         if (plan->pair_direct[c / 4] == 0)
             wavefront_mark(&front, last - rank[plan->pair_corner[c]]);
+        extent_include(&touched, plan->pair_corner[c], plan->stride);
+    }
     for (int place; (place = wavefront_next(&front)) >= 0;) {
         const int node = order[last - place];
+        extent_include(&touched, node, plan->stride);
         const row_geometry *g = rows + node / plan->stride;
         const REAL *c = correction + 12L * node;
         for (int l = 0; l < n_models; l++) {
@@ -195,7 +200,8 @@ static void NAME(backpropagate)(const eikonal2d_plan *plan, const row_geometry *
         }
     }
     /* What arrived on the fixed nodes goes to the slowness there and at the source. */
-    for (int m = plan->fixed_start[source]; m < plan->fixed_start[source + 1]; m++)
+    for (int m = plan->fixed_start[source]; m < plan->fixed_start[source + 1]; m++) {
+        extent_include(&touched, plan->fixed_node[m], plan->stride);
         for (int l = 0; l < n_models; l++) {
             const long at = (long)plan->fixed_node[m] * LANES + l;
             const REAL load = (REAL)0.5 * (REAL)plan->fixed_distance[m] * sensitivity[at];
@@ -205,36 +211,37 @@ static void NAME(backpropagate)(const eikonal2d_plan *plan, const row_geometry *
                 gradient[(long)plan->source_corner[4 * source + c] * LANES + l]
                     += load * (REAL)plan->source_weight[4 * source + c];
         }
+    }
+    return extent_wider(touched, plan);
 }
 
-/* Times at the receivers of one source, and the sensitivity of the misfit to the times of their corners. */
-static void NAME(record)(const eikonal2d_plan *plan, int source, int n_models, const REAL *s, const REAL *time,
-                         const double *observed, const double *weight, double *times, REAL *sensitivity, REAL *gradient)
+/* Time of one pair in one lane. */
+static double NAME(pair_time)(const eikonal2d_plan *plan, int source, int p, int lane, const REAL *s, const REAL *time)
 {
-    for (int p = plan->pair_start[source]; p < plan->pair_start[source + 1]; p++) {
-        const int32_t *corner = plan->pair_corner + 4 * p, *source_corner = plan->source_corner + 4 * source;
-        const double *w = plan->pair_weight + 4 * p, *source_w = plan->source_weight + 4 * source;
-        const double half = 0.5 * plan->pair_direct[p];
-        for (int l = 0; l < n_models; l++) {
-            double t = 0;
-            if (half > 0)
-                t = half * (NAME(interpolate)(s, source_corner, source_w, l) + NAME(interpolate)(s, corner, w, l));
-            else
-                for (int c = 0; c < 4; c++)
-                    t += w[c] * time[(long)corner[c] * LANES + l];
-            times[(long)l * plan->n_pairs + p] = t;
-            if (!gradient)
-                continue;
-            const double load = weight[p] * (t - observed[p]);
-            for (int c = 0; c < 4; c++) {
-                const long at = (long)corner[c] * LANES + l;
-                if (half > 0) {
-                    gradient[at] += (REAL)(load * half * w[c]);
-                    gradient[(long)source_corner[c] * LANES + l] += (REAL)(load * half * source_w[c]);
-                } else
-                    sensitivity[at] += (REAL)(load * w[c]);
-            }
-        }
+    const int32_t *corner = plan->pair_corner + 4 * p;
+    const double *w = plan->pair_weight + 4 * p, half = 0.5 * plan->pair_direct[p];
+    if (half > 0)
+        return half * (NAME(interpolate)(s, plan->source_corner + 4 * source, plan->source_weight + 4 * source, lane)
+                       + NAME(interpolate)(s, corner, w, lane));
+    double t = 0;
+    for (int c = 0; c < 4; c++)
+        t += w[c] * time[(long)corner[c] * LANES + lane];
+    return t;
+}
+
+/* Put a load on the time of one pair in one lane: on the times of its corners, or on the slowness of a straight ray. */
+static void NAME(put)(const eikonal2d_plan *plan, int source, int p, int lane, double load, REAL *sensitivity, REAL *gradient)
+{
+    const int32_t *corner = plan->pair_corner + 4 * p, *source_corner = plan->source_corner + 4 * source;
+    const double *w = plan->pair_weight + 4 * p, *source_w = plan->source_weight + 4 * source;
+    const double half = 0.5 * plan->pair_direct[p];
+    for (int c = 0; c < 4; c++) {
+        const long at = (long)corner[c] * LANES + lane;
+        if (half > 0) {
+            gradient[at] += (REAL)(load * half * w[c]);
+            gradient[(long)source_corner[c] * LANES + lane] += (REAL)(load * half * source_w[c]);
+        } else
+            sensitivity[at] += (REAL)(load * w[c]);
     }
 }
 
@@ -256,16 +263,18 @@ static void NAME(load)(const eikonal2d_plan *plan, int n_models, const double *v
         }
 }
 
-/* Gradient by velocity from the partial sums of the gradient by slowness, added in their own order. */
+/* Gradient by velocity from the partial sums of the gradient by slowness, added in their own order, in a part of the grid;
+ * results of the models are `apart`. */
 static void NAME(unload)(const eikonal2d_plan *plan, int n_models, const void *slowness, const void *partial_sums,
-                         int n_sums, double *gradient)
+                         int n_sums, extent part, double *gradient, long apart)
 {
-    const int columns = plan->stride, rows = plan->n_nodes / columns;
+    const int columns = plan->stride;
     const long n_velocity = (long)plan->velocity_rows * plan->velocity_columns, n = (long)plan->n_nodes * LANES;
     const REAL *s = slowness, *sums = partial_sums;
-    memset(gradient, 0, sizeof(double) * n_velocity * n_models);
-    for (int r = 0; r < rows; r++) /* the border too: triangles at the grid's edge use its slowness */
-        for (int c = 0; c < columns; c++) {
+    for (int l = 0; l < n_models; l++)
+        memset(gradient + l * apart, 0, sizeof(double) * n_velocity);
+    for (int r = part.first_row; r <= part.last_row; r++)
+        for (int c = part.first_column; c <= part.last_column; c++) {
             const bilinear b = refined_node(plan, r, c);
             const long at = ((long)r * columns + c) * LANES;
             for (int l = 0; l < n_models; l++) {
@@ -275,23 +284,48 @@ static void NAME(unload)(const eikonal2d_plan *plan, int n_models, const void *s
                 if (by_slowness == 0)
                     continue;
                 for (int q = 0; q < 4; q++)
-                    gradient[l * n_velocity + b.node[q]] -= b.weight[q] * by_slowness * (double)s[at + l] * s[at + l];
+                    gradient[l * apart + b.node[q]] -= b.weight[q] * by_slowness * (double)s[at + l] * s[at + l];
             }
         }
 }
 
-/* One source for one block of models: times, and its part of the gradient where `gradient` is not NULL. */
-static int NAME(solve_source)(const eikonal2d_plan *plan, const row_geometry *rows, int source, int n_models,
-                              const void *slowness, const double *observed, const double *weight, double *times,
-                              void *gradient, workspace *work)
+/* Gradients of the times of one source's pairs by velocity, one pair after the other; `sum` is zero before and after. */
+static void NAME(rays)(const eikonal2d_plan *plan, const row_geometry *rows, int source, int n_models, const void *slowness,
+                       double *rays, REAL *sum, workspace *work)
 {
-    int code = NAME(march)(plan, rows, source, slowness, times == NULL, work->time, work->winner, work->dirty);
-    if (code != EIKONAL2D_OK || times == NULL)
+    const long n_velocity = (long)plan->velocity_rows * plan->velocity_columns;
+    for (int p = plan->pair_start[source]; p < plan->pair_start[source + 1]; p++) {
+        for (int l = 0; l < n_models; l++)
+            NAME(put)(plan, source, p, l, 1, work->sensitivity, sum);
+        const extent part = NAME(backpropagate)(plan, rows, source, p, p + 1, n_models, slowness, work->time, work->winner,
+                                                work->dirty, work->sensitivity, sum);
+        NAME(unload)(plan, n_models, slowness, sum, 1, part, rays + p * n_velocity, plan->n_pairs * n_velocity);
+        for (int r = part.first_row; r <= part.last_row; r++)
+            memset(sum + ((long)r * plan->stride + part.first_column) * LANES, 0,
+                   sizeof(REAL) * LANES * (part.last_column - part.first_column + 1));
+    }
+}
+
+/* One source for one block of models: times, and what is asked for besides. */
+static int NAME(solve_source)(const eikonal2d_plan *plan, const row_geometry *rows, int source, int n_models,
+                              const void *slowness, const eikonal2d_task *task, void *sum, workspace *work)
+{
+    int code = NAME(march)(plan, rows, source, slowness, task == NULL, work->time, work->winner, work->dirty);
+    if (code != EIKONAL2D_OK || task == NULL)
         return code;
-    NAME(record)(plan, source, n_models, slowness, work->time, observed, weight, times, work->sensitivity, gradient);
-    if (gradient)
-        NAME(backpropagate)(plan, rows, source, n_models, slowness, work->time, work->winner, work->dirty,
-                            work->sensitivity, gradient);
+    const int first = plan->pair_start[source], end = plan->pair_start[source + 1];
+    for (int p = first; p < end; p++)
+        for (int l = 0; l < n_models; l++) {
+            const double t = NAME(pair_time)(plan, source, p, l, slowness, work->time);
+            task->times[(long)l * plan->n_pairs + p] = t;
+            if (task->gradient)
+                NAME(put)(plan, source, p, l, task->weight[p] * (t - task->observed[p]), work->sensitivity, sum);
+        }
+    if (task->gradient)
+        NAME(backpropagate)(plan, rows, source, first, end, n_models, slowness, work->time, work->winner, work->dirty,
+                            work->sensitivity, sum);
+    if (task->rays)
+        NAME(rays)(plan, rows, source, n_models, slowness, task->rays, sum, work);
     return code;
 }
 

@@ -168,3 +168,15 @@ def travel_times(
         by_velocity = (-(s**2) * by_slowness).reshape(grid.bordered_shape)
         gradient[n] = (to_rows.T @ by_velocity @ to_columns).ravel()
     return times if observed is None else (times, gradient)
+
+
+def ray_weights(velocity: ArrayLike, plan: Plan) -> tuple[Floats, Floats]:
+    """Twin of the native `ray_weights`: for each pair alone, the gradient of a misfit with a residual of one second."""
+    velocity, n_pairs = np.asarray(velocity, float), len(plan.receivers)
+    times, rays = np.empty((len(velocity), n_pairs)), np.empty((len(velocity), n_pairs, velocity.shape[1]))
+    for pair in range(n_pairs):
+        alone = Plan(plan.grid, plan.sources, plan.receivers[[pair]], plan.source_of_pair[[pair]])
+        times[:, pair] = np.asarray(travel_times(velocity, alone))[:, 0]
+        for n, model in enumerate(velocity):
+            rays[n, pair] = travel_times(model[None], alone, times[n, [pair]] - 1, [1.0])[1][0]
+    return times, rays

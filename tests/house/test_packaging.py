@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 KERNELS = sorted(file.parent.name for file in ROOT.glob("kernels_c/*/_*.pyx"))
 SHIPPED = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "vip", "forward", "kernels_c", "jobs")
 
-DATA_SUFFIXES = {".toml", ".html", ".template", ".typed"}
+DATA_SUFFIXES = {".toml", ".html", ".template", ".typed", ".safetensors"}
 OWN_NAMES = ("forward.py", "jobs.py", "kernels_c.py")
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
-from vip.kernels_c.eikonal2d import Grid, Plan, reference, time_field, travel_times
+from vip.kernels_c.eikonal2d import Grid, Plan, ray_weights, reference, time_field, travel_times
 from vip.kernels_c.eikonal2d.geometry import source_tables
 
 VELOCITY_RANGE = 1.56, 4.8  # km/s, the prior of the British Isles example
@@ -175,6 +175,35 @@ def test_agrees_with_the_twin(spherical, refinement, cell, precision, rtol):
     twin_times, twin_gradient = reference.travel_times(velocity, reference.Plan(grid, *survey), *data)
     assert_allclose(times, twin_times, rtol=rtol)
     assert_allclose(gradient, twin_gradient, rtol=0, atol=rtol * np.abs(twin_gradient).max())
+
+
+@pytest.mark.parametrize(("precision", "rtol"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("spherical", [False, True], ids=["plane", "sphere"])
+def test_rays_agree_with_the_twin(spherical, precision, rtol):
+    """Pairs in any order, some of which are close neighbours or end on an edge of the grid."""
+    grid, rng = small_grid(spherical, 2), np.random.default_rng(71)
+    points, receivers, source = awkward_survey(grid, rng)
+    some = rng.permutation(len(source))[:20]
+    velocity = rough_models(grid, rng, 2)
+    times, rays = ray_weights(velocity, Plan(grid, points, receivers[some], source[some], precision))
+    twin_times, twin_rays = reference.ray_weights(velocity, reference.Plan(grid, points, receivers[some], source[some]))
+    assert_allclose(times, twin_times, rtol=rtol)
+    assert_allclose(rays, twin_rays, rtol=0, atol=rtol * np.abs(twin_rays).max())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("n_models", [1, 8, 9, 17])
+def test_rays_add_up_to_the_gradient(n_models, precision):
+    """In blocks of any number of lanes, whatever the number of threads."""
+    grid, rng = british_isles(), np.random.default_rng(72)
+    plan = Plan(grid, *random_survey(grid, rng, 5, 30, margin=0), precision)
+    velocity, (observed, weight) = rough_models(grid, rng, n_models), random_data(rng, 30)
+    times, gradient = travel_times(velocity, plan, observed, weight)
+    same_times, rays = ray_weights(velocity, plan)
+    assert_array_equal(same_times, times)
+    assert_array_equal(ray_weights(velocity, plan, threads=2)[1], rays)
+    total = np.einsum("np,npv->nv", weight * (times - observed), rays)
+    assert_allclose(gradient, total, rtol=0, atol={"float32": 1e-5, "float64": 1e-12}[precision] * np.abs(gradient).max())
 
 
 def test_a_source_without_pairs_changes_nothing():
