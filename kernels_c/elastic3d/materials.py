@@ -42,7 +42,7 @@ def checked(vp: ArrayLike, vs: ArrayLike, density: ArrayLike) -> Earth:
     if len(wrong):
         x, y, z = map(int, wrong[0])
         s, p = earth.vs[x, y, z], earth.vp[x, y, z]
-        raise ValueError(f"vs: x {x}, y {y}, z {z}: {s:g} m/s where vp is {p:g} m/s: must be less than vp / 1.155 = {p / 1.1548:g}")
+        raise ValueError(f"vs: x {x}, y {y}, z {z}: {s:g} m/s where vp is {p:g} m/s: must be less than vp / 1.155")
     return earth
 
 
@@ -67,4 +67,5 @@ def on_the_cell(earth: Earth, dt: float) -> Iterator[Floats]:
 def _next(values: Floats, axis: int) -> Floats:
     """Values one node further along an axis, the last twice."""
     n = values.shape[axis]
-    return np.take(values, np.minimum(np.arange(1, n + 1), n - 1), axis=axis)
+    found: Floats = np.take(values, np.minimum(np.arange(1, n + 1), n - 1), axis=axis)
+    return found
