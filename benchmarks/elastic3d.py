@@ -3,9 +3,9 @@
     python benchmarks/elastic3d.py [--repeats 3] [--steps 6] [--orders 4 8]
 
 The grid is that of a microseismic study, 81 x 81 x 301 nodes and 10 nodes of absorbing layers on all sides: 3.3 million points.
-All codes work in float32. Devito solves its own elastic equations on as many points, with a sponge and no other layers. Seconds are
-of the processor, in rounds in which each code has its turn. The last lines compare traces with deepwave's. Both are optional:
-pip install vip-inversion[bench]
+All codes work in float32. Devito solves its own elastic equations on as many points, with a sponge and no other layers.
+Seconds are of the processor, in rounds in which each code has its turn. The last lines compare traces with deepwave's. Both are
+optional: pip install vip-inversion[bench]
 """
 
 from __future__ import annotations
@@ -176,15 +176,15 @@ def traces_beside_deepwave(order):
         source_locations_y=torch.tensor([[source]]),
         receiver_locations_y=torch.tensor([receivers]),
     )
-    # Their y is the second axis, and their places are those of velocities: half a node further. Their first sample is ours before 0.
+    # Their y is the second axis, and their places are those of velocities: half a node further.
+    # Their first sample is before ours.
     theirs = theirs.receiver_amplitudes_y[0].numpy()[:, 1:]
     half = np.array([0, 0.5, 0])
     solver = Ours(order, shape).solver
     force = ForceSource((source + half) * SPACING, (0, 1, 0), lambda t: np.interp(t, times, wavelet))
     ours = solver.run([force], (np.array(receivers) + half) * SPACING, n, ["vy"])[:, 0, :-1]
-    print(
-        f"order {order}: traces differ from deepwave's by {np.linalg.norm(ours - theirs) / np.linalg.norm(ours):.1e}, goal 1e-2"
-    )
+    difference = np.linalg.norm(ours - theirs) / np.linalg.norm(ours)
+    print(f"order {order}: traces differ from deepwave's by {difference:.1e}, goal 1e-2")
 
 
 def main():

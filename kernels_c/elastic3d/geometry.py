@@ -22,8 +22,13 @@ GHOST = ((3.0, -3.0, 1.0), (6.0, -8.0, 3.0), (10.0, -15.0, 6.0), (15.0, -24.0, 1
 Behind it the stencil of 4th order at the surface is that of 2nd order, which needs nothing above.
 """
 
-STRESS_GHOST = ((-3.0, 1.0, -2.0, 1 / 3), (-8.0, 3.0, -9.0, 2.0), (-15.0, 6.0, -20.0, 5.0), (-24.0, 10.0, -35.0, 28 / 3))
-"""Stresses there, from the next two values below it: weights for zz, then for xz and yz; the parabola is zero on the surface."""
+STRESS_GHOST = (
+    (-3.0, 1.0, -2.0, 1 / 3),
+    (-8.0, 3.0, -9.0, 2.0),
+    (-15.0, 6.0, -20.0, 5.0),
+    (-24.0, 10.0, -35.0, 28 / 3),
+)
+"""Stresses there, from the next two values below it: weights for zz, then for xz and yz; the parabola is zero on it."""
 
 CARRIED = 2.0
 """Nodes per wavelength at the frequency for which layers are made if none is given.

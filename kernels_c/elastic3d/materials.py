@@ -49,8 +49,8 @@ def checked(vp: ArrayLike, vs: ArrayLike, density: ArrayLike) -> Earth:
 def on_the_cell(earth: Earth, dt: float) -> Iterator[Floats]:
     """Parameters in the order of the kernel's fields, each times dt, one after the other: an earth is large.
 
-    They are three buoyancies, lambda, 2 mu, and three rigidities, see elastic3d.h. Values half a spacing after the last node are
-    those of the last cell.
+    They are three buoyancies, lambda, 2 mu, and three rigidities, see elastic3d.h. Half a spacing after the last node they are
+    those of the node.
     """
     for axis in range(3):
         yield dt * 2 / (earth.density + _next(earth.density, axis))

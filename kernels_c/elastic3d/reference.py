@@ -85,7 +85,8 @@ class Waves:
         keep, share = (table[axis][half].reshape(shape) for table in (self.plan.keep, self.plan.share))
         psi = self._memories[memory]
         psi[:] = keep * psi + share * derivative
-        return derivative + psi
+        stretched: Floats = np.asarray(derivative + psi)
+        return stretched
 
     def _shifted(self, field: int, k: int, axis: int) -> Floats:
         """Values k nodes further along an axis."""

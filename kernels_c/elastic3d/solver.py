@@ -216,7 +216,8 @@ class Solver:
         act between stresses, forces between velocities.
         """
         later = what in VELOCITIES or what == "moment"
-        return self.grid.dt * (np.arange(n_steps) + 0.5 * later)
+        times: Floats = self.grid.dt * (np.arange(n_steps, dtype=float) + 0.5 * later)
+        return times
 
     def bulk_modulus(self, positions: ArrayLike) -> Floats:
         """Bulk modulus (n,), Pa, of the nodes nearest to positions (n, 3), m: the factor of the reciprocity of pressure."""
@@ -225,7 +226,8 @@ class Solver:
         nodes = nodes[:, self.grid.axes]
         moduli = (self.lattices.read(field, nodes) / self.grid.dt for field in (points.LAMBDA, points.TWO_MU))
         lame, two_mu = moduli
-        return lame + two_mu / 3
+        modulus: Floats = np.asarray(lame + two_mu / 3, float)
+        return modulus
 
     def seconds_per_step(self) -> float:
         """Time that a step takes here and now, s, measured on a few."""
