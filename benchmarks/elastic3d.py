@@ -2,10 +2,10 @@
 
     python benchmarks/elastic3d.py [--repeats 3] [--steps 6] [--orders 4 8]
 
-The grid is that of a microseismic study, 81 x 81 x 301 nodes and 10 nodes of absorbing layers on all sides: 3.3 million points. All
-codes work in float32. Devito solves its own elastic equations on as many points, with a sponge and no other layers. Seconds are
-of the processor, in rounds in which each code has its turn. The last lines compare traces with deepwave's. Both are optional:
-pip install vip-inversion[bench]
+The grid is that of a microseismic study, 81 x 81 x 301 nodes and 10 nodes of absorbing layers on all sides: 3.3 million points.
+All codes work in float32. Devito solves its own elastic equations on as many points, with a sponge and no other layers.
+Seconds are of the processor, in rounds in which each code has its turn. The last lines compare traces with deepwave's. Both are
+optional: pip install vip-inversion[bench]
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def seconds_of(task, clock=time.process_time):
 
 
 class Ours:
-    """This kernel, absorbing layers included."""
+    """Our kernel, absorbing layers included."""
 
     def __init__(self, order, shape=SHAPE, threads=1):
         self.solver = Solver(*(np.full(shape, v) for v in (VP, VS, DENSITY)), SPACING, DT, order, LAYER, threads=threads)
@@ -90,7 +90,14 @@ class Deepwave:
             "source_amplitudes_y": self.torch.zeros(1, 1, n),
             "source_locations_y": self.torch.tensor([[[5, 5, 5]]]),
         }
-        settings = {"accuracy": self.order, "pml_width": LAYER, "pml_freq": 20.0, "max_vel": VP, "courant_number": 0.7, "check_output_finite": False}
+        settings = {
+            "accuracy": self.order,
+            "pml_width": LAYER,
+            "pml_freq": 20.0,
+            "max_vel": VP,
+            "courant_number": 0.7,
+            "check_output_finite": False,
+        }
         with self.torch.no_grad():
             found = self.elastic(*self.model, SPACING, DT, **settings, **(survey or quiet))
         if found.info.step_ratio != 1:
@@ -115,20 +122,28 @@ def compare(order, steps, repeats):
     for _ in range(repeats):
         for name, code in codes.items():
             # What a call costs besides its steps is taken off.
-            seconds[name].append(seconds_of(lambda code=code: code.steps(1 + steps)) - seconds_of(lambda code=code: code.steps(1)))
+            seconds[name].append(
+                seconds_of(lambda code=code: code.steps(1 + steps)) - seconds_of(lambda code=code: code.steps(1))
+            )
     rates = {name: POINTS * steps / min(s) / 1e6 for name, s in seconds.items()}
     for name, rate in rates.items():
         ratio = rates["this kernel"] / rate
         goal = f", goal {GOALS[name]:g}" if name in GOALS else ""
         print(f"order {order}: {name:12} {rate:6.1f} million points a second; this kernel is {ratio:.2f} times as fast{goal}")
-    print(f"order {order}: {PAPER_STEPS} steps: {PAPER_STEPS * POINTS / rates['this kernel'] / 1e6:.0f} s a receiver", flush=True)
+    print(
+        f"order {order}: {PAPER_STEPS} steps: {PAPER_STEPS * POINTS / rates['this kernel'] / 1e6:.0f} s a receiver", flush=True
+    )
 
 
 def threads(order, steps, repeats):
     """Print what two threads gain, by the clock on the wall."""
     one, two = Ours(order), Ours(order, threads=2)
-    took = [min(seconds_of(lambda code=code: code.steps(steps), time.perf_counter) for _ in range(repeats)) for code in (one, two)]
-    print(f"order {order}: two threads are {took[0] / took[1]:.2f} times as fast as one (clock on the wall), goal 1.8", flush=True)
+    took = [
+        min(seconds_of(lambda code=code: code.steps(steps), time.perf_counter) for _ in range(repeats)) for code in (one, two)
+    ]
+    print(
+        f"order {order}: two threads are {took[0] / took[1]:.2f} times as fast as one (clock on the wall), goal 1.8", flush=True
+    )
 
 
 def blockings(order, steps):
@@ -137,7 +152,10 @@ def blockings(order, steps):
     for block in ((1, 1000), (1, 16), (2, 12), (2, 16), (2, 24), (3, 16)):
         ours.solver.blocking = Blocking(*block, 1)
         rate = POINTS * steps / seconds_of(lambda: ours.steps(steps)) / 1e6
-        print(f"order {order}: {block[0]} steps in a sweep, tiles of {block[1]} rows: {rate:.1f} million points a second", flush=True)
+        print(
+            f"order {order}: {block[0]} steps in a sweep, tiles of {block[1]} rows: {rate:.1f} million points a second",
+            flush=True,
+        )
 
 
 def traces_beside_deepwave(order):
@@ -158,13 +176,15 @@ def traces_beside_deepwave(order):
         source_locations_y=torch.tensor([[source]]),
         receiver_locations_y=torch.tensor([receivers]),
     )
-    # Their y is the second axis, and their places are those of velocities: half a node further. Their first sample is ours before 0.
+    # Their y is the second axis, and their places are those of velocities: half a node further.
+    # Their first sample is before ours.
     theirs = theirs.receiver_amplitudes_y[0].numpy()[:, 1:]
     half = np.array([0, 0.5, 0])
     solver = Ours(order, shape).solver
     force = ForceSource((source + half) * SPACING, (0, 1, 0), lambda t: np.interp(t, times, wavelet))
     ours = solver.run([force], (np.array(receivers) + half) * SPACING, n, ["vy"])[:, 0, :-1]
-    print(f"order {order}: traces differ from deepwave's by {np.linalg.norm(ours - theirs) / np.linalg.norm(ours):.1e}, goal 1e-2")
+    difference = np.linalg.norm(ours - theirs) / np.linalg.norm(ours)
+    print(f"order {order}: traces differ from deepwave's by {difference:.1e}, goal 1e-2")
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What grids of waves in two and in three dimensions have in common: staggered differences, absorbing layers, points between nodes."""
+"""What grids of waves in 2-D and 3-D have in common: staggered differences, absorbing layers, points between nodes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def layer_damping(depth: Floats, speed: float, thickness: float) -> Floats:
 
 
 def windowed_sinc(position: float) -> tuple[Floats, Floats]:
-    """Nodes near a position and their weights: a sinc in a Kaiser window (Hicks 2002, eqs. 4-6), one node where it is on a node.
+    """Nodes near a position and their weights: a sinc in a Kaiser window (Hicks 2002, eqs. 4-6); on a node, that node alone.
 
     Parameters
     ----------

@@ -172,11 +172,11 @@ cdef class Waves:
         """
         cdef elastic3d_box box
         for a in range(3):
-            box.first[a], box.count[a] = given.first[a], given.count[a]
+            box.first[a], box.count[a] = given.first[a], given.size[a]
         box.every, box.dt = given.every, dt
         cdef const double[::1] half_way = given.half_way
         box.half_way = &half_way[0]
-        result = np.empty((6, *given.count), np.float32)
+        result = np.empty((6, *given.size), np.float32)
         cdef float[::1] out = result.reshape(-1)
         cdef const float[::1] fields
         cdef const double[::1] fields_double

@@ -42,15 +42,15 @@ def checked(vp: ArrayLike, vs: ArrayLike, density: ArrayLike) -> Earth:
     if len(wrong):
         x, y, z = map(int, wrong[0])
         s, p = earth.vs[x, y, z], earth.vp[x, y, z]
-        raise ValueError(f"vs: x {x}, y {y}, z {z}: {s:g} m/s where vp is {p:g} m/s: must be less than vp / 1.155 = {p / 1.1548:g}")
+        raise ValueError(f"vs: x {x}, y {y}, z {z}: {s:g} m/s where vp is {p:g} m/s: must be less than vp / 1.155")
     return earth
 
 
 def on_the_cell(earth: Earth, dt: float) -> Iterator[Floats]:
     """Parameters in the order of the kernel's fields, each times dt, one after the other: an earth is large.
 
-    They are three buoyancies, lambda, 2 mu, and three rigidities, see elastic3d.h. Values half a spacing after the last node are
-    those of the last cell.
+    They are three buoyancies, lambda, 2 mu, and three rigidities, see elastic3d.h. Half a spacing after the last node they are
+    those of the node.
     """
     for axis in range(3):
         yield dt * 2 / (earth.density + _next(earth.density, axis))
@@ -67,4 +67,5 @@ def on_the_cell(earth: Earth, dt: float) -> Iterator[Floats]:
 def _next(values: Floats, axis: int) -> Floats:
     """Values one node further along an axis, the last twice."""
     n = values.shape[axis]
-    return np.take(values, np.minimum(np.arange(1, n + 1), n - 1), axis=axis)
+    found: Floats = np.take(values, np.minimum(np.arange(1, n + 1), n - 1), axis=axis)
+    return found

@@ -123,7 +123,8 @@ class Lattices:
 
     def read(self, field: int, nodes: NDArray[np.int64]) -> Floats:
         """Values (n,) of a field on nodes (n, 3)."""
-        return self.fields[(field, *nodes.T)].astype(float)
+        found: Floats = self.fields[(field, *nodes.T)].astype(float)
+        return found
 
 
 def _folded(nodes: Floats, weights: Floats, shift: float, above: str) -> tuple[Floats, Floats]:

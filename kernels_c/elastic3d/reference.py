@@ -18,6 +18,7 @@ class Solver(solver.Solver):
     """The native `Solver` on slow waves."""
 
     def make_waves(self, plan: solver.Plan) -> solver.Waves:
+        """Slow waves."""
         return Waves(plan)
 
 
@@ -84,13 +85,14 @@ class Waves:
         keep, share = (table[axis][half].reshape(shape) for table in (self.plan.keep, self.plan.share))
         psi = self._memories[memory]
         psi[:] = keep * psi + share * derivative
-        return derivative + psi
+        stretched: Floats = np.asarray(derivative + psi)
+        return stretched
 
     def _shifted(self, field: int, k: int, axis: int) -> Floats:
         """Values k nodes further along an axis."""
         where = [slice(HALO, HALO + n) for n in self.plan.nodes]
         where[axis] = slice(HALO + k, HALO + k + self.plan.nodes[axis])
-        found: Floats = self._padded[(field, *where)]
+        found: Floats = self._padded[field][tuple(where)]
         return found
 
     def _above(self, field: int) -> Floats:
@@ -137,14 +139,18 @@ class Waves:
         volume = np.divide(dt * mean, modulus, where=modulus > 0, out=np.zeros_like(mean))
         found = [volume + softness * (fields[3 + a] - mean) for a in range(3)]
         for pair, (a, b) in enumerate(PAIRS):
-            shear = np.divide(dt * fields[6 + pair], 2 * fields[14 + pair], where=fields[14 + pair] > 0, out=np.zeros_like(mean))
+            shear = np.divide(
+                dt * fields[6 + pair], 2 * fields[14 + pair], where=fields[14 + pair] > 0, out=np.zeros_like(mean)
+            )
             if self.plan.free_surface and b == 2:
-                mirrored = self.fields[6 + pair] * dt / (2 * np.where(self.fields[14 + pair] > 0, self.fields[14 + pair], np.inf))
+                mirrored = (
+                    self.fields[6 + pair] * dt / (2 * np.where(self.fields[14 + pair] > 0, self.fields[14 + pair], np.inf))
+                )
                 shear[HALO:-HALO, HALO:-HALO, :HALO] = -mirrored[..., HALO - 1 :: -1]
             for axis in (a, b):
                 shear = _half_way(shear, box.half_way, axis)
             found.append(shear)
-        nodes = [HALO + f + box.every * np.arange(n) for f, n in zip(box.first, box.count, strict=True)]
+        nodes = [HALO + f + box.every * np.arange(n) for f, n in zip(box.first, box.size, strict=True)]
         return np.stack([strain[np.ix_(*nodes)] for strain in found]).astype(np.float32)
 
 

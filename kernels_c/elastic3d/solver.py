@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from vip.kernels_c import door
 from vip.kernels_c.door import Floats
 from vip.kernels_c.elastic3d import _elastic3d, materials, points
-from vip.kernels_c.elastic3d.geometry import AXES, CARRIED, HALO, ORDERS, Absorber, Grid, largest_time_step
+from vip.kernels_c.elastic3d.geometry import AXES, CARRIED, ORDERS, Absorber, Grid, largest_time_step
 from vip.kernels_c.elastic3d.points import CHANNELS, VELOCITIES, ForceSource, Lattices, MomentSource, Taps
 from vip.kernels_c.staggered import windowed_sinc
 
@@ -41,7 +41,7 @@ class Box(NamedTuple):
     """Nodes where strains are taken, in the kernel's order of axes; see `Solver.strain_at`."""
 
     first: tuple[int, ...]
-    count: tuple[int, ...]
+    size: tuple[int, ...]
     every: int
     half_way: Floats
 
@@ -162,7 +162,7 @@ class Solver:
         shape = earth.vp.shape
         self.grid = Grid((shape[0], shape[1], shape[2]), (h[0], h[1], h[2]), dt, order, absorber)
         fastest = float(earth.vp.max())
-        limit = largest_time_step(h, fastest, order)
+        limit = largest_time_step(self.grid.spacing, fastest, order)
         if dt > limit:
             raise ValueError(f"dt: {dt:g} s: unstable where vp is {fastest:g} m/s: needs dt <= {limit:.4g} s")
         self.blocking = self._blocking(threads)
@@ -170,6 +170,7 @@ class Solver:
         self.lattices = Lattices(self.grid, self.waves.fields)
 
     def make_waves(self, plan: Plan) -> Waves:
+        """Waves that this solver advances."""
         waves: Waves = _elastic3d.Waves(plan, self.precision)
         return waves
 
@@ -215,7 +216,8 @@ class Solver:
         act between stresses, forces between velocities.
         """
         later = what in VELOCITIES or what == "moment"
-        return self.grid.dt * (np.arange(n_steps) + 0.5 * later)
+        times: Floats = self.grid.dt * (np.arange(n_steps, dtype=float) + 0.5 * later)
+        return times
 
     def bulk_modulus(self, positions: ArrayLike) -> Floats:
         """Bulk modulus (n,), Pa, of the nodes nearest to positions (n, 3), m: the factor of the reciprocity of pressure."""
@@ -224,7 +226,8 @@ class Solver:
         nodes = nodes[:, self.grid.axes]
         moduli = (self.lattices.read(field, nodes) / self.grid.dt for field in (points.LAMBDA, points.TWO_MU))
         lame, two_mu = moduli
-        return lame + two_mu / 3
+        modulus: Floats = np.asarray(lame + two_mu / 3, float)
+        return modulus
 
     def seconds_per_step(self) -> float:
         """Time that a step takes here and now, s, measured on a few."""
@@ -258,7 +261,10 @@ class Solver:
         every, sample = door.whole("every", every), door.whole("sample", sample)
         nodes = []
         for a, name in enumerate(AXES):
-            low, high = math.ceil(ends[a, 0] / self.grid.spacing[a] - 1e-9), math.floor(ends[a, 1] / self.grid.spacing[a] + 1e-9)
+            low, high = (
+                math.ceil(ends[a, 0] / self.grid.spacing[a] - 1e-9),
+                math.floor(ends[a, 1] / self.grid.spacing[a] + 1e-9),
+            )
             if low > high:
                 raise ValueError(f"box: {name} from {ends[a, 0]:g} to {ends[a, 1]:g} m: holds no node of the grid")
             nodes.append(np.arange(low, high + 1, every))
@@ -371,18 +377,21 @@ class Solver:
             n_steps=n_steps,
         )
 
+    def _place(self, i: int, position: ArrayLike) -> Floats:
+        where: Floats = door.points(f"sources[{i}].position", np.atleast_2d(position), self.grid.contains, axes=3, unit="m")[0]
+        return where
+
     def _checked_force(self, i: int, source: ForceSource) -> ForceSource:
-        position = door.points(f"sources[{i}].position", [source.position], self.grid.contains, axes=3, unit="m")[0]
+        position = self._place(i, source.position)
         return ForceSource(position, door.real(f"sources[{i}].force", source.force, (3,), unit="N"), source.history)
 
     def _checked_moment(self, i: int, source: MomentSource) -> MomentSource:
-        position = door.points(f"sources[{i}].position", [source.position], self.grid.contains, axes=3, unit="m")[0]
+        position = self._place(i, source.position)
         moment = door.real(f"sources[{i}].moment", source.moment, (3, 3), unit="N m")
         if np.abs(moment - moment.T).max() > 1e-9 * np.abs(moment).max():
             a, b = np.unravel_index(np.abs(moment - moment.T).argmax(), (3, 3))
-            raise ValueError(
-                f"sources[{i}].moment: {AXES[a]}{AXES[b]} {moment[a, b]:g}, {AXES[b]}{AXES[a]} {moment[b, a]:g}: must be symmetric"
-            )
+            pair = f"{AXES[a]}{AXES[b]} {moment[a, b]:g}, {AXES[b]}{AXES[a]} {moment[b, a]:g}"
+            raise ValueError(f"sources[{i}].moment: {pair}: must be symmetric")
         return MomentSource(position, moment, source.rate)
 
     def _box(self, strains: StrainBox) -> Box:
@@ -390,7 +399,7 @@ class Solver:
         _, weights = windowed_sinc(0.5)
         return Box(
             first=tuple(begin[a] + strains.first[a] for a in axes),
-            count=tuple(strains.shape[a] for a in axes),
+            size=tuple(strains.shape[a] for a in axes),
             every=strains.every,
             half_way=np.ascontiguousarray(weights),
         )

@@ -104,9 +104,7 @@ def test_strains_of_a_box_are_those_of_receivers(channel):
     box = solver.strain_at([(20, 90), (12, 80), (0, 150)], every=3, sample=2)
     taken, when = [], []
     positions = np.stack(np.meshgrid(box.x, box.y, box.z, indexing="ij"), axis=-1).reshape(-1, 3)
-    traces = solver.run(
-        sources, positions, n_steps, [channel], box, lambda t, strains: (when.append(t), taken.append(strains))
-    )
+    traces = solver.run(sources, positions, n_steps, [channel], box, lambda t, strains: (when.append(t), taken.append(strains)))
     samples = np.rint(np.array(when) / dt).astype(int)
     np.testing.assert_array_equal(samples, np.arange(2, n_steps, 2))
     found = np.stack(taken)[:, CHANNELS.index(channel) - 4].reshape(len(samples), -1)
@@ -151,7 +149,10 @@ def plane_waves(solver, shift, t):
     n, p = np.array([0.6, 0.48, 0.64]), np.array([0.8, -0.36, -0.48])
     mu = density * vs**2
     lame = density * vp**2 - 2 * mu
-    x = [h * (np.arange(k) - low) for h, k, (low, _) in zip(solver.grid.spacing, solver.grid.nodes, solver.grid.absorber.widths, strict=True)]
+    x = [
+        h * (np.arange(k) - low)
+        for h, k, (low, _) in zip(solver.grid.spacing, solver.grid.nodes, solver.grid.absorber.widths, strict=True)
+    ]
     fields = np.zeros((9, *solver.grid.nodes))
 
     def at(a, late, *half):
@@ -188,7 +189,7 @@ def error_of_plane_waves(order, spacing, dt, steps, reach):
 
 @pytest.mark.parametrize(("order", "dt"), [(4, 1e-4), (8, 2e-5)])
 def test_order_in_space(order, dt):
-    """Spacing halved, and the time step so much that the error in time falls as the other; 15 and 30 nodes a wavelength of S."""
+    """Spacing halved, and the time step so much that the error in time falls as the other; 15 and 30 nodes a wave."""
     spacing, shorter = np.array([12.0, 11.0, 10.0]), 2 ** (order // 2)
     coarse = error_of_plane_waves(order, spacing, dt, 1, 6)
     fine = error_of_plane_waves(order, spacing / 2, dt / shorter, shorter, 12)
@@ -219,7 +220,7 @@ def reflected(angle, before=4):
         solver = Solver(*(np.full(shape, v) for v in CALM), h, dt, 4, Absorber(((width, 10), (10, 10), (10, 10))))
         source = np.array([before + more, 6, 6]) * h
         sources = [MomentSource(source, np.eye(3), wavelet), ForceSource(source, (0, 0, 1e-2), wavelet)]
-        return solver.run(sources, [source + (0, along * h, 0)], steps, ("vx", "vy", "vz"))
+        return solver.run(sources, [source + np.array([0, along * h, 0])], steps, ("vx", "vy", "vz"))
 
     truth = traces(40, 10)
     return 20 * np.log10(np.linalg.norm(traces(0, 10) - truth) / np.linalg.norm(traces(0, 0) - truth))
@@ -227,4 +228,4 @@ def reflected(angle, before=4):
 
 @pytest.mark.parametrize(("angle", "bound"), [(0, -60), (45, -60), (75, -40)])
 def test_layers_of_ten_nodes_absorb(angle, bound):
-    assert reflected(angle) < bound  # measured -87, -93 and -103
+    assert reflected(angle) < bound  # measured -90, -83 and -78 made for 3 nodes a wavelength

@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from vip.kernels_c.elastic3d import ForceSource, MomentSource, Solver, largest_time_step
+from vip.kernels_c.elastic3d import MomentSource, Solver, largest_time_step
 
 VP, VS, DENSITY = 3000.0, 1700.0, 2200.0
 SPACING = 10.0
@@ -25,7 +25,9 @@ def ricker(frequency, delay=1.4):
 
 def slope(function, step=1e-5):
     """Derivative of a smooth function of time, by differences of 4th order."""
-    return lambda t: (8 * (function(t + step) - function(t - step)) - function(t + 2 * step) + function(t - 2 * step)) / (12 * step)
+    return lambda t: (
+        (8 * (function(t + step) - function(t - step)) - function(t + 2 * step) + function(t - 2 * step)) / (12 * step)
+    )
 
 
 def relative_l2(values, truth):

@@ -3,6 +3,7 @@
 "Measured" in a comment is the largest value seen.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +75,7 @@ def amplitudes(layers, source, k, omega):
 
     for component in (1, 2) if layers[0].vs else (1,):
         demand(component, layers[0].top, [(0, 1)])
-    for n, (above, below) in enumerate(zip(layers, layers[1:], strict=False)):
+    for n, (above, below) in enumerate(pairwise(layers)):
         both = [(n, 1), (n + 1, -1)]
         for component in (0, 1):
             demand(component, above.bottom, both)
@@ -86,7 +87,7 @@ def amplitudes(layers, source, k, omega):
     matrix, known = np.array(equations).transpose(2, 0, 1), np.array(right).T[..., None]
     scale = np.abs(matrix).max(axis=2, keepdims=True)
     found = np.linalg.solve(matrix / scale, known / scale)[..., 0].T
-    return [found[a:b] for a, b in zip(begin, begin[1:], strict=False)]
+    return [found[a:b] for a, b in pairwise(begin)]
 
 
 def wavenumber_integral(layers, source, receivers, rate, dt, n):
@@ -157,7 +158,7 @@ def test_buried_explosion_in_a_half_space(order):
     layers = [Layer(0.0, np.inf, 3000.0, 1700.0, 2200.0)]
     found, truth = compared(layers, 1700 / 160, 60.0, [(100.0, 0.0), (200.0, 0.0), (150.0, 70.0)], order)
     for f, t in zip(found, truth, strict=True):
-        print(order, [relative_l2(f[c], t[c]) for c in (1, 2)], relative_l2(f[1:], t[1:]))
+        assert relative_l2(f[1:], t[1:]) < 0.02  # measured 1.3 %
 
 
 @pytest.mark.parametrize("order", [4, 8])
@@ -169,5 +170,6 @@ def test_layers_under_water(order):
         Layer(185.0, np.inf, 3000.0, 1700.0, 2200.0),
     ]
     found, truth = compared(layers, 1100 / 230, 220.0, [(100.0, 50.0), (180.0, 40.0), (150.0, 140.0)], order)
-    for f, t in zip(found, truth, strict=True):
-        print(order, [relative_l2(f[c], t[c]) for c in (0, 1, 2)])
+    for f, t in zip(found[:2], truth[:2], strict=True):
+        assert relative_l2(f[0], t[0]) < 0.02  # measured 1.1 %
+    assert relative_l2(found[2, 1:], truth[2, 1:]) < 0.02  # measured 1.9 %

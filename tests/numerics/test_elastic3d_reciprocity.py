@@ -98,8 +98,8 @@ def test_strain_is_the_time_integral_of_the_strain_rate():
     """From velocities around a place, in a solid: E v half a step before and after its time."""
     solver, s = rough_solver("float64", 4), place(9, 8, 17)
     h = np.diag(SPACING)
-    velocities = solver.run([ForceSource(BETWEEN, (1, 2, 3), pulse(solver))], np.concatenate([s + k * h / 2 for k in (-3, -1, 1, 3)]),
-                            STEPS, VELOCITIES).reshape(4, 3, 3, STEPS)  # fmt: skip
+    around = np.concatenate([s + k * h / 2 for k in (-3, -1, 1, 3)])
+    velocities = solver.run([ForceSource(BETWEEN, (1, 2, 3), pulse(solver))], around, STEPS, VELOCITIES).reshape(4, 3, 3, STEPS)
     rate = sum(c * np.stack([velocities[k, a, a] for a in range(3)]) for k, c in enumerate((1 / 24, -9 / 8, 9 / 8, -1 / 24)))
     rate /= np.array(SPACING)[:, None]
     strains = solver.run([ForceSource(BETWEEN, (1, 2, 3), pulse(solver))], [s], STEPS, STRAINS[:3])[0]
