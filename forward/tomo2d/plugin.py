@@ -18,7 +18,7 @@ from vip.forward.tomo2d.rays import ray_lengths
 from vip.forward.tomo2d.settings import TomoSettings
 from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
-from vip.protocols import Floats, ModelSpace, Variable
+from vip.protocols import Floats, ModelSpace, PriorFacts, Proposal, Variable
 
 
 class Tomo2D:
@@ -66,6 +66,7 @@ class Tomo2D:
         self.ndim = self.space.size
         self.geographic = grid.spherical
         self.true_model: Floats | None = None
+        self.network: Path | None = None
         self.inputs: list[Path] = []
 
     @classmethod
@@ -85,6 +86,9 @@ class Tomo2D:
             raise ConfigError("grid.spacing", s.grid.spacing, str(error)) from error
         plugin = cls(grid, picks, s.unknown_noise, s.precision)
         plugin.inputs = inputs
+        if s.network is not None:
+            plugin.network = base_dir / s.network
+            plugin.inputs.append(plugin.network)
         if s.true_model is not None:
             plugin.true_model = _read_model(base_dir / s.true_model, plugin.space)
         return plugin
@@ -134,6 +138,12 @@ class Tomo2D:
         times = np.split(data, np.cumsum([len(picks.time) for picks in self.picks.values()])[:-1])
         other.picks = {period: picks._replace(time=t) for (period, picks), t in zip(self.picks.items(), times, strict=True)}
         return other
+
+    def proposal(self, prior: Mapping[str, PriorFacts]) -> Proposal:
+        """The posterior by a trained network, see `vip.forward.tomo2d.amortised`."""
+        from vip.forward.tomo2d.amortised.proposal import propose
+
+        return propose(self, prior, self.network)
 
     def coverage(self, model: Floats) -> Floats:
         """Length of rays (km) near each velocity node, in the shape of the velocity variable."""
