@@ -57,7 +57,8 @@ def _facts(prior: Prior) -> PriorFacts:
 
 def _of_entries(known: PriorFacts, where: slice) -> PriorFacts:
     """Facts of some entries of a prior that is one for all variables."""
-    return PriorFacts(*(x[where] if isinstance(x, np.ndarray) else x for x in known))
+    mean, sd = (x[where] if len(x) else x for x in (known.mean, known.sd))
+    return known._replace(lower=known.lower[where], upper=known.upper[where], mean=mean, sd=sd)
 
 
 class InTheta:

@@ -89,7 +89,8 @@ class CorrelatedUniform(Uniform):
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw models (n, d)."""
         white = rng.standard_normal((n, len(self.lower) // len(self._root), len(self._root)))
-        return self.lower + (self.upper - self.lower) * ndtr((white @ self._root.T).reshape(n, -1))
+        models: Floats = self.lower + (self.upper - self.lower) * ndtr((white @ self._root.T).reshape(n, -1))
+        return models
 
 
 class Gaussian:

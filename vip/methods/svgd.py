@@ -19,10 +19,10 @@ from vip.settings import Count, Positive
 class SVGD(StepMethod):
     """Stein variational gradient descent.
 
-    `metric` scales the particles' coordinates, and `start` says where they begin, see `ChainMethod`. With `kernel` "local" each node has a kernel of its own, over
-    nodes at most `reach` apart; where a model holds independent problems, such as earthquakes, each problem has one kernel.
-    `widening` multiplies the median heuristic's bandwidth. During `annealing` iterations, divided into `cycles`, the pull of
-    the posterior grows from zero.
+    `metric` scales the particles' coordinates, and `start` says where they begin, see `ChainMethod`. With `kernel` "local" each
+    node has a kernel of its own, over nodes at most `reach` apart; where a model holds independent problems, such as
+    earthquakes, each problem has one kernel. `widening` multiplies the median heuristic's bandwidth. During `annealing`
+    iterations, divided into `cycles`, the pull of the posterior grows from zero.
     """
 
     papers: ClassVar = ("liu_wang_2016", "zhang_curtis_2020")

@@ -30,8 +30,9 @@ class PriorFacts(NamedTuple):
 class Proposal(Protocol):
     """Approximation of a posterior, from which models can be drawn at once."""
 
-    warnings: Sequence[str]
-    """What makes it doubtful, a line each; empty if nothing does."""
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What makes it doubtful, a line each; empty if nothing does."""
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw models (n, d) in physical units."""

@@ -39,9 +39,11 @@ class Tomography(Protocol):
     """The part of a `Tomo2D` that its posterior depends on."""
 
     grid: Grid
-    picks: Mapping[str, Picks]
-    """Data by the label of the period."""
     unknown_noise: bool
+
+    @property
+    def picks(self) -> Mapping[str, Picks]:
+        """Data by the label of the period."""
 
 
 class NoisePrior(NamedTuple):
