@@ -106,10 +106,11 @@ def _in_words(
     by_period = [f"{label + ': ' if label else ''}{low:g} to {high:g} km/s" for label, (low, high) in limits.items()]
     why = "as asked for" if choices.bounds else "chosen from the range of path averages"
     alike = f"alike over {correlation:.3g} km" if correlation else "each node by itself"
+    rows, columns = grid.shape
     scale = "unknown, to a factor of about e" if choices.unknown_noise else "as given"
     return {
         "Data": f"{sum(counts):,} times{several} between {len(measured.names)} stations",
-        "Grid": f"{grid.shape[0]} x {grid.shape[1]} nodes, {grid.step:.3g} km apart: around the stations, about as many as pairs",
+        "Grid": f"{rows} x {columns} nodes, {grid.step:.3g} km apart: about as many as pairs, within the network's reach",
         "Prior": f"uniform, {alike}; {'; '.join(by_period)}; {why}",
         "Scale of the noise": scale,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ SHORT = 0.2
 """Extent of stations along the shorter axis over that along the longer one, at least, when nodes are counted."""
 SPARE = 1.02
 """Extent of the grid over that of the stations, at least."""
+
+HIGHEST = 80.0
+"""Highest latitude at which cells are nearly square."""
 
 
 class NodeGrid(NamedTuple):
@@ -44,7 +47,7 @@ def grid_around(measured: Measured, nodes: tuple[int, int]) -> NodeGrid:
     Raises
     ------
     ConfigError
-        If longitudes jump by 360 degrees between stations.
+        If stations are near a pole, or longitudes jump by 360 degrees between them.
     """
     fewest, most = nodes
     places = measured.places[np.unique(np.concatenate([[*p.source, *p.receiver] for p in measured.periods.values()]))]
@@ -52,6 +55,9 @@ def grid_around(measured: Measured, nodes: tuple[int, int]) -> NodeGrid:
     if measured.geographic and high[1] - low[1] > 180:
         found = f"{low[1]:g} to {high[1]:g}"
         raise ConfigError("longitude", found, "stations are half the Earth apart: let none jump by 360 degrees")
+    if measured.geographic and max(-low[0], high[0]) > HIGHEST:
+        found = f"{low[0]:g} to {high[0]:g}"
+        raise ConfigError("latitude", found, f"a grid in degrees needs latitudes within {HIGHEST:g}: use y and x in km")
     km = _km_per_unit(float((low[0] + high[0]) / 2)) if measured.geographic else np.ones(2)
     extent = (high - low) * km
     n_pairs = max(len({frozenset(pair) for pair in zip(p.source, p.receiver, strict=True)}) for p in measured.periods.values())
@@ -60,7 +66,7 @@ def grid_around(measured: Measured, nodes: tuple[int, int]) -> NodeGrid:
     shape = np.clip(np.ceil(SPARE * extent / step).astype(int) + 1, fewest, most)
     spacing = step / km
     origin = (low + high) / 2 - (shape - 1) * spacing / 2
-    return NodeGrid(*((a, b) for a, b in (shape.tolist(), origin.tolist(), spacing.tolist())), step)
+    return NodeGrid(_pair(shape), _pair(origin), _pair(spacing), step)
 
 
 def bounds(velocities: Floats) -> tuple[float, float]:
@@ -68,6 +74,11 @@ def bounds(velocities: Floats) -> tuple[float, float]:
     middle = math.sqrt(float(velocities.min() * velocities.max()))
     ratio = max(LEAST_RATIO, float(velocities.max() / velocities.min()) ** WIDER)
     return float(f"{middle / math.sqrt(ratio):.3g}"), float(f"{middle * math.sqrt(ratio):.3g}")
+
+
+def _pair(values: Any) -> tuple[Any, Any]:
+    first, second = values.tolist()
+    return first, second
 
 
 def _km_per_unit(latitude: float) -> Floats:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +33,9 @@ def predict_command(
             "or one configuration (.toml).",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for samples (NetCDF), figures and a page.")] = Path("maps"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for samples (NetCDF), figures and a page.")] = Path(
+        "maps"
+    ),
     corrected: Annotated[bool, typer.Option("--correct", help="Use the exact likelihood: by weights, or by chains.")] = False,
     sigma: Annotated[
         float | None, typer.Option("--sigma", min=1e-4, max=0.5, help="Sigma over time where the table has none: 0.02 for 2 %.")
@@ -49,16 +54,19 @@ def predict_command(
     """Predict the posterior of velocity maps at once by a trained network; --correct makes it exact."""
     if not overwrite:
         check_are_free(output)
+    about: dict[str, str] = {}
     if files[0].suffix == ".toml":
         given = {"--sigma": sigma, "--bounds": bounds, "--correlation": correlation, "--network": network}
         _check_alone(files, {**given, "--unknown-noise": unknown_noise})
-        config, about = files[0], {}
+        problem = _loaded(files[0])
     else:
-        config, about = _configured(files, output, sigma, bounds, correlation, unknown_noise, network, seed)
-    with messages_shown():
-        problem = vip.load_problem(config)
+        chosen = (sigma, bounds, correlation, unknown_noise, network, seed)
+        with _left_only_if_good(output):
+            config, about = _configured(files, output, *chosen)
+            problem = _loaded(config)
     prediction = _predicted(problem, corrected)
-    page = write_prediction(prediction, output, f"{config.parent.name or config.stem}: maps", about, config.read_text("utf-8"))
+    config = problem.path or output
+    page = write_prediction(prediction, output, f"{files[-1].stem}: maps", about, config.read_text("utf-8"))
     for name, text in {**about, **prediction.facts}.items():
         print(f"{name:>20}  {text}")
     for warning in prediction.warnings:
@@ -68,11 +76,30 @@ def predict_command(
     print(f"{page}: {prediction.how}")
 
 
-def _predicted(problem: vip.Problem, corrected: bool) -> Prediction:
+def _loaded(config: Path) -> vip.Problem:
+    """The problem of a configuration, for which the network has an answer."""
+    with messages_shown():
+        problem = vip.load_problem(config)
     try:
-        problem.proposal  # noqa: B018 - what cannot be predicted is told before anything is shown
+        _ = problem.proposal
     except ConfigError as error:
-        raise error if error.file else ConfigError(error.key, error.value, error.remedy, problem.path) from error
+        raise error if error.file else ConfigError(error.key, error.value, error.remedy, config) from error
+    return problem
+
+
+@contextmanager
+def _left_only_if_good(directory: Path) -> Iterator[None]:
+    """Take a new directory away again if an error comes up: a second try finds what the first did."""
+    is_new = not directory.exists()
+    try:
+        yield
+    except BaseException:  # Ctrl-C too
+        if is_new:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _predicted(problem: vip.Problem, corrected: bool) -> Prediction:
     if not corrected:
         return predict(problem)
     with messages_shown(), shown() as tell:

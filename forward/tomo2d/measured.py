@@ -44,7 +44,7 @@ def read_measured(
     """Read tables of stations (name, latitude, longitude; or name, y, x) and of times (source, receiver, time, sigma).
 
     In place of `time` there may be `velocity`, the distance over it. A column `period` parts a table by its values; several
-    tables are periods that are named as the files. Lines with nothing measured, where the time or velocity is empty, are errors.
+    tables are periods that are named as the files. A line with nothing measured is an error.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,9 @@ from vip.forward.tomo2d.settings import TomoSettings
 from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
 from vip.protocols import Floats, ModelSpace, PriorFacts, Proposal, Variable
+
+N_PICTURED = 50
+"""Number of samples, about, whose residuals are shown by station."""
 
 
 class Tomo2D:
@@ -154,6 +157,12 @@ class Tomo2D:
             fields = (time_field(v[0], plan, source) for source in range(plan.n_sources))
             maps.append(ray_lengths(self.grid, fields, *survey))
         return np.array(maps).reshape(self.space.variables[0].shape)
+
+    def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
+        """Residuals by station of some of the samples (n, d)."""
+        from vip.forward.tomo2d.pictures import pictures
+
+        yield from pictures(self.picks, self.simulate(models[:: max(1, len(models) // N_PICTURED)]))
 
     def _split(self, models: Floats) -> tuple[list[Floats], Floats]:
         """Velocities (n, nodes) of each period, and the logarithm of its noise scale (periods, n)."""

@@ -14,9 +14,11 @@ from vip.files import whole
 from vip.pages.page import write_page
 from vip.pages.style import Picture
 from vip.protocols import InfersNoise
-from vip.runs.result import label
+from vip.runs.result import Result, label
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MOST_NUMBERS = 12
+"""Largest number of values of a variable that are told one by one."""
 HEADLINES = {
     "predicted": "Predicted: draws of the network, whose likelihood is not exact; --correct makes it so",
     "reweighted": "Reweighted: draws of the network with importance weights of the exact likelihood",
@@ -49,7 +51,7 @@ def write_prediction(prediction: Prediction, directory: Path, title: str, about:
     findings = Findings(prediction.result)
     with whole(directory / "posterior.nc") as part:
         to_datatree(prediction).to_netcdf(part, engine="h5netcdf")
-    rows = {**about, **prediction.facts}
+    rows = {**about, **prediction.facts, **_numbers(prediction.result)}
     if findings.fit is not None:
         rows |= _fit_rows(prediction, findings.fit.chi2_after, findings.fit.chi2_before, len(findings.fit.observed))
     return write_page(
@@ -77,6 +79,18 @@ def to_datatree(prediction: Prediction) -> xr.DataTree:
         tree[name] = xr.DataTree(dataset.assign_coords(quantile=list(QUANTILES)) if leading else dataset)
     tree.attrs.update(how=prediction.how, warnings="\n".join(prediction.warnings), **prediction.facts)
     return tree
+
+
+def _numbers(result: Result) -> dict[str, str]:
+    """Mean and standard deviation of all variables that are numbers, such as the scale of the noise."""
+    space, rows = result.problem.space, {}
+    mean, std = (space.unpack(vector) for vector in (result.mean_model, result.std_model))
+    for variable in space.variables:
+        if len(variable.dims) <= 1 and variable.size <= MOST_NUMBERS:
+            labels = variable.coords[variable.dims[0]] if variable.dims else [""]
+            values = zip(labels, np.ravel(mean[variable.name]), np.ravel(std[variable.name]), strict=True)
+            rows[variable.long_name or variable.name] = "; ".join(f"{a}{': ' * bool(a)}{m:.3g} ± {s:.2g}" for a, m, s in values)
+    return rows
 
 
 def _fit_rows(prediction: Prediction, after: float, before: float, n: int) -> dict[str, str]:
