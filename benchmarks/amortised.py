@@ -42,16 +42,17 @@ YARDSTICK = SurveySettings(
     white=1.0,
 )
 REFINEMENT = 5
-STRAIGHT_INFLATION = 4.0
-"""Factor on sigma of the straight-ray posterior: without it, bent rays make it 240 nats worse than the prior. Near the best."""
+INFLATION, EARLY = 2.5, 0.94
+"""Factors on sigma and on the times of straight rays, which bent rays are ahead of, for the closed form: the best of a grid on
+60 maps. Without them it is 240 nats worse than the prior."""
 
 
 def straight_posterior(one: Examples, i: int) -> Mixture:
-    """The closed form: straight rays, and the error of the line, which is that of straight rays too."""
+    """The closed form for straight rays: errors of the line are added to those of the data."""
     lengths = straight_rays(plan(one.survey))
     mean, slope, variance = mean_slowness(one.survey.prior)
-    noise = (STRAIGHT_INFLATION * one.sigma[i]) ** 2 + (lengths**2).sum(axis=1) * variance
-    late = one.times[i] - lengths.sum(axis=1) * mean
+    noise = (INFLATION * one.sigma[i]) ** 2 + (lengths**2).sum(axis=1) * variance
+    late = one.times[i] - EARLY * lengths.sum(axis=1) * mean
     found, covariance = linear_posterior(lengths * slope, late, noise, one.survey.prior.covariance(one.survey.grid))
     return Mixture(one.survey.prior, np.zeros(1), found[None], np.linalg.inv(covariance)[None])
 
@@ -128,9 +129,9 @@ def compare_hmc(network: Network, number: int, iterations: int) -> np.ndarray:
     one = draw_examples(YARDSTICK, 1, REFINEMENT, rng)
     prior, nodes = one.survey.prior, one.z.shape[1]
     bounds = Uniform(np.full(nodes, prior.lower), np.full(nodes, prior.upper))
-    method = HMC(particles=32, iterations=iterations, burn_in=250, warm_up=100, metric="low-rank", rank=100, leapfrog_steps=8)
+    method = HMC(particles=16, iterations=iterations, burn_in=250, warm_up=100, metric="low-rank", rank=100, leapfrog_steps=8)
     result, seconds = timed(lambda: vip.invert(forward_of(one, 0), bounds, method, seed=number))
-    exact = prior.scores(result.samples.reshape(-1, nodes))
+    exact = prior.scores(result.flat)
     (posterior, _), ours = timed(network.map, one.survey, one.times[0], one.sigma[0])
     z = prior.scores(posterior.sample(4000, rng))
     mean, sd, correlation = exact.mean(axis=0), exact.std(axis=0), np.corrcoef(exact.T)
@@ -157,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--maps", type=int, default=400)
     parser.add_argument("--problems", type=int, default=3)
-    parser.add_argument("--iterations", type=int, default=800)
+    parser.add_argument("--iterations", type=int, default=700)
     parser.add_argument("--network", type=Path)
     options = parser.parse_args()
     network = Network.load(options.network)

@@ -186,19 +186,21 @@ def _fixed_nodes(grid: Grid, source: Floats) -> NDArray[np.bool_]:
 
 def _corrections(r: Floats, by_row: Floats, by_column: Floats, x: Floats, y: float) -> Floats:
     """Corrections e and f of eikonal2d.h: the schemes' differences of r against its derivatives, only towards the source."""
+    found = np.zeros((*r.shape, 12))
+    inner = found[1:-1, 1:-1]  # nodes on the border have none
+    here, x, by_row, by_column = r[1:-1, 1:-1], x[1:-1], by_row[1:-1, 1:-1], by_column[1:-1, 1:-1]
 
     def neighbour(row: int, column: int) -> Floats:
-        return np.roll(r, (-row, -column), (0, 1))
+        return r[1 + row : r.shape[0] - 1 + row, 1 + column : r.shape[1] - 1 + column]
 
-    axis = [(0, -1), (0, 1), (-1, 0), (1, 0)]
-    e, f = [], []
-    for row, column in axis:
+    for n, (row, column) in enumerate([(0, -1), (0, 1), (-1, 0), (1, 0)]):
         r_axis = neighbour(row, column)
-        towards = r_axis < r
+        towards = r_axis < here
         along, across = (by_column, by_row) if column else (by_row, by_column)
         height, edge = (x, y) if column else (y, x)
-        e.append(np.where(towards, -(row + column) * height * along - (r - r_axis), 0))
-        for side in (-1, 1):
+        inner[..., n] = towards * (-(row + column) * height * along - (here - r_axis))
+        slope = edge * across
+        for m, side in enumerate((-1, 1)):
             r_diagonal = neighbour(row or side, column or side)
-            f.append(np.where(towards, -side * edge * across - (r_axis - r_diagonal), 0))
-    return np.stack(e + f, axis=-1)
+            inner[..., 4 + 2 * n + m] = towards * (-side * slope - (r_axis - r_diagonal))
+    return found

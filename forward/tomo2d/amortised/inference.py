@@ -17,7 +17,7 @@ from vip.forward.neural.saved import load_tensors
 from vip.forward.tomo2d.amortised.checks import check_survey, doubts
 from vip.forward.tomo2d.amortised.graph import Prior, Survey, framed
 from vip.forward.tomo2d.amortised.linearise import Linear
-from vip.forward.tomo2d.amortised.network import Shape, beliefs
+from vip.forward.tomo2d.amortised.network import Shape, beliefs, layers
 from vip.forward.tomo2d.amortised.posterior import Mixture, NoiseScale, Posterior
 from vip.forward.tomo2d.data import Picks
 from vip.kernels_c.eikonal2d import Grid
@@ -88,8 +88,15 @@ class Network:
         ConfigError
             If there is no such file, or it is damaged or of another format.
         """
-        about, weights = load_tensors(file or SHIPPED, FORMAT, (), "numpy")
-        shape = Shape(**about["shape"] | {"draws": tuple(about["shape"]["draws"])})
+        file = file or SHIPPED
+        try:
+            about, weights = load_tensors(file, FORMAT, (), "numpy")
+            shape = Shape(**about["shape"] | {"draws": tuple(about["shape"]["draws"])})
+        except (ConfigError, KeyError, TypeError) as error:
+            raise ConfigError("", file, f"is no network that this version can read ({error}); train one anew") from error
+        missing = {name for layer in layers(shape) for name in (layer, f"{layer}.bias")} - weights.keys()
+        if missing:
+            raise ConfigError("weights", ", ".join(sorted(missing)), "are missing; train a network anew", file)
         return cls(shape, weights, about)
 
     def posterior(

@@ -127,6 +127,20 @@ def test_a_grid_that_runs_southwards_is_the_same_map():
     assert_allclose(again.reshape(grid.shape)[::-1].ravel(), velocity, atol=1e-5)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_on_a_sphere_order_and_direction_do_not_matter_either(seed):
+    rng = np.random.default_rng(seed)
+    grid = Grid((6, 7), (54.0, -3.0), (-0.3, 0.5), True)
+    places = np.array([52.7, -2.8]) + rng.random((7, 2)) * np.array([1.2, 2.6])
+    first, second = np.triu_indices(7, 1)
+    ends = np.stack([places[first], places[second]], axis=1)
+    times = grid.distance(ends[:, 0], ends[:, 1]) / rng.uniform(2.6, 3.2, 21)
+    survey, order = Survey(grid, Prior(2.0, 4.0, 20.0), ends), rng.permutation(21)
+    again = answered(survey._replace(ends=ends[order, ::-1]), times[order], 0.02 * times[order])
+    for a, b in zip(answered(survey, times, 0.02 * times), again, strict=True):
+        assert_allclose(a, b, atol=1e-5)
+
+
 # Closed forms
 
 
@@ -357,7 +371,7 @@ def test_settings_that_make_no_sense(settings, message):
 def test_an_unknown_file_is_no_network(tmp_path):
     file = tmp_path / "other.safetensors"
     file.write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match=r"other\.safetensors: is no trained network"):
+    with pytest.raises(ConfigError, match=r"other\.safetensors: is no network that this version can read"):
         Network.load(file)
 
 
