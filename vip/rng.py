@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     BLOCKS = 5
     RESAMPLE = 6
     REPLICATE = 7
+    PROPOSE = 8
 
 
 def stream(seed: int, iteration: int, purpose: Purpose) -> np.random.Generator:

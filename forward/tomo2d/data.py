@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from vip.errors import ConfigError
@@ -35,13 +36,40 @@ def read_csv(stations_file: Path, times_file: Path, geographic: bool) -> Picks:
     ConfigError
         If there is a fault; the message names the file, row and column of the first one.
     """
+    names, points = read_stations(stations_file, geographic)
+    times = read_table(times_file, ["source", "receiver", "time", "sigma"])
+    source, receiver = station_numbers(times, names, times_file, stations_file)
+    time, sigma = (positive_numbers(times, column, times_file) for column in ("time", "sigma"))
+    return _checked(Picks(names, points, source, receiver, time, sigma), times_file)
+
+
+def read_stations(file: Path, geographic: bool) -> tuple[list[str], Floats]:
+    """Names and places (n, 2) of the stations of a table.
+
+    Raises
+    ------
+    ConfigError
+        If there is a fault, or a name twice.
+    """
     axes = ["latitude", "longitude"] if geographic else ["y", "x"]
-    stations = read_table(stations_file, ["name", *axes])
+    stations = read_table(file, ["name", *axes])
     names = stations["name"]
     if names.duplicated().any():
         line = names.index[names.duplicated()][0]
-        raise ConfigError(place(line, "name"), names[line], "this station is already in the table", stations_file)
-    times = read_table(times_file, ["source", "receiver", "time", "sigma"])
+        raise ConfigError(place(line, "name"), names[line], "this station is already in the table", file)
+    return list(names), np.stack([numbers(stations, axis, file) for axis in axes], axis=1)
+
+
+def station_numbers(
+    times: pd.DataFrame, names: list[str], times_file: Path, stations_file: Path
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers (n_picks,) of the sources and of the receivers of a table among the names of stations.
+
+    Raises
+    ------
+    ConfigError
+        If there is no station of a name.
+    """
     index = {name: i for i, name in enumerate(names)}
     ends = []
     for column in ("source", "receiver"):
@@ -50,9 +78,7 @@ def read_csv(stations_file: Path, times_file: Path, geographic: bool) -> Picks:
             line, found = unknown[0], times[column][unknown[0]]
             raise ConfigError(place(line, column), found, f"no station of this name in {stations_file}", times_file)
         ends.append(np.array([index[name] for name in times[column]], dtype=np.intp))
-    points = np.stack([numbers(stations, axis, stations_file) for axis in axes], axis=1)
-    time, sigma = (positive_numbers(times, column, times_file) for column in ("time", "sigma"))
-    return _checked(Picks(list(names), points, ends[0], ends[1], time, sigma), times_file)
+    return ends[0], ends[1]
 
 
 def read_text(sources_file: Path, receivers_file: Path, times_file: Path) -> Picks:

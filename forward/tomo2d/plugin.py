@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +18,10 @@ from vip.forward.tomo2d.rays import ray_lengths
 from vip.forward.tomo2d.settings import TomoSettings
 from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
-from vip.protocols import Floats, ModelSpace, Variable
+from vip.protocols import Floats, ModelSpace, PriorFacts, Proposal, Variable
+
+N_PICTURED = 50
+"""Number of samples, about, whose residuals are shown by station."""
 
 
 class Tomo2D:
@@ -66,6 +69,7 @@ class Tomo2D:
         self.ndim = self.space.size
         self.geographic = grid.spherical
         self.true_model: Floats | None = None
+        self.network: Path | None = None
         self.inputs: list[Path] = []
 
     @classmethod
@@ -85,6 +89,9 @@ class Tomo2D:
             raise ConfigError("grid.spacing", s.grid.spacing, str(error)) from error
         plugin = cls(grid, picks, s.unknown_noise, s.precision)
         plugin.inputs = inputs
+        if s.network is not None:
+            plugin.network = base_dir / s.network
+            plugin.inputs.append(plugin.network)
         if s.true_model is not None:
             plugin.true_model = _read_model(base_dir / s.true_model, plugin.space)
         return plugin
@@ -135,6 +142,12 @@ class Tomo2D:
         other.picks = {period: picks._replace(time=t) for (period, picks), t in zip(self.picks.items(), times, strict=True)}
         return other
 
+    def proposal(self, prior: Mapping[str, PriorFacts]) -> Proposal:
+        """The posterior by a trained network, see `vip.forward.tomo2d.amortised`."""
+        from vip.forward.tomo2d.amortised.proposal import propose
+
+        return propose(self, prior, self.network)
+
     def coverage(self, model: Floats) -> Floats:
         """Length of rays (km) near each velocity node, in the shape of the velocity variable."""
         velocities, _ = self._split(model[None])
@@ -144,6 +157,12 @@ class Tomo2D:
             fields = (time_field(v[0], plan, source) for source in range(plan.n_sources))
             maps.append(ray_lengths(self.grid, fields, *survey))
         return np.array(maps).reshape(self.space.variables[0].shape)
+
+    def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
+        """Residuals by station of some of the samples (n, d)."""
+        from vip.forward.tomo2d.pictures import pictures
+
+        yield from pictures(self.picks, self.simulate(models[:: max(1, len(models) // N_PICTURED)]))
 
     def _split(self, models: Floats) -> tuple[list[Floats], Floats]:
         """Velocities (n, nodes) of each period, and the logarithm of its noise scale (periods, n)."""

@@ -80,6 +80,8 @@ class TomoSettings(Settings):
         Precision of the travel times.
     true_model : path
         True model of synthetic data, shown beside the result.
+    network : path
+        Trained network for `vip predict` and for ``start = "network"``, in place of the one of the package.
     """
 
     grid: GridSettings
@@ -91,6 +93,7 @@ class TomoSettings(Settings):
     unknown_noise: bool = False
     precision: Literal["float32", "float64"] = "float32"
     true_model: Path | None = None
+    network: Path | None = None
 
     def model_post_init(self, _context: object) -> None:
         """Check that the data are given in one way."""

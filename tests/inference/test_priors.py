@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from vip.inference.priors import Bounded, Gaussian, Joint, Uniform, _truncated_normal, node_spacing
+from vip.inference.priors import Bounded, CorrelatedUniform, Gaussian, Joint, Uniform, _truncated_normal, matern, node_spacing
 from vip.protocols import Variable
 
 N = 20_000
@@ -235,3 +235,49 @@ def test_joint_keeps_its_parts_apart():
     assert_array_equal(gradient, np.concatenate([piece[1] for piece in pieces], axis=1))
     assert_array_equal(prior.lower, [0, 0, -np.inf, -np.inf, -1, 2])
     assert_array_equal(prior.upper, [1, 1, np.inf, np.inf, 0.5, 4])
+
+
+CORRELATED = CorrelatedUniform(np.linspace(1.0, 1.5, 6), np.linspace(2.0, 4.0, 6), 2.5, grid((2, 3)))
+
+
+def test_scores_of_a_correlated_uniform_prior_are_a_gaussian_field():
+    """The density of the scores, with the slope of the map to models, is that of N(0, K) (scipy), and samples have K."""
+    models = CORRELATED.sample(N, np.random.default_rng(4))
+    share = (models - CORRELATED.lower) / (CORRELATED.upper - CORRELATED.lower)
+    z, expected = stats.norm.ppf(share), matern(grid((2, 3)), 2.5)
+    slope = np.log((CORRELATED.upper - CORRELATED.lower) * stats.norm.pdf(z)).sum(axis=1)
+    exact = stats.multivariate_normal(np.zeros(6), expected).logpdf(z)
+    assert_allclose(CORRELATED.log_density(models)[0] + slope, exact, atol=1e-9)
+    assert_moments(z, np.zeros(6), expected)
+    assert stats.kstest(share[:, 4], "uniform").pvalue > 1e-3
+    apart = np.sqrt(3) / 2.5
+    assert expected[0, 1] == pytest.approx((1 + apart) * np.exp(-apart))
+
+
+def test_gradients_of_a_correlated_uniform_prior_are_those_of_the_values():
+    models, h = CORRELATED.sample(20, np.random.default_rng(5)), 1e-6
+    models = np.clip(models, CORRELATED.lower + 0.01, CORRELATED.upper - 0.01)
+    _, gradient = CORRELATED.log_density(models)
+    for k, step in enumerate(h * np.eye(6)):
+        slope = (CORRELATED.log_density(models + step)[0] - CORRELATED.log_density(models - step)[0]) / (2 * h)
+        assert_allclose(gradient[:, k], slope, atol=1e-5, rtol=1e-6)
+
+
+def test_a_correlated_uniform_prior_ends_at_its_bounds():
+    value, gradient = CORRELATED.log_density(np.stack([CORRELATED.lower, CORRELATED.upper + 0.1]))
+    assert np.isfinite(value[0])
+    assert value[1] == -np.inf
+    assert np.isfinite(gradient).all()
+
+
+def test_maps_of_periods_are_correlated_by_themselves():
+    axes = {"period": np.array(["5 s", "8 s"]), "y": np.arange(2.0), "x": np.arange(3.0)}
+    both = Variable("v", "km/s", ("period", "y", "x"), axes, coord_units={"y": "km", "x": "km"})
+    prior = CorrelatedUniform(np.tile(CORRELATED.lower, 2), np.tile(CORRELATED.upper, 2), 2.5, both)
+    models = prior.sample(7, np.random.default_rng(6))
+    parts = [CORRELATED.log_density(models[:, part]) for part in (slice(0, 6), slice(6, 12))]
+    value, gradient = prior.log_density(models)
+    assert_allclose(value, parts[0][0] + parts[1][0])
+    assert_allclose(gradient, np.concatenate([parts[0][1], parts[1][1]], axis=1))
+    for i in range(7):
+        assert_array_equal(prior.log_density(models[i : i + 1])[1], gradient[i : i + 1])

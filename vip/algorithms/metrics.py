@@ -185,17 +185,36 @@ class Covariance:
         centred = particles - mean
         weight = max(1 / (count + len(mean) / len(particles)), 1 / (MEMORY + len(mean)))
         covariance = (1 - weight) * estimate.covariance + weight * centred.T @ centred / len(centred)
-        metric = self._decomposed(covariance) if count % REFRESH == 1 else estimate.metric
+        metric = decomposed(covariance) if count % REFRESH == 1 else estimate.metric
         return CovarianceEstimate(mean, covariance, count, metric)
 
     def metric(self, estimate: CovarianceEstimate) -> Metric:
         """The metric last made."""
         return estimate.metric
 
-    def _decomposed(self, covariance: Floats) -> Metric:
-        scale = 1 / np.sqrt(np.maximum(np.diag(covariance), SMALLEST))
-        variance, basis = scipy.linalg.eigh(covariance * np.outer(scale, scale))
-        return Metric(scale, basis, 1 / np.sqrt(np.maximum(variance, SMALLEST)))
+
+def decomposed(covariance: Floats) -> Metric:
+    """The metric with Q the inverse of a covariance (d, d)."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(covariance), SMALLEST))
+    variance, basis = scipy.linalg.eigh(covariance * np.outer(scale, scale))
+    return Metric(scale, basis, 1 / np.sqrt(np.maximum(variance, SMALLEST)))
+
+
+class Known(Unit):
+    """A metric that is known beforehand: the inverse of the covariance of draws from something close to the density.
+
+    Parameters
+    ----------
+    draws : (n, d) float
+        Many more draws than d.
+    """
+
+    def __init__(self, draws: Floats) -> None:
+        self._metric = decomposed(np.cov(draws.T).reshape(draws.shape[1], -1))
+
+    def metric(self, estimate: DiagonalEstimate) -> Metric:
+        """The metric, whatever the particles are."""
+        return self._metric
 
 
 class PairsEstimate(NamedTuple):

@@ -23,6 +23,9 @@ class UniformSettings(Settings):
 
     `bounds_file` has a lower and an upper bound for each row of the variable (its first dimension). With `bounds_spacing`,
     the file's rows are that far apart, from zero, and bounds are interpolated at the variable's own rows.
+
+    With `correlation_length`, in km, neighbouring nodes are alike and each node alone stays uniform between its bounds;
+    `smoothness` multiplies the density by that of a smooth field, and then single nodes are not uniform.
     """
 
     kind: Literal["uniform"]
@@ -32,6 +35,7 @@ class UniformSettings(Settings):
     bounds_file: Path | None = None
     bounds_spacing: Positive | None = None
     bounds: Literal["logit", "clip"] = "logit"
+    correlation_length: Positive | None = None
     smoothness: SmoothnessSettings | None = None
 
     @model_validator(mode="after")
@@ -41,6 +45,8 @@ class UniformSettings(Settings):
             raise ConfigError("lower", self.lower, "give either lower and upper, or bounds_file")
         if self.lower is not None and self.upper is not None and self.lower >= self.upper:
             raise ConfigError("upper", self.upper, f"must be larger than lower, which is {self.lower}")
+        if self.correlation_length is not None and self.smoothness is not None:
+            raise ConfigError("correlation_length", self.correlation_length, "give either correlation_length or smoothness")
         return self
 
 

@@ -88,13 +88,32 @@ def pareto_k(log_ratios: Floats) -> float | None:
     Below 0.5 the ratios have a variance, and q is close to the posterior p; above 0.7 no weights could mend q (Vehtari,
     Simpson, Gelman, Yao & Gabry 2024; as a test of variational inference, Yao, Vehtari, Simpson & Gelman 2018).
     """
-    from arviz_stats.base import array_stats
-
     known = log_ratios[np.isfinite(log_ratios)]
     if len(known) < MIN_RATIOS:
         return None
-    _, k = array_stats.psislw(-known)  # it takes log-likelihoods that a datum is left out of
-    return float(k)
+    return smoothed_weights(known)[1]
+
+
+def smoothed_weights(log_ratios: Floats) -> tuple[Floats, float]:
+    """Logarithms (n,) of normalised importance weights, smoothed in their tail, and the tail's shape k (Vehtari et al. 2024).
+
+    Ratios that are not finite have no weight. Where too few are finite, or those of the tail differ by more orders of magnitude
+    than numbers have, k is infinite and the weights are as they are; where all are equal, k is zero.
+    """
+    from arviz_stats.base import array_stats
+
+    known = np.isfinite(log_ratios)
+    found, k = log_ratios[known], float("inf")
+    if len(found) >= MIN_RATIOS and np.ptp(found) == 0:
+        k = 0.0
+    elif len(found) >= MIN_RATIOS:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            smoothed, shape = array_stats.psislw(-found)  # it takes log-likelihoods that a datum is left out of
+        if np.isfinite(smoothed).all():  # else the fit failed, and its shape means nothing
+            found, k = smoothed, float(shape)
+    log_weights = np.full(len(log_ratios), -np.inf)
+    log_weights[known] = found - np.logaddexp.reduce(found) if len(found) else found
+    return log_weights, k
 
 
 def stein_spread(samples: Floats, gradient: Floats) -> float:

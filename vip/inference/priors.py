@@ -52,6 +52,47 @@ class Uniform:
         return rng.uniform(self.lower, self.upper, size=(n, len(self.lower)))
 
 
+class CorrelatedUniform(Uniform):
+    """Uniform at each node, and alike at neighbouring ones: normal scores ``z = probit((v - lower) / (upper - lower))`` are a
+    Gaussian field with Matern covariance of smoothness 3/2.
+
+    Parameters
+    ----------
+    lower, upper : (d,) float
+        Bounds in physical units.
+    correlation_length : float
+        Length l of the correlation ``(1 + s) exp(-s)`` with ``s = sqrt(3) distance / l``, in km or the coordinates' own unit.
+    variable : Variable
+        Gives the grid; maps of different labels, such as periods, are independent.
+    """
+
+    def __init__(self, lower: Floats, upper: Floats, correlation_length: float, variable: Variable) -> None:
+        super().__init__(lower, upper)
+        self.correlation_length = correlation_length
+        covariance = matern(variable, correlation_length)
+        self._root = np.linalg.cholesky(covariance)
+        self._beyond_white = np.linalg.inv(covariance) - np.eye(len(covariance))
+
+    def log_density(self, models: Floats) -> tuple[Floats, Floats]:
+        """Log-density (n,) and its gradient (n, d)."""
+        value, nothing = super().log_density(models)
+        width = self.upper - self.lower
+        inside = np.isfinite(value)[:, None]
+        # Scores of a model on its very bounds, or beyond, are infinite: such a model has no gradient that could be used.
+        share = np.where(inside, (models - self.lower) / width, 0.5)
+        z = ndtri(np.clip(share, np.finfo(float).tiny, 1 - np.finfo(float).epsneg))
+        maps = z.reshape(len(z), -1, len(self._root))
+        pull = -(maps @ self._beyond_white).reshape(z.shape)
+        value = value + 0.5 * (z * pull).sum(axis=1) - maps.shape[1] * np.log(np.diag(self._root)).sum()
+        return value, np.where(inside, pull * math.sqrt(2 * math.pi) * np.exp(0.5 * z**2) / width, nothing)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw models (n, d)."""
+        white = rng.standard_normal((n, len(self.lower) // len(self._root), len(self._root)))
+        models: Floats = self.lower + (self.upper - self.lower) * ndtr((white @ self._root.T).reshape(n, -1))
+        return models
+
+
 class Gaussian:
     """Gaussian prior with precision R R^T, R sparse or dense: one class for diagonal, full and Markov precisions.
 
@@ -225,6 +266,15 @@ def helmholtz(variable: Variable, kappa: float) -> sp.csr_array:
         before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
         operator = operator + sp.kron(sp.kron(sp.eye_array(before), step.T @ step), sp.eye_array(after))
     return sp.csr_array(operator)
+
+
+def matern(variable: Variable, correlation_length: float) -> Floats:
+    """Correlation (m, m) of Matern's with smoothness 3/2 between the m nodes of one map of a variable."""
+    steps = [(n, step) for n, step in zip(variable.shape, node_spacing(variable), strict=True) if math.isfinite(step)]
+    places = np.stack(np.meshgrid(*(step * np.arange(n) for n, step in steps), indexing="ij"), axis=-1).reshape(-1, len(steps))
+    apart = np.linalg.norm(places[:, None] - places, axis=2) * math.sqrt(3) / correlation_length
+    correlation: Floats = (1 + apart) * np.exp(-apart)
+    return correlation
 
 
 def node_spacing(variable: Variable) -> list[float]:

@@ -11,7 +11,8 @@ from vip.algorithms.optimizers import Adam, Schedule
 from vip.algorithms.step_sizes import Scheduled, StepSize
 from vip.errors import ConfigError
 from vip.methods.base import Method, Natural, Particles
-from vip.methods.steps import MetricName, estimator
+from vip.methods.steps import MetricName, Start, estimator
+from vip.protocols import Target
 from vip.settings import Count, Positive
 
 CAUTION = 1e-3
@@ -27,6 +28,9 @@ class ChainMethod(Method):
     The metric is none, the inverse of the particles' "variance", their mean square "gradient" or its root ("rmsprop"), the
     inverse of their full "covariance" (for up to some hundred parameters), or diagonal plus `rank` directions of curvature
     ("low-rank").
+
+    Where the forward has a network that proposes a posterior, chains may `start` at its draws ("network"), and have the inverse
+    of their covariance as a metric that is never learnt ("network").
     """
 
     iterations: Count = 2000
@@ -35,6 +39,7 @@ class ChainMethod(Method):
     thin: Count = 1
     warm_up: Natural = 0
     warm_up_step_size: Positive = 0.05
+    start: Start | None = None
     metric: MetricName = "gradient"
     rank: Count = 50
     step_size: Positive | Literal["auto"] = "auto"
@@ -54,10 +59,10 @@ class ChainMethod(Method):
             raise ConfigError("burn_in", self.burn_in, "must be longer than warm_up for step_size = 'auto' to be learnt")
         return self
 
-    def make_burn_in(self) -> BurnIn:
-        """The burn-in, with the metric to learn and the warm-up."""
+    def make_burn_in(self, target: Target) -> BurnIn:
+        """The burn-in for a target, with the metric to learn and the warm-up."""
         warm_up = Adam(Schedule(self.warm_up_step_size))
-        return BurnIn(self.burn_in, estimator(self.metric, self.rank), self.warm_up, warm_up)
+        return BurnIn(self.burn_in, estimator(self.metric, self.rank, target), self.warm_up, warm_up)
 
     def make_step_size(self, learnt: StepSize) -> StepSize:
         """The step size that is given, or else the one that is learnt.

@@ -24,4 +24,4 @@ class HMC(AdjustedMethod):
     def build(self, target: Target) -> Algorithm:
         """Chains whose steps are Hamiltonian trajectories."""
         step_size = self.make_step_size(TargetAcceptance(target.space.size ** (-1 / 4), self.acceptance))
-        return hmc.HMC(self.particles, step_size, self.make_burn_in(), self.leapfrog_steps)
+        return hmc.HMC(self.particles, step_size, self.make_burn_in(target), self.leapfrog_steps)

@@ -21,4 +21,4 @@ class MALA(AdjustedMethod):
     def build(self, target: Target) -> Algorithm:
         """Langevin chains, each of which accepts or rejects its own steps."""
         step_size = self.make_step_size(TargetAcceptance(target.space.size ** (-1 / 3), self.acceptance))
-        return langevin.MALA(self.particles, step_size, self.make_burn_in())
+        return langevin.MALA(self.particles, step_size, self.make_burn_in(target))

@@ -26,4 +26,4 @@ class Metropolis(AdjustedMethod):
     def build(self, target: Target) -> Algorithm:
         """Chains that need no gradient."""
         step_size = self.make_step_size(TargetAcceptance(2.38 / target.space.size**0.5, self.acceptance))
-        return metropolis.Metropolis(self.particles, step_size, self.make_burn_in())
+        return metropolis.Metropolis(self.particles, step_size, self.make_burn_in(target))

@@ -21,4 +21,4 @@ class SGLD(ChainMethod):
     def build(self, target: Target) -> Algorithm:
         """Langevin chains without rejection."""
         step_size = self.make_step_size(TargetError(CAUTION * target.space.size ** (-1 / 3), self.inflation))
-        return langevin.SGLD(self.particles, step_size, self.make_burn_in(), target.project)
+        return langevin.SGLD(self.particles, step_size, self.make_burn_in(target), target.project)

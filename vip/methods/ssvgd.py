@@ -37,5 +37,5 @@ class SSVGD(ChainMethod):
         first = self.particles * target.space.size ** (-1 / 3)
         by_error, by_acceptance = TargetError(CAUTION * first, self.inflation), TargetAcceptance(first, self.acceptance)
         step_size = self.make_step_size(by_acceptance if self.adjusted else by_error)
-        kernel, burn_in = rbf(self.bandwidth), self.make_burn_in()
+        kernel, burn_in = rbf(self.bandwidth), self.make_burn_in(target)
         return ssvgd.SSVGD(self.particles, step_size, kernel, burn_in, self.adjusted, target.project)

@@ -8,15 +8,24 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from vip.algorithms.local_kernel import neighbourhoods, within
-from vip.algorithms.metrics import DIAGONAL, Covariance, Estimator, LowRank
+from vip.algorithms.metrics import DIAGONAL, Covariance, Estimator, Known, LowRank
 from vip.algorithms.optimizers import OPTIMIZERS, Optimizer, Schedule
 from vip.algorithms.stein_kernels import RBF
+from vip.errors import ConfigError
 from vip.methods.base import Method
 from vip.protocols import Factorises, Target
+from vip.rng import Purpose, stream
 from vip.settings import Positive
 
 OptimizerName = Literal["sgd", "adagrad", "adadelta", "adam"]
-MetricName = Literal["none", "variance", "gradient", "rmsprop", "covariance", "low-rank"]
+MetricName = Literal["none", "variance", "gradient", "rmsprop", "covariance", "low-rank", "network"]
+Start = Literal["network"]
+
+
+LARGEST = 3000
+"""Largest number of parameters for a network's metric."""
+DRAWS, LEAST_DRAWS = 20, 2000
+"""Number of draws of a proposal for each parameter, from which its covariance is found, and the least number of all."""
 
 
 class StepMethod(Method):
@@ -32,11 +41,29 @@ class StepMethod(Method):
         return OPTIMIZERS[self.optimizer](Schedule(self.step_size, self.step_decay, self.step_power))
 
 
-def estimator(name: str, rank: int) -> Estimator:
-    """The estimator of a metric by its name."""
+def estimator(name: str, rank: int, target: Target) -> Estimator:
+    """The estimator of a metric by its name.
+
+    Raises
+    ------
+    ConfigError
+        If the metric is that of a network, and there is none for the target.
+    """
+    if name == "network":
+        return _of_network(target)
     if name == "covariance":
         return Covariance()
     return LowRank(rank) if name == "low-rank" else DIAGONAL[name]
+
+
+def _of_network(target: Target) -> Estimator:
+    d = target.space.size
+    if target.propose is None:
+        raise ConfigError("algorithm.metric", "network", "nothing is proposed for this target: choose another metric")
+    if d > LARGEST:
+        raise ConfigError("algorithm.metric", "network", f"has d x d numbers, and d is {d:,}: choose 'low-rank'")
+    # The same draws for every seed: the metric is a property of the proposal, and no result.
+    return Known(target.propose().sample(max(LEAST_DRAWS, DRAWS * d), stream(0, 0, Purpose.PROPOSE)))
 
 
 def rbf(bandwidth: float | str, widening: float = 1.0) -> RBF:

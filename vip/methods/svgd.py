@@ -11,7 +11,7 @@ from vip.algorithms.local_kernel import LocalRBF, neighbourhoods
 from vip.algorithms.stein_kernels import GroupRBF
 from vip.errors import ConfigError
 from vip.methods.base import Natural, Particles
-from vip.methods.steps import MetricName, StepMethod, estimator, rbf
+from vip.methods.steps import MetricName, Start, StepMethod, estimator, rbf
 from vip.protocols import Algorithm, Factorises, Target
 from vip.settings import Count, Positive
 
@@ -19,15 +19,16 @@ from vip.settings import Count, Positive
 class SVGD(StepMethod):
     """Stein variational gradient descent.
 
-    `metric` scales the particles' coordinates, see `ChainMethod`. With `kernel` "local" each node has a kernel of its own, over
-    nodes at most `reach` apart; where a model holds independent problems, such as earthquakes, each problem has one kernel.
-    `widening` multiplies the median heuristic's bandwidth. During `annealing` iterations, divided into `cycles`, the pull of
-    the posterior grows from zero.
+    `metric` scales the particles' coordinates, and `start` says where they begin, see `ChainMethod`. With `kernel` "local" each
+    node has a kernel of its own, over nodes at most `reach` apart; where a model holds independent problems, such as
+    earthquakes, each problem has one kernel. `widening` multiplies the median heuristic's bandwidth. During `annealing`
+    iterations, divided into `cycles`, the pull of the posterior grows from zero.
     """
 
     papers: ClassVar = ("liu_wang_2016", "zhang_curtis_2020")
     name: Literal["svgd"] = "svgd"
     particles: Particles = 100
+    start: Start | None = None
     step_size: Positive = 0.1
     metric: MetricName = "none"
     rank: Count = 50
@@ -40,7 +41,7 @@ class SVGD(StepMethod):
 
     def build(self, target: Target) -> Algorithm:
         """Particles that repel each other by a kernel."""
-        metric, annealing = estimator(self.metric, self.rank), svgd.Annealing(self.annealing, self.cycles)
+        metric, annealing = estimator(self.metric, self.rank, target), svgd.Annealing(self.annealing, self.cycles)
         return svgd.SVGD(self.particles, self.make_optimizer(), self._kernel(target), metric, annealing, target.project)
 
     def _kernel(self, target: Target) -> svgd.Kernel:

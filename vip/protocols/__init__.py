@@ -40,6 +40,11 @@ from vip.protocols.inference import (
 from vip.protocols.lend import (
     lend,
 )
+from vip.protocols.proposal import (
+    PriorFacts,
+    Proposal,
+    Proposes,
+)
 from vip.protocols.shown import (
     Cites,
     DataSet,
@@ -103,6 +108,9 @@ __all__ = [
     "LogDensity",
     "ModelSpace",
     "Prior",
+    "PriorFacts",
+    "Proposal",
+    "Proposes",
     "ReadsFiles",
     "RecordsGathers",
     "Resamples",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 
 from vip.protocols.forward import Forward
+from vip.protocols.proposal import Proposal
 from vip.protocols.space import Floats, ModelSpace
 
 
@@ -185,3 +186,5 @@ class Target(NamedTuple):
     """``log_prior(theta (n, d)) -> (values (n,), gradients (n, d))`` of all but the likelihood."""
     project: Callable[[Floats], Floats]
     """Puts theta (n, d) back between hard bounds."""
+    propose: Callable[[], Proposal] | None = None
+    """Makes the proposal of the forward, in theta; raises `ConfigError` if there is none."""

@@ -17,7 +17,7 @@ from vip.config import (
     table,
 )
 from vip.errors import ConfigError
-from vip.inference.priors import Bounded, Gaussian, Joint, Uniform
+from vip.inference.priors import Bounded, CorrelatedUniform, Gaussian, Joint, Uniform
 from vip.inference.transforms import Clip, Logit, Transform, Whitened
 from vip.plugins import find
 from vip.protocols import Floats, Forward, HasBounds, Prior, Variable
@@ -70,7 +70,11 @@ def _variable_prior(settings: PriorSettings, variable: Variable, base_dir: Path)
         _check_gridded(variable)
         return Gaussian.smooth(np.full(size, settings.mean), settings.sigma, settings.correlation_length, variable)
     if isinstance(settings, UniformSettings):
-        uniform = Uniform(*_bounds(settings, variable, base_dir))
+        bounds = _bounds(settings, variable, base_dir)
+        if settings.correlation_length is not None:
+            _check_gridded(variable)
+            return CorrelatedUniform(*bounds, settings.correlation_length, variable)
+        uniform = Uniform(*bounds)
         field = _smoothness(settings, (uniform.lower + uniform.upper) / 2, variable)
         return uniform if field is None else Bounded(uniform, field)
     mean = np.full(size, settings.mean)
@@ -141,4 +145,6 @@ def _smoothness(settings: UniformSettings | GaussianSettings, mean: Floats, vari
 
 def _check_gridded(variable: Variable) -> None:
     if not variable.dims:
-        raise ConfigError("smoothness", variable.name, "a single number has no neighbours; leave smoothness out")
+        raise ConfigError(
+            "smoothness", variable.name, "a single number has no neighbours; leave smoothness and correlation_length out"
+        )

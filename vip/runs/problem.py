@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.amortised.start import InTheta, proposed
 from vip.config import DispatchSettings, Plan
 from vip.dispatch.serial import Serial
 from vip.inference.posterior import OnFailure, Posterior
@@ -23,6 +24,7 @@ from vip.protocols import (
     IncludesPrior,
     ModelSpace,
     Prior,
+    Proposal,
     Simulates,
     Target,
 )
@@ -120,7 +122,19 @@ class Problem:
     @property
     def target(self) -> Target:
         """The target that a method is built for."""
-        return Target(self.space, self.forward, self.log_density.log_prior, self.transform.project)
+        in_theta = functools.partial(_in_theta, self)
+        return Target(self.space, self.forward, self.log_density.log_prior, self.transform.project, in_theta)
+
+    @cached_property
+    def proposal(self) -> Proposal:
+        """What the forward proposes as the posterior, before any model was evaluated.
+
+        Raises
+        ------
+        ConfigError
+            If it makes no proposal, or not for this prior or these data.
+        """
+        return proposed(self.forward, self.prior)
 
     def build_algorithm(self) -> Algorithm:
         """The algorithm that the configuration describes."""
@@ -128,11 +142,18 @@ class Problem:
 
     def planned(self, config: Plan) -> Problem:
         """The same problem with another plan: method, seed, engine, and how the run is saved."""
-        return Problem(self.forward, self.prior, self.transform, config, self.path, self.inputs, self.build)
+        other = Problem(self.forward, self.prior, self.transform, config, self.path, self.inputs, self.build)
+        other.__dict__ |= {name: made for name, made in self.__dict__.items() if name == "proposal"}
+        return other
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> Floats:
         """Models (n, d) drawn from the prior."""
         return self.prior.sample(n, rng)
+
+
+def _in_theta(problem: Problem) -> Proposal:
+    """The proposal of a problem, in the coordinates in which algorithms move."""
+    return InTheta(problem.proposal, problem.transform)
 
 
 def _itself(forward: Forward) -> Forward:

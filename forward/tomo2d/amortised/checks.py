@@ -85,7 +85,7 @@ def _out_of_range(survey: Survey, times: Floats, sigma: Floats, surveys: Mapping
     spacing = math.sqrt(math.prod(node_spacing(survey.grid)))
     known = {
         "nodes": ("rows and columns", (min(shape), max(shape))),
-        "stations": ("stations", (FEWEST_STATIONS, len(np.unique(survey.ends.reshape(-1, 2), axis=0)))),
+        "stations": ("stations", (len(np.unique(survey.ends.reshape(-1, 2), axis=0)),) * 2),
         "ratio": ("upper over lower bound of the velocity", (prior.upper / prior.lower,) * 2),
         "sigma": ("median of sigma over time", (float(np.median(relative)),) * 2),
         "correlation": ("correlation length in cells", (0.0, prior.correlation / spacing)),

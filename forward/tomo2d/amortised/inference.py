@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +19,7 @@ from vip.forward.tomo2d.amortised.graph import Prior, Survey, framed
 from vip.forward.tomo2d.amortised.linearise import Linear
 from vip.forward.tomo2d.amortised.network import Shape, beliefs, layers
 from vip.forward.tomo2d.amortised.posterior import Mixture, NoiseScale, Posterior
-from vip.forward.tomo2d.plugin import Tomo2D
+from vip.forward.tomo2d.data import Picks
 from vip.kernels_c.eikonal2d import Grid
 from vip.protocols import Floats
 
@@ -33,6 +33,17 @@ AROUND, WIDTH = np.array([-1.2, 0.0, 1.2]), 0.7
 """Centres and standard deviation of the components of the mixture that stands for the scale, in its standard deviations."""
 FINE = 401
 """Number of noise scales at which the evidence is computed."""
+
+
+class Tomography(Protocol):
+    """The part of a `Tomo2D` that its posterior depends on."""
+
+    grid: Grid
+    unknown_noise: bool
+
+    @property
+    def picks(self) -> Mapping[str, Picks]:
+        """Data by the label of the period."""
 
 
 class NoisePrior(NamedTuple):
@@ -89,13 +100,13 @@ class Network:
         return cls(shape, weights, about)
 
     def posterior(
-        self, forward: Tomo2D, lower: ArrayLike, upper: ArrayLike, correlation: float = 0.0, noise: NoisePrior | None = None
+        self, forward: Tomography, lower: ArrayLike, upper: ArrayLike, correlation: float = 0.0, noise: NoisePrior | None = None
     ) -> Posterior:
         """Posterior of a travel-time tomography.
 
         Parameters
         ----------
-        forward : Tomo2D
+        forward : Tomography
             Grid and data, of one period or several.
         lower, upper : float or (nodes,) float
             Bounds of the velocities, km/s; the same at all nodes.
