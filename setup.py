@@ -43,6 +43,7 @@ EXTENSIONS = [
     kernel("timetables", "timetables.h"),
     kernel("backprojection", "backprojection.h"),
     kernel("matching", "matching.h"),
+    kernel("exchange", "exchange.h"),
 ]
 
 setup(
