@@ -16,23 +16,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.association.speed.times import TimesOfCode
+from vip.forward.association.speed.times import Near, TimesOfCode
 from vip.forward.association.window.channels import Arrivals, Channels, Ints
 from vip.forward.association.window.fit import Events, Rules
 from vip.kernels_c.exchange import exchange
 from vip.protocols import Floats
 from vip.rng import Purpose, stream
 
-HOTTEST, COLDEST = 0.6, 0.04
-"""First and last width, over the mean time between the picks of a channel."""
-HALVED = (0.3, 0.45, 0.6, 0.75)
+HOTTEST, ORDERED, COLDEST = 0.55, 0.25, 0.04
+"""First width, one at which the right assignment is stable, and the last, over the mean time between the picks of a channel."""
+SLOW = 0.6
+"""Part of the stages in which order appears, from the first width to the second."""
+HALVED = (0.2, 0.35, 0.5, 0.6)
 """Parts of the stages after which the better half of the starts goes on."""
-COARSE = 16
+COARSE = 12
 """Number of cells along the longest side of the region with which travel times are computed while the width is large."""
 FINE = 0.15
 """Width, over the mean time between the picks of a channel, below which they are computed with the solver's own spacing."""
-MOVES = 1000
-"""Exchanges that are tried in a stage for each event at each channel."""
+STEPS = 2
+"""Steps of a stage, for which tables are solved once: events move, and times are linear in the code alone."""
+MOVES = 300
+"""Exchanges that are tried in a step for each event at each channel."""
 REGION = 0.5
 """Standard deviation of places before any pick is seen, in sides of the region."""
 TRUST, TRUST_CODE = 0.2, 1.5
@@ -119,7 +123,9 @@ def anneal(
     if not len(picks.time) or n_events < 1:
         raise ValueError(f"{len(picks.time)} picks of {n_events} events: expected at least one of each")
     window = _Window(picks, channels, rules, times, n_events)
-    widths = np.geomspace(HOTTEST, COLDEST, search.stages) * window.spacing
+    slow = round(SLOW * search.stages)
+    falling = np.geomspace(HOTTEST, ORDERED, slow, endpoint=False), np.geomspace(ORDERED, COLDEST, search.stages - slow)
+    widths = np.concatenate(falling) * window.spacing
     halved = {round(part * search.stages) for part in HALVED}
     best = window.start(stream(seed, 0, Purpose.START))
     for turn in range(search.rounds):
@@ -203,7 +209,13 @@ class _Window:
 
     def stage(self, state: State, width: float, rng: np.random.Generator) -> State:
         """The state after exchanges at a width, s; a width of 0 allows only what fits better."""
-        linear = self._linear(state, self.times if width < FINE * self.spacing else self.coarse)
+        near = (self.times if width < FINE * self.spacing else self.coarse).near(self.channels, state.code)
+        for _ in range(STEPS):
+            state = self._step(state, near, width, rng)
+        return state
+
+    def _step(self, state: State, near: Near, width: float, rng: np.random.Generator) -> State:
+        linear = self._linear(state, near)
         variance = max(width, COLDEST * self.spacing / 2) ** 2
         projector, half_gradient = linear.projector(state.datum, variance)
         moves = self._moves(rng)
@@ -223,7 +235,8 @@ class _Window:
 
     def result(self, state: State, residual: float) -> Annealed:
         """What an association needs of a state; data have a standard deviation of at least `residual`, s."""
-        linear, event = self._linear(state, self.times), np.full(len(self.picks.time), -1)
+        near, event = self.times.near(self.channels, state.code), np.full(len(self.picks.time), -1)
+        linear = self._linear(state, near)
         for c, slots in enumerate(state.slot):
             order = np.argsort(slots, kind="stable")[: self.first[c + 1] - self.first[c]]  # picks are sorted, NaN is last
             event[self.first[c] : self.first[c + 1]] = np.where(order < self.n_events, order, -1)
@@ -242,14 +255,15 @@ class _Window:
         chosen: Ints = moves[event != other]
         return chosen
 
-    def _linear(self, state: State, times: TimesOfCode) -> _Linear:
+    def _linear(self, state: State, near: Near) -> _Linear:
         """Data are in the order of events, then channels; unknowns are those of each event, then the code."""
-        near, n, size = times.near(self.channels, state.code), self.n_events, len(state.code)
+        n, size = self.n_events, len(state.code)
         travel, gradient = near.channels.travel_times(state.events.x)
         design = np.zeros((n, len(self.channels), 4 * n + size))
         for i in range(n):
             design[i, :, 4 * i : 4 * i + 3], design[i, :, 4 * i + 3] = gradient[i], 1
         design[..., 4 * n :] = near.derivatives.at(state.events.x)
+        travel = travel + design[..., 4 * n :] @ (state.code - near.code)
         place, step = 1 / (REGION * self.side) ** 2, 1 / (TRUST * self.side) ** 2
         middle = (self.rules.lower + self.rules.upper) / 2
         here = np.column_stack([state.events.x - middle, np.zeros(n)]).ravel()

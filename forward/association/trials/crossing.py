@@ -28,7 +28,7 @@ SIDE = 100.0
 """Side of the cube, km."""
 NODE = 1.0
 """Spacing of the nodes of travel times, km."""
-VOLUME_NODE = 2.5
+VOLUME_NODE = 2.0
 """Spacing of the nodes of travel times in three dimensions, km."""
 FINEST = 0.01
 """Least standard deviation, s, that picks are said to have."""

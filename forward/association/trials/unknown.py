@@ -16,7 +16,7 @@ from vip.forward.association.trials.speeds import LIMITS
 from vip.forward.earthquakes.velocity import Grid3D
 from vip.protocols import Floats
 
-NODE = 4.0
+NODE = 2.5
 """Spacing of the nodes of travel times in the search, km; the true ones are computed on closer nodes."""
 MODELS = 200
 """Number of speeds from which a family is learned."""
