@@ -118,11 +118,13 @@ def anneal(
     Raises
     ------
     ValueError
-        If there are no picks, or no events.
+        If there are no events, or no channel has picks at two times.
     """
-    if not len(picks.time) or n_events < 1:
-        raise ValueError(f"{len(picks.time)} picks of {n_events} events: expected at least one of each")
+    if n_events < 1:
+        raise ValueError(f"n_events: {n_events}: must be at least 1")
     window = _Window(picks, channels, rules, times, n_events)
+    if not window.spacing > 0:
+        raise ValueError(f"picks: {len(picks.time)}, of which no channel has two at different times: nothing to tell apart")
     slow = round(SLOW * search.stages)
     falling = np.geomspace(HOTTEST, ORDERED, slow, endpoint=False), np.geomspace(ORDERED, COLDEST, search.stages - slow)
     widths = np.concatenate(falling) * window.spacing

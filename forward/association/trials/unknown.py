@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vip.forward.association.speed.annealing import Annealed, Annealing, anneal
+from vip.forward.association.speed.annealing import Annealing
 from vip.forward.association.speed.code import Limited, limited
+from vip.forward.association.speed.crowded import Crowded, learn_crowded
 from vip.forward.association.speed.times import TimesOfCode
+from vip.forward.association.speed.together import Unknown
 from vip.forward.association.trials.crossing import Crossing, ceiling, crossing, solver_of
 from vip.forward.association.trials.measures import accuracy, names
 from vip.forward.association.trials.speeds import LIMITS
@@ -18,6 +20,8 @@ from vip.protocols import Floats
 
 NODE = 2.5
 """Spacing of the nodes of travel times in the search, km; the true ones are computed on closer nodes."""
+SPACING = 5.0
+"""Spacing of the nodes on which events are sought, km."""
 MODELS = 200
 """Number of speeds from which a family is learned."""
 
@@ -30,7 +34,7 @@ class Trial(NamedTuple):
 
     window: Crossing
     true: Grid3D
-    found: Annealed
+    found: Crowded
     speed: Grid3D
     """Speed that was found."""
     accuracy: float
@@ -75,14 +79,15 @@ def trial(true: Grid3D, family: Limited, rng: np.random.Generator, search: Annea
     """
     made = crossing(rng, true, **window)  # type: ignore[arg-type]
     n_events = len(made.events.time)
-    found = anneal(made.picks, made.channels, made.rules, TimesOfCode(family, solver_of(NODE)), search, seed, n_events)
+    unknown = Unknown(TimesOfCode(family, solver_of(NODE)))
+    found = learn_crowded(made.picks, made.channels, made.rules, SPACING, unknown, search, seed, n_events)
     speed = family.model(found.code)
     error = float(np.sqrt(np.mean((speed.velocity["P"] - true.velocity["P"]) ** 2)))
     right, apart = accuracy(found.event, made.event), _apart(found, made)
     return Trial(made, true, found, speed, right, ceiling(made), error, float(np.sqrt(np.mean(apart**2))))
 
 
-def _apart(found: Annealed, made: Crossing) -> Floats:
+def _apart(found: Crowded, made: Crossing) -> Floats:
     """Distances, km, of events that were found and have a true one from this."""
     named = names(found.event, made.event)
     apart: Floats = np.linalg.norm(found.events.x[: len(named)] - made.events.x[named], axis=1)[named >= 0]

@@ -6,8 +6,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from vip.forward.association.speed.annealing import Annealing, anneal
 from vip.forward.association.speed.code import Limited, limited
+from vip.forward.association.speed.crowded import learn_crowded
 from vip.forward.association.speed.rays import PARTS, AlongRays, rays
 from vip.forward.association.speed.times import TimesOfCode
+from vip.forward.association.speed.together import Unknown
 from vip.forward.association.trials.crossing import SIDE, Crossing, channels_in, crossing, gradient, solver_of
 from vip.forward.association.trials.measures import accuracy
 from vip.forward.association.trials.speeds import LARGEST, LIMITS, NODES, patterns, perturbed
@@ -155,17 +157,46 @@ def test_missing_and_false_picks_are_left_over(window):
     assert accuracy(found.event, truth) == 1
 
 
-def test_the_same_seed_gives_the_same_result(window, found):
+def test_association_at_the_speed_that_annealing_found(window):
+    """One short start leaves more than the picks' errors; what begins at its speed, with this as a tolerance, is no worse."""
     known, times = window
-    again = anneal(known.picks, known.channels, known.rules, times, SHORT, 0, 4)
-    assert_array_equal(again.code, found.code)
-    assert_array_equal(again.event, found.event)
+    search = SHORT._replace(starts=1, rounds=1)
+    before = anneal(known.picks, known.channels, known.rules, times, search, 3, 4)
+    after = learn_crowded(known.picks, known.channels, known.rules, 5.0, Unknown(times), search, 3, 4)
+    assert after.misfit <= before.misfit
+    assert accuracy(after.event, known.event) >= accuracy(before.event, known.event)
+    assert len(after.events.time) == 4
 
 
-def test_no_picks_and_a_single_event(window):
+def test_the_same_seed_gives_the_same_result(window):
     known, times = window
-    with pytest.raises(ValueError, match="0 picks of 4 events"):
-        anneal(known.picks.of(np.zeros(0, int)), known.channels, known.rules, times, SHORT, 0, 4)
-    one = known.picks.of(known.event == 2)
-    alone = anneal(one, known.channels, known.rules, times, SHORT._replace(rounds=1), 0, 1)
-    assert_array_equal(alone.event, 0)
+    short = SHORT._replace(starts=2, rounds=1, stages=4)
+    one, same, other = (anneal(known.picks, known.channels, known.rules, times, short, seed, 4) for seed in (0, 0, 1))
+    assert_array_equal(one.code, same.code)
+    assert_array_equal(one.event, same.event)
+    assert not np.array_equal(one.code, other.code)
+
+
+def test_windows_in_which_nothing_crosses(window):
+    """No picks, one event, no events: there is nothing to tell apart, and it says so."""
+    known, times = window
+    for picks, n_events, said in (
+        (known.picks.of(np.zeros(0, int)), 4, "picks: 0, of which no channel"),
+        (known.picks.of(known.event == 2), 1, "picks: 9, of which no channel"),
+        (known.picks, 0, "n_events: 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            anneal(picks, known.channels, known.rules, times, SHORT, 0, n_events)
+
+
+def test_more_events_and_fewer_than_there_are(window):
+    """What is said of their number is kept: picks are shared among more, or are left over."""
+    known, times = window
+    short = SHORT._replace(starts=2, rounds=1, stages=6)
+    more = anneal(known.picks, known.channels, known.rules, times, short, 0, 5)
+    assert (more.event >= 0).all()
+    fewer = anneal(known.picks, known.channels, known.rules, times, short, 0, 2)
+    assert_array_equal(np.bincount(fewer.event + 1), [18, 9, 9])
+    for found in (more, fewer):
+        assert np.isfinite(found.events.x).all()
+        assert np.isfinite(found.covariance).all()
