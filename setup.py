@@ -44,6 +44,7 @@ EXTENSIONS = [
     kernel("backprojection", "backprojection.h"),
     kernel("matching", "matching.h"),
     kernel("elastic3d", "elastic3d.h", "elastic3d_rows.h", "elastic3d_sweep.h"),
+    kernel("exchange", "exchange.h"),
 ]
 
 setup(

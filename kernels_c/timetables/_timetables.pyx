@@ -29,6 +29,8 @@ cdef extern from "timetables.h":
 
 LEAST_NODES = 4
 """Least number of nodes along each axis."""
+TOGETHER = 2**17
+"""Number of nodes of tables whose coefficients are found at once: small ones take as long as a large one."""
 
 
 cdef class TimeTables:
@@ -71,8 +73,9 @@ cdef class TimeTables:
         if dims == 2 and self.origin[0] != 0:
             raise ValueError(f"origin: {self.origin}: distance must begin at 0")
         self._coefficients = np.empty((n, *(m + 3 for m in self.shape)), np.float32)
-        for i in range(n):
-            self._coefficients[i] = coefficients(slowness[i], dims == 2)
+        together = max(1, TOGETHER // int(np.prod(self.shape)))
+        for i in range(0, n, together):
+            self._coefficients[i : i + together] = coefficients(slowness[i : i + together], dims == 2)
         self._fill()
 
     def __reduce__(self):

@@ -17,7 +17,7 @@ class TimeTables:
     def __init__(self, slowness: ArrayLike, places: ArrayLike, origin: ArrayLike, spacing: ArrayLike) -> None:
         self.places = np.asarray(places, float)
         self.origin, self.spacing = np.asarray(origin, float), np.asarray(spacing, float)
-        self.coefficients = [coefficients(table, table.ndim == 2) for table in np.asarray(slowness, float)]
+        self.coefficients = [coefficients(table[None], table.ndim == 2)[0] for table in np.asarray(slowness, float)]
 
     def evaluate(self, hypocentres: ArrayLike, event: ArrayLike, table: ArrayLike, threads: int = 1) -> tuple[Floats, Floats]:
         """Times (n_particles, n_picks) and gradients (3, n_particles, n_picks)."""

@@ -17,19 +17,19 @@ BEFORE, BEHIND = 1, 2
 
 
 def coefficients(values: Floats, even: bool) -> Floats:
-    """Coefficients (*shape + 3) of splines through values (*shape), three nodes or more along each axis.
+    """Coefficients (n, *shape + 3) of splines through values (n, *shape), three nodes or more along each axis.
 
     Beyond the borders values go on as parabolas; before the first node of the first axis, if it is `even`, as a mirror image.
 
     Examples
     --------
-    >>> c = coefficients(np.array([1.0, 2.0, 5.0, 10.0]), even=False)
+    >>> c = coefficients(np.array([[1.0, 2.0, 5.0, 10.0]]), even=False)[0]
     >>> ((c[:-3] + 4 * c[1:-2] + c[2:-1]) / 6).round(12).tolist()
     [1.0, 2.0, 5.0, 10.0]
     """
-    for axis in range(values.ndim):
+    for axis in range(1, values.ndim):
         along = np.moveaxis(values, axis, 0)
-        before = along[1 : BEYOND + 1][::-1] if even and axis == 0 else _continued(along)[::-1]
+        before = along[1 : BEYOND + 1][::-1] if even and axis == 1 else _continued(along)[::-1]
         filtered = _filtered(np.concatenate([before, along, _continued(along[::-1])]))
         kept = filtered[len(before) - BEFORE : len(before) + len(along) + BEHIND]
         values = np.moveaxis(kept, 0, axis)

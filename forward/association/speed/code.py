@@ -13,6 +13,8 @@ CORRELATION = 10.0
 """Difference of depths, km, over which speeds lose a factor e of their correlation."""
 KEPT = 0.95
 """Share of the variance of the logarithms of speeds that is kept."""
+MOST_ROUNDS, SETTLED = 100, 1e-3
+"""Rounds in which velocities beyond limits are filled in, and the relative change of the misfit that ends them."""
 
 
 class Family(Protocol):
@@ -136,3 +138,64 @@ def principal(models: list[Grid3D], size: int) -> Volumes:
         dict(zip(phases, (part.reshape(-1, *shape) for part in parts), strict=True)),
         first.geographic,
     )
+
+
+class Limited(NamedTuple):
+    """Velocities on nodes: a mean and a sum of components, but none beyond two limits."""
+
+    axes: tuple[Floats, Floats, Floats]
+    """See `Grid3D`."""
+    mean: dict[str, Floats]
+    """Velocities (ny, nx, nz), km/s, by phase, before limits."""
+    modes: dict[str, Floats]
+    """Components (n_modes, ny, nx, nz), km/s, by phase, for a unit of each entry of a code."""
+    limits: tuple[float, float]
+    """Least and largest velocity, km/s."""
+    geographic: bool
+
+    @property
+    def size(self) -> int:
+        """Number of entries of a code: that of the components."""
+        return len(next(iter(self.modes.values())))
+
+    def model(self, code: Floats) -> Grid3D:
+        """The model of a code (size,)."""
+        velocity = {p: np.clip(self.mean[p] + np.tensordot(code, self.modes[p], 1), *self.limits) for p in self.mean}
+        return Grid3D(self.axes, velocity, self.geographic)
+
+
+def limited(models: list[Grid3D], size: int, limits: tuple[float, float]) -> Limited:
+    """Velocities like those of an ensemble of models on the same nodes that are sums of few shapes, cut at limits.
+
+    What is at a limit is only known to be there or beyond. It is filled in with what the components so far say, and the
+    components are found again, in turn (iterative principal components, as with missing values). Plain principal
+    components need many to describe the cuts.
+
+    Parameters
+    ----------
+    models : list of Grid3D
+        More than `size`.
+    size : int
+        Number of components.
+    limits : (low, high)
+        Velocities, km/s, at which the models were cut.
+    """
+    first, (low, high) = models[0], limits
+    phases = sorted(first.phases)
+    given = np.array([np.concatenate([model.velocity[phase].ravel() for phase in phases]) for model in models], np.float32)
+    filled, misfit = given.copy(), np.inf
+    for _ in range(MOST_ROUNDS):
+        mean = filled.mean(axis=0)
+        _, vectors = np.linalg.eigh((filled - mean) @ (filled - mean).T)
+        modes = vectors[:, : -size - 1 : -1].T @ (filled - mean)
+        found = mean + vectors[:, : -size - 1 : -1] @ modes
+        before, misfit = misfit, float(np.mean((np.clip(found, low, high) - given) ** 2))
+        if before - misfit < SETTLED * misfit:
+            break
+        filled = np.where(given <= low, np.minimum(found, low), np.where(given >= high, np.maximum(found, high), given))
+    shape, scale = first.velocity[phases[0]].shape, np.sqrt(len(models) - 1)
+    parts = zip(phases, np.split(mean, len(phases)), np.split(modes / scale, len(phases), axis=1), strict=True)
+    means, components = {}, {}
+    for phase, part, of_modes in parts:
+        means[phase], components[phase] = part.reshape(shape).astype(float), of_modes.reshape(-1, *shape).astype(float)
+    return Limited(first.axes, means, components, limits, first.geographic)

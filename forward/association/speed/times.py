@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vip.forward.association.speed.code import Family
+from vip.forward.association.speed.rays import AlongRays
 from vip.forward.association.window.channels import Channels, Ints
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.traveltimes.tables import Solver
@@ -31,8 +32,19 @@ class Changed(NamedTuple):
     tables: TimeTables
 
 
-class Derivatives(NamedTuple):
+class Derivatives(Protocol):
     """How times change with a code, near one code."""
+
+    @property
+    def code(self) -> Floats:
+        """The code (size,)."""
+
+    def at(self, x: Floats) -> Floats:
+        """Derivatives (n, n_channels, size), s, of the travel times from places x (n, 3), km, by each entry of the code."""
+
+
+class Differences(NamedTuple):
+    """How times in layers change with a code: differences of tables, which are small, and right along a refracting layer."""
 
     code: Floats
     tables: TimeTables
@@ -90,15 +102,17 @@ class TimesOfCode(NamedTuple):
         return Near(code, found, self._derivatives(found, code))
 
     def _derivatives(self, channels: Channels, code: Floats) -> Derivatives:
-        """Tables are solved for the phases alone whose velocities change with an entry of the code."""
+        """In layers, tables are solved for the phases alone whose velocities change with an entry of the code."""
         model, changed = self.family.model(code), []
+        if isinstance(model, Grid3D):
+            return AlongRays(self.family, code, channels, self.projection)
         for k, step in enumerate(STEP * np.eye(len(code))):
             other = self.family.model(code + step)
             phases = [p for p in sorted(model.phases) if not np.array_equal(model.velocity[p], other.velocity[p])]
             channel = np.flatnonzero(np.isin(channels.phase, phases))
             if len(channel):
                 changed.append(Changed(k, channel, self._tables(other, channels, channel)))
-        return Derivatives(code, channels.tables, changed)
+        return Differences(code, channels.tables, changed)
 
     def _tables(self, model: Layered | Grid3D, channels: Channels, chosen: Ints) -> TimeTables:
         phases, places = channels.phase[chosen].tolist(), channels.place[chosen]

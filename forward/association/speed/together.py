@@ -79,6 +79,7 @@ def learn_speed(
     unknown: Unknown,
     threads: int = 1,
     start: Speed | None = None,
+    width: float = 0.0,
 ) -> Speed:
     """Associate picks and fit events and velocities to them in turn, with a tolerance that shrinks.
 
@@ -96,12 +97,14 @@ def learn_speed(
     threads : int
         Does not change the result.
     start : Speed, optional
-        What was found before, from which the fit goes on with the tolerance of the picks alone.
+        What was found before, from which the fit goes on.
+    width : float
+        First tolerance, s, if there is a start, besides that of the picks.
     """
     prior, size = unknown.prior(channels), unknown.times.family.size
     shared = np.append(start.code, start.correction) if start else np.zeros(len(prior))
     covariance, near = np.diag(prior**2), start.near if start else unknown.near(channels, shared)
-    width = 0.0 if start else float(np.hypot(unresolved(near, rules, prior), unknown.correction))
+    width = width if start else float(np.hypot(unresolved(near, rules, prior), unknown.correction))
     owner = np.full(len(picks.time), -1)
     for _ in range(MOST_ROUNDS):
         wide = picks._replace(sigma=np.hypot(picks.sigma, width))

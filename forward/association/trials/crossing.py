@@ -11,12 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vip.forward.association.speed.code import Fixed
+from vip.forward.association.speed.times import TimesOfCode
 from vip.forward.association.trials.measures import accuracy, confusion_factor
 from vip.forward.association.window.associate import associate
 from vip.forward.association.window.channels import Arrivals, Channels, Ints
 from vip.forward.association.window.fit import Events, Rules
 from vip.forward.association.window.joint import Joint
 from vip.forward.association.window.search import grid
+from vip.forward.earthquakes.traveltimes.tables import Box, Solver
+from vip.forward.earthquakes.velocity import Grid3D
 from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
 
@@ -24,6 +28,8 @@ SIDE = 100.0
 """Side of the cube, km."""
 NODE = 1.0
 """Spacing of the nodes of travel times, km."""
+VOLUME_NODE = 2.0
+"""Spacing of the nodes of travel times in three dimensions, km."""
 FINEST = 0.01
 """Least standard deviation, s, that picks are said to have."""
 LEAST_NOISE = 0.02
@@ -84,9 +90,21 @@ def channels_of(stations: Floats, delays: Delays) -> Channels:
     return Channels(np.arange(n), np.full(n, "P"), stations, tables, np.zeros(n))
 
 
+def channels_in(model: Grid3D, stations: Floats, spacing: float = VOLUME_NODE) -> Channels:
+    """Channels of P waves at stations (n, 3), km, on top of the cube, with times on nodes `spacing` km apart."""
+    n = len(stations)
+    bare = Channels(np.arange(n), np.full(n, "P"), stations, None, np.zeros(n))
+    return TimesOfCode(Fixed(model), solver_of(spacing)).at(bare, np.zeros(0))
+
+
+def solver_of(spacing: float) -> Solver:
+    """Solver of travel times in the cube on nodes `spacing` km apart."""
+    return Solver(Box(np.zeros(3), np.full(3, SIDE)), spacing, None)
+
+
 def crossing(
     rng: np.random.Generator,
-    delays: Delays,
+    medium: Delays | Grid3D,
     events: int = 8,
     stations: int = 20,
     length: float = 4.0,
@@ -99,8 +117,8 @@ def crossing(
     Parameters
     ----------
     rng : Generator
-    delays : Delays
-        Travel times in a medium that varies with depth alone.
+    medium : Delays or Grid3D
+        Travel times in a medium that varies with depth alone, or speeds in the cube.
     events, stations : int
         Numbers of events and of stations.
     length : float
@@ -114,7 +132,11 @@ def crossing(
     """
     place = np.column_stack([rng.uniform(0, SIDE, (stations, 2)), np.zeros(stations)])
     x, origin = rng.uniform(0, SIDE, (events, 3)), rng.uniform(0, length, events)
-    arrival = origin[:, None] + delays(x, place)
+    if isinstance(medium, Grid3D):
+        channels = channels_in(medium, place)
+        arrival = origin[:, None] + channels.travel_times(x)[0]
+    else:
+        channels, arrival = channels_of(place, medium), origin[:, None] + medium(x, place)
     event, channel = np.nonzero(rng.random(arrival.shape) >= missing)
     time = arrival[event, channel] + sigma * rng.standard_normal(len(event))
     n_false = round(false * arrival.size)
@@ -124,7 +146,7 @@ def crossing(
     picks = Arrivals(channel[order], time[order], np.full(len(time), max(sigma, FINEST)), np.zeros(len(time)))
     rules = Rules(np.zeros(3), np.full(3, SIDE), 1 - max(missing, LEAST_NOISE), events / (length * SIDE**3), 5)
     truth = Events(x, origin, np.full(events, stations))
-    return Crossing(picks, channels_of(place, delays), rules, event[order], truth, confusion_factor(origin, arrival))
+    return Crossing(picks, channels, rules, event[order], truth, confusion_factor(origin, arrival))
 
 
 def found(window: Crossing, spacing: float = 5.0) -> Ints:
