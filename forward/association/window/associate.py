@@ -163,7 +163,7 @@ def _trial(solution: Solution, death: Ints, joint: Joint, nodes: Grid, threads: 
     kept = near.copy()
     kept[death] = False
     free = local & (of_none | of_dead)
-    spans = np.array([[first, last]])
+    spans = np.array([[first, joint.picks.time[of_dead].max()]])  # what begins later has none of the picks that are now free
     born = births(joint.picks.of(free), joint.log_rate[free], joint.channels, nodes, joint.rules, spans, threads)
     found = joint.of(local).solve(events.of(kept).and_(born))
     if found.evidence.sum() <= solution.evidence[near].sum() + IMPROVED:
