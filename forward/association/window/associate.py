@@ -65,7 +65,8 @@ def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threa
     if nodes.coarser is not None:
         solution, _ = grown(solution, picks, channels, nodes.coarser, rules, threads)
     solution, joint = grown(solution, picks, channels, nodes, rules, threads)
-    solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))
+    # Trials are many, and an event is fitted to its picks whatever node it comes from: the coarser grid will do.
+    solution = joint.at_best_depths(reborn(solution, joint, nodes.coarser or nodes, threads))
     if nodes.finer is None or _is_sure(solution, joint):
         return solution, joint
     starts = solution, Solution.empty()  # events that are wrong may hold the picks of others
