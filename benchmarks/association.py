@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from peers.associators import installed, within
+from peers.associators import Area, around, installed, within
 
 import vip
 from vip.forward.association.trials.crossing import Crossing, ceiling, crossing, found, gradient, uniform
@@ -51,6 +51,15 @@ class Hour(NamedTuple):
     layers: pd.DataFrame
 
 
+class Found(NamedTuple):
+    """Our answer."""
+
+    event: np.ndarray
+    """Event of each pick, or -1."""
+    probability: np.ndarray
+    """Probability of each pick to be of this event; of none where it has none."""
+
+
 def window_row(name: str, catalogues: int) -> str:
     right, best, seconds = [], [], []
     for seed in range(catalogues):
@@ -73,22 +82,25 @@ def hour(folder: Path, seed: int, **scenario: float) -> Hour:
     return Hour(picks.assign(event=pd.factorize(truth["event"], use_na_sentinel=True)[0]), stations, layers)
 
 
-def ours(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, depth: float) -> np.ndarray:
-    result = vip.associate(picks[["station", "phase", "time"]], stations, layers, depth=(DEPTH[0], depth), threads=1)
-    return pd.factorize(result.assignments["event"].replace("", None), use_na_sentinel=True)[0]
+def ours(picks: pd.DataFrame, stations: pd.DataFrame, layers: pd.DataFrame, area: Area) -> Found:
+    """`vip.associate`, for which all but the region is to be learned."""
+    region = {"latitude": area.latitude, "longitude": area.longitude}
+    result = vip.associate(picks, stations, layers, region=region, depth=area.depth, threads=1)
+    event = pd.factorize(result.assignments["event"].replace("", None), use_na_sentinel=True)[0]
+    return Found(event, result.assignments["probability"].to_numpy())
 
 
-def answers(hour: Hour, scores: Callable[[np.ndarray], str], limit: float) -> Iterator[str]:
+def answers(hour: Hour, area: Area, scores: Callable[[np.ndarray], str], limit: float) -> Iterator[str]:
     """What each program finds, and how long it takes beside ours."""
-    own = None
+    own, picks = None, hour.picks[["station", "phase", "time"]]
     for program, associator in {"vip": ours, **installed()}.items():
-        answer = within(limit, associator, *hour, DEPTH[1])
+        answer = within(limit, associator, picks, hour.stations, hour.layers, area)
         if answer is None:
             yield f"    {program:8s} no answer within {limit:.0f} s"
             continue
-        event, seconds = answer
-        own = own or seconds
-        yield f"    {program:8s} {scores(event)}; {seconds:6.1f} s, {seconds / own:5.2f} of ours"
+        event = answer.result.event if program == "vip" else answer.result
+        own = own or answer.seconds
+        yield f"    {program:8s} {scores(event)}; {answer.seconds:6.1f} s, {answer.seconds / own:5.2f} of ours"
 
 
 def hour_rows(name: str, seed: int, limit: float) -> Iterator[str]:
@@ -100,7 +112,7 @@ def hour_rows(name: str, seed: int, limit: float) -> Iterator[str]:
     def scores(event: np.ndarray) -> str:
         return f"event F1 {event_scores(event, truth).f1:.3f}, pick F1 {pick_scores(event, truth).f1:.3f}"
 
-    yield from answers(Hour(picks, stations, layers), scores, limit)
+    yield from answers(Hour(picks, stations, layers), around(stations, DEPTH), scores, limit)
 
 
 def swarm_rows(limit: float) -> Iterator[str]:
@@ -121,7 +133,7 @@ def swarm_rows(limit: float) -> Iterator[str]:
         first = picks.assign(event=event)[event >= 0].groupby("event")["time"].min().sort_values()
         return f"{len(first)} events, recall {_recall(first, known['time']):.3f}"
 
-    yield from answers(Hour(picks, stations, layers), scores, limit)
+    yield from answers(Hour(picks, stations, layers), around(stations, DEPTH), scores, limit)
 
 
 def _recall(first: pd.Series, known: pd.Series) -> float:

@@ -65,7 +65,8 @@ def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threa
     if nodes.coarser is not None:
         solution, _ = grown(solution, picks, channels, nodes.coarser, rules, threads)
     solution, joint = grown(solution, picks, channels, nodes, rules, threads)
-    solution = joint.at_best_depths(reborn(solution, joint, nodes, threads))
+    # Trials are many, and an event is fitted to its picks whatever node it comes from: the coarser grid will do.
+    solution = joint.at_best_depths(reborn(solution, joint, nodes.coarser or nodes, threads))
     if nodes.finer is None or _is_sure(solution, joint):
         return solution, joint
     starts = solution, Solution.empty()  # events that are wrong may hold the picks of others
@@ -163,7 +164,7 @@ def _trial(solution: Solution, death: Ints, joint: Joint, nodes: Grid, threads: 
     kept = near.copy()
     kept[death] = False
     free = local & (of_none | of_dead)
-    spans = np.array([[first, last]])
+    spans = np.array([[first, joint.picks.time[of_dead].max()]])  # what begins later has none of the picks that are now free
     born = births(joint.picks.of(free), joint.log_rate[free], joint.channels, nodes, joint.rules, spans, threads)
     found = joint.of(local).solve(events.of(kept).and_(born))
     if found.evidence.sum() <= solution.evidence[near].sum() + IMPROVED:
