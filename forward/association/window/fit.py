@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from vip.forward.association.window.channels import Arrivals, Channels, Ints, within
 from vip.protocols import Floats
@@ -154,11 +153,11 @@ def _found(events: Events, free: Free, channels: Channels, rules: Rules, width: 
     gain = rules.log_odds + picks.log_weight[pick] - LOG_2PI / 2 - np.log(sigma) - free.log_rate[pick]
     gain = np.where(own, gain - (residual / sigma) ** 2 / 2, -np.inf)
     share = rules.missed + np.logaddexp(0, gain)
-    share = np.take_along_axis(share, order, axis=1)
-    reach = share.cumsum(axis=1).argmax(axis=1) + 1
+    sums = np.take_along_axis(share, order, axis=1).cumsum(axis=1)
+    reach = sums.argmax(axis=1) + 1
     gain = np.where(within(reach, order), gain, -np.inf)
     jacobian = np.concatenate([gradient, np.ones((*gradient.shape[:2], 1))], axis=2)
-    return _Found(pick, gain, residual, sigma, jacobian, reach, over_reaches(share))
+    return _Found(pick, gain, residual, sigma, jacobian, reach, sums.max(axis=1))
 
 
 def _stepped(events: Events, found: _Found, rules: Rules) -> Events:
@@ -174,26 +173,6 @@ def moved(events: Events, jacobian: Floats, weight: Floats, residual: Floats, ru
     step = np.linalg.solve(normal, np.einsum("nci,nc->ni", jacobian, weight * residual)[..., None])[..., 0]
     x = np.clip(events.x + step[:, :3], rules.lower, rules.upper)
     return Events(x, events.time + step[:, 3], events.reach)
-
-
-def over_reaches(share: Floats) -> Floats:
-    """Log-odds (n,) of events whose reach is not known: the likelihood is averaged over all reaches.
-
-    The best reach alone would make chance look like events: five picks that agree are soon found near to some place, and those
-    that are missing farther away would cost nothing.
-
-    Parameters
-    ----------
-    share : (n, n_channels) float
-        What each channel adds to the log-odds of an event, the nearest first.
-
-    Examples
-    --------
-    >>> over_reaches(np.log([[8.0, 0.5], [1.0, 1.0]])).round(3)
-    array([1.792, 0.   ])
-    """
-    log_odds: Floats = logsumexp(share.cumsum(axis=1), axis=1) - np.log(share.shape[1])
-    return log_odds
 
 
 def occam(information: Floats, rules: Rules) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.forward.association.window.channels import Arrivals, Channels, Ints, within
-from vip.forward.association.window.fit import LOG_2PI, Events, Rules, moved, occam, over_reaches
+from vip.forward.association.window.fit import LOG_2PI, Events, Rules, moved, occam
 from vip.kernels_c.matching import Matching
 from vip.protocols import Floats
 
@@ -235,7 +235,7 @@ class Joint:
         weight = 1 / self.picks.sigma[match[matched]] ** 2
         outer = arrived.jacobian[matched][:, :, None] * arrived.jacobian[matched][:, None] * weight[:, None, None]
         np.add.at(information, arrived.event[matched], outer)
-        evidence: Floats = over_reaches(share) + occam(information, self.rules)
+        evidence: Floats = share.cumsum(axis=1).max(axis=1) + occam(information, self.rules)
         return evidence
 
 

@@ -11,7 +11,7 @@ from vip.forward.association.trials.synthetic import LAYERS
 from vip.forward.association.window.associate import associate
 from vip.forward.association.window.chance import local_rates
 from vip.forward.association.window.channels import Arrivals, Channels
-from vip.forward.association.window.fit import Events, Rules, over_reaches
+from vip.forward.association.window.fit import Events, Rules
 from vip.forward.association.window.joint import Joint
 from vip.forward.association.window.search import grid
 from vip.forward.earthquakes.frames import velocity_from
@@ -170,15 +170,6 @@ def test_nothing_and_chance_alone_are_no_events(hour):
     found = associate(picks, channels, nodes, rules)
     assert len(found.events.time) <= 1
     assert (found.probability[found.event < 0] > 0.5).all()
-
-
-def test_chance_is_as_often_an_event_as_its_evidence_says():
-    """The odds of an event, averaged over what chance makes of seven channels, are even; those of the best reach are not."""
-    by_chance, detection, n = 0.1, 0.6, 7
-    picked = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
-    probability = np.where(picked, by_chance, 1 - by_chance).prod(axis=1)
-    share = np.log(np.where(picked, detection / by_chance, (1 - detection) / (1 - by_chance)))
-    assert_allclose(probability @ np.exp(over_reaches(share)), 1)
 
 
 def test_one_event_and_a_pick_that_is_there_twice():
