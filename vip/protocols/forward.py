@@ -72,10 +72,13 @@ class LikelihoodOnly(Protocol):
 class Simulates(Protocol):
     """A forward that predicts data."""
 
-    observed: Floats
-    """Observed data (n_data,)."""
-    sigma: Floats
-    """Standard deviations (n_data,) of the noise, in the units of the data."""
+    @property
+    def observed(self) -> Floats:
+        """Observed data (n_data,)."""
+
+    @property
+    def sigma(self) -> Floats:
+        """Standard deviations (n_data,) of the noise, in the units of the data."""
 
     def simulate(self, models: Floats) -> Floats:
         """Predicted data (n, n_data) of models (n, d)."""
