@@ -8,10 +8,10 @@ from scipy import stats
 import vip
 from vip.amortised.correction import CHAINS, correct, reweighted
 from vip.amortised.prediction import predict
-from vip.amortised.start import InTheta, facts
 from vip.diagnose.statistics import pareto_k, smoothed_weights
 from vip.errors import ConfigError
 from vip.inference.priors import Gaussian, Joint, Uniform
+from vip.inference.proposed import InTheta, facts
 from vip.inference.transforms import Logit
 from vip.methods import HMC, MALA, SSVGD, SVGD
 from vip.protocols import ModelSpace, Variable
@@ -129,7 +129,7 @@ def test_chains_that_never_agree_are_told(monkeypatch):
 
 
 def test_weights_are_those_of_the_ratios():
-    """Of a Gaussian twice as wide: the mean of a function under the weights is that of the posterior; k agrees."""
+    """The proposal is a Gaussian twice as wide: weighted means are those of the posterior, and k agrees."""
     rng = np.random.default_rng(1)
     x = rng.normal(0, 2, 20_000)
     ratios = stats.norm.logpdf(x) - stats.norm.logpdf(x, scale=2) + 7.0

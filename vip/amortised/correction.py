@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from vip.amortised.prediction import N_DRAWS, Prediction, drawn
-from vip.amortised.start import InTheta
 from vip.config import Plan
 from vip.diagnose.statistics import convergence, smoothed_weights, spread_entries
 from vip.diagnose.verdict import MAX_K, MAX_R_HAT, MIN_ESS
 from vip.inference.loop import Record
+from vip.inference.proposed import InTheta
 from vip.methods import HMC
 from vip.protocols import Floats
 from vip.rng import Purpose, stream

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.amortised.start import InTheta, proposed
 from vip.config import DispatchSettings, Plan
 from vip.dispatch.serial import Serial
 from vip.inference.posterior import OnFailure, Posterior
+from vip.inference.proposed import InTheta, proposed
 from vip.inference.transforms import Transform
 from vip.protocols import (
     Algorithm,
