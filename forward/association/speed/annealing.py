@@ -96,7 +96,14 @@ class Annealed(NamedTuple):
 
 
 def anneal(
-    picks: Arrivals, channels: Channels, rules: Rules, times: TimesOfCode, search: Annealing, seed: int, n_events: int
+    picks: Arrivals,
+    channels: Channels,
+    rules: Rules,
+    times: TimesOfCode,
+    search: Annealing,
+    seed: int,
+    n_events: int,
+    first: int = 0,
 ) -> Annealed:
     """Find events, the picks of each, and the code of the velocities.
 
@@ -114,6 +121,8 @@ def anneal(
         The same seed gives the same result.
     n_events : int
         Number of events.
+    first : int
+        Number of the first round; rounds differ by their random starts.
 
     Raises
     ------
@@ -130,7 +139,7 @@ def anneal(
     widths = np.concatenate(falling) * window.spacing
     halved = {round(part * search.stages) for part in HALVED}
     best = window.start(stream(seed, 0, Purpose.START))
-    for turn in range(search.rounds):
+    for turn in range(first, first + search.rounds):
         rngs = [stream(seed, 1 + turn * search.starts + k, Purpose.START) for k in range(search.starts)]
         states = [window.start(rng) for rng in rngs]
         for stage, width in enumerate(widths):

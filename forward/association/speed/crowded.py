@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vip.forward.association.speed.annealing import Annealing, anneal
+from vip.forward.association.speed.annealing import Annealed, Annealing, anneal
 from vip.forward.association.speed.together import Speed, Unknown, learn_speed
 from vip.forward.association.window.associate import associate
 from vip.forward.association.window.channels import Arrivals, Channels, Ints
@@ -43,6 +43,7 @@ def learn_crowded(
 
     Annealing may end with a speed that is nearly right and two events that hold each other's picks. An association at this
     speed begins anew, with a tolerance of what annealing left; it is taken if it leaves less, for at least as many picks.
+    Rounds of this end when what is left is what is expected of picks.
 
     Parameters
     ----------
@@ -61,11 +62,26 @@ def learn_crowded(
     n_events : int
         Number of events.
     """
-    annealed = anneal(picks, channels, rules, unknown.times, search, seed, n_events)
+    best: Crowded | None = None
+    for turn in range(search.rounds):
+        annealed = anneal(picks, channels, rules, unknown.times, search._replace(rounds=1), seed, n_events, turn)
+        found = _anew(picks, channels, rules, spacing, unknown, search.residual, annealed)
+        best = found if best is None or found.misfit < best.misfit else best
+        if best.misfit < search.residual:
+            break
+    if best is None:
+        raise ValueError(f"rounds: {search.rounds}: must be at least 1")
+    return best
+
+
+def _anew(
+    picks: Arrivals, channels: Channels, rules: Rules, spacing: float, unknown: Unknown, residual: float, annealed: Annealed
+) -> Crowded:
+    """Associations and fits in turn from the speed that annealing found, or what it found itself if that is better."""
     near = unknown.near(channels, annealed.code)
     start = Speed(annealed.code, np.zeros(0), annealed.covariance, near)
     speed = learn_speed(picks, channels, rules, spacing, unknown, start=start, width=annealed.misfit)
-    wide = picks._replace(sigma=np.maximum(picks.sigma, search.residual))
+    wide = picks._replace(sigma=np.maximum(picks.sigma, residual))
     found = associate(wide, speed.channels, grid(speed.channels, rules, spacing), rules)
     left = residuals(picks, speed.channels, found.events, found.event)
     size = len(speed.code)
