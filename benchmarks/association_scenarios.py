@@ -42,6 +42,11 @@ LEAST, LEAST_BOTH = 10, 4
 START = np.datetime64("2026-01-01T00:00:00", "us")
 MARGIN = 0.25
 """Distance, degrees, from the epicentres to the borders that users give."""
+PYOCTO = {
+    "PyOcto": {"n_picks": LEAST, "n_p_picks": 2, "n_s_picks": 2, "n_p_and_s_picks": LEAST_BOTH},
+    "PyOcto-": {"n_picks": 8, "n_p_picks": 3, "n_s_picks": 3, "n_p_and_s_picks": 3},
+}
+"""Thresholds of its author's benchmark, and lower ones, as its guide advises where few events are found."""
 EDGES = [0.0, 0.5, 0.7, 0.8, 0.88, 0.92, 0.96, 0.99, 0.999, 1.0]
 """Bounds of probabilities in the table of calibration."""
 
@@ -196,8 +201,8 @@ def rows(name: str, seed: int, limit: float) -> Iterator[tuple[str, Found | None
     (picks, stations, layers), area = record(scenario, seed)
     truth = picks["event"].to_numpy()
     yield f"{name}, seed {seed}: {len(picks)} picks, {(truth < 0).mean():.0%} false; {scenario.events} events", None
-    guided = partial(pyocto, tolerance=1.5, cutoff=scenario.setting.cutoff, n_p_picks=2, n_s_picks=2, n_p_and_s_picks=4)
-    peers = {"PyOcto": guided} if "PyOcto" in installed() else {}
+    guided = partial(pyocto, tolerance=1.5, cutoff=scenario.setting.cutoff)
+    peers = {program: partial(guided, **least) for program, least in PYOCTO.items()} if "PyOcto" in installed() else {}
     f1 = {}
     for program, associator in {"vip": ours, **peers}.items():
         answer = within(limit, associator, picks[["station", "phase", "time"]], stations, layers, area)
@@ -210,7 +215,7 @@ def rows(name: str, seed: int, limit: float) -> Iterator[tuple[str, Found | None
         cost = f"{answer.seconds:6.1f} s, {answer.megabytes:4.0f} MB"
         line = f"    {program:8s} events {said(of_events)} ({of_events.found:3d}); picks {said(of_picks)}; {cost}"
         yield line, found if program == "vip" else None
-    if len(f1) == 2 and f1["vip"] < (goal := (1 + f1["PyOcto"]) / 2):
+    if "vip" in f1 and len(f1) > 1 and f1.pop("vip") < (goal := (1 + max(f1.values())) / 2):
         yield f"    goal     events {goal:.3f} in F1 is not reached", None
 
 
