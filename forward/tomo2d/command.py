@@ -58,14 +58,13 @@ def predict_command(
     if files[0].suffix == ".toml":
         given = {"--sigma": sigma, "--bounds": bounds, "--correlation": correlation, "--network": network}
         _check_alone(files, {**given, "--unknown-noise": unknown_noise})
-        problem = _loaded(files[0])
+        prediction = _predicted(files[0], corrected)
     else:
         chosen = (sigma, bounds, correlation, unknown_noise, network, seed)
         with _left_only_if_good(output):
             config, about = _configured(files, output, *chosen)
-            problem = _loaded(config)
-    prediction = _predicted(problem, corrected)
-    config = problem.path or output
+            prediction = _predicted(config, corrected)
+    config = prediction.result.problem.path or output
     page = write_prediction(prediction, output, f"{files[-1].stem}: maps", about, config.read_text("utf-8"))
     for name, text in {**about, **prediction.facts}.items():
         print(f"{name:>20}  {text}")
@@ -76,15 +75,16 @@ def predict_command(
     print(f"{page}: {prediction.how}")
 
 
-def _loaded(config: Path) -> vip.Problem:
-    """The problem of a configuration, for which the network has an answer."""
+def _predicted(config: Path, corrected: bool) -> Prediction:
     with messages_shown():
         problem = vip.load_problem(config)
-    try:
-        _ = problem.proposal
-    except ConfigError as error:
-        raise error if error.file else ConfigError(error.key, error.value, error.remedy, config) from error
-    return problem
+        try:
+            if not corrected:
+                return predict(problem)
+            with shown() as tell:
+                return correct(problem, tell=tell)
+        except ConfigError as error:
+            raise error if error.file else ConfigError(error.key, error.value, error.remedy, config) from error
 
 
 @contextmanager
@@ -97,13 +97,6 @@ def _left_only_if_good(directory: Path) -> Iterator[None]:
         if is_new:
             shutil.rmtree(directory, ignore_errors=True)
         raise
-
-
-def _predicted(problem: vip.Problem, corrected: bool) -> Prediction:
-    if not corrected:
-        return predict(problem)
-    with messages_shown(), shown() as tell:
-        return correct(problem, tell=tell)
 
 
 def _configured(

@@ -52,7 +52,7 @@ class Drawn(Method):
 
 
 def predict(problem: Problem, n: int = N_DRAWS) -> Prediction:
-    """Draw from what the forward of a problem proposes; no model is evaluated.
+    """Draw from what the forward of a problem proposes: the posterior is not evaluated.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def predict(problem: Problem, n: int = N_DRAWS) -> Prediction:
     began = time.perf_counter()
     models = problem.proposal.sample(n, stream(problem.config.seed, 0, Purpose.PROPOSE))
     seconds = time.perf_counter() - began
-    rows = {"Samples": f"{n:,} draws of the network", "Time": f"{seconds:.2g} s; no model was evaluated"}
+    rows = {"Samples": f"{n:,} draws of the network", "Time": f"{seconds:.2g} s from data to samples"}
     return Prediction("predicted", drawn(problem, models), rows, tuple(problem.proposal.warnings))
 
 

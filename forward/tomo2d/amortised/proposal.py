@@ -13,7 +13,7 @@ from vip.forward.tomo2d.amortised.graph import Prior, Survey
 from vip.forward.tomo2d.amortised.inference import SHIPPED, Network, NoisePrior, Tomography
 from vip.forward.tomo2d.amortised.posterior import Posterior
 from vip.forward.tomo2d.residuals import station_scores
-from vip.protocols import Floats, PriorFacts, Simulates
+from vip.protocols import Floats, PriorFacts
 from vip.rng import Purpose, stream
 
 ODD = 4.0
@@ -22,8 +22,11 @@ N_SIMULATED, MOST_NAMED = 16, 3
 """Numbers of draws that are simulated, and of stations that are named."""
 
 
-class Simulated(Tomography, Simulates, Protocol):
+class Simulated(Tomography, Protocol):
     """A tomography that predicts times."""
+
+    def simulate(self, models: Floats) -> Floats:
+        """Travel times (n, n_data), s, of models (n, d)."""
 
 
 def propose(forward: Simulated, prior: Mapping[str, PriorFacts], file: Path | None = None) -> Posterior:
