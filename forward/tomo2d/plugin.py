@@ -207,7 +207,7 @@ def _space(grid: Grid, periods: list[str], unknown_noise: bool) -> ModelSpace:
     by_period = () if periods == [""] else ("period",)
     if by_period:
         coords["period"] = np.array(periods)
-    velocity = Variable("velocity", "km/s", (*by_period, *axes), coords, "group velocity", dict(zip(axes, units, strict=True)))
+    velocity = Variable("velocity", "km/s", (*by_period, *axes), coords, "velocity", dict(zip(axes, units, strict=True)))
     if not unknown_noise:
         return ModelSpace((velocity,))
     return ModelSpace((velocity, Variable("log_noise", "1", by_period, coords, "logarithm of the noise scale")))
