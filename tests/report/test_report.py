@@ -108,7 +108,7 @@ def test_tomography_has_every_figure_in_one_page(tomography, tomography_page):
     page = tomography_page.read_text()
     check_self_contained(page)
     maps = {f"velocity_{what}" for what in ("mean_std", "samples", "contraction", "truth", "profile")}
-    expected = maps | {"expected_coverage", "coverage", "data_fit", "trace"}
+    expected = maps | {"expected_coverage", "coverage", "data_fit", "station_residuals", "trace"}
     assert pictures(tomography_page.parent) == expected
     assert page.count("<img") == len(expected)
 
