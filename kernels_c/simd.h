@@ -41,4 +41,14 @@ static inline const char *simd_level_name(void)
     return names[simd_level()];
 }
 
+/* A call of the function that a file, included once for each level and precision, has for this processor. */
+#ifdef WITH_X86_LEVELS
+#define DISPATCH(function, real, ...)                                              \
+    (simd_level() == AVX512 ? function##_##real##_avx512(__VA_ARGS__)              \
+     : simd_level() == AVX2 ? function##_##real##_avx2(__VA_ARGS__)                \
+                            : function##_##real##_baseline(__VA_ARGS__))
+#else
+#define DISPATCH(function, real, ...) function##_##real##_baseline(__VA_ARGS__)
+#endif
+
 #endif

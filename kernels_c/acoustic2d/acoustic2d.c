@@ -98,15 +98,6 @@ static void *allocate_zeros(size_t bytes)
 
 const char *acoustic2d_simd_level(void) { return simd_level_name(); }
 
-#ifdef WITH_X86_LEVELS
-#define DISPATCH(function, real, ...)                                                              \
-    (simd_level() == AVX512 ? function##_##real##_avx512(__VA_ARGS__)                              \
-     : simd_level() == AVX2 ? function##_##real##_avx2(__VA_ARGS__)                                \
-                            : function##_##real##_baseline(__VA_ARGS__))
-#else
-#define DISPATCH(function, real, ...) function##_##real##_baseline(__VA_ARGS__)
-#endif
-
 /* Bytes of a state and of a field without halo; the same for all lanes. */
 typedef struct {
     size_t state, field;

@@ -5,6 +5,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t
 
+from vip.kernels_c import door
 from vip.kernels_c.elastic3d.geometry import GHOST, STRESS_GHOST
 
 
@@ -90,7 +91,10 @@ cdef class Waves:
         cdef const double[::1] table
         nodes, dtype = plan.nodes, np.dtype(precision)
         self._single = precision == "float32"
-        self._arrays = [np.ascontiguousarray(a, float).ravel() for a in (*plan.stencils, *plan.keep, *plan.share, GHOST, STRESS_GHOST)]
+        self._arrays = [door.real("stencil", stencil, (plan.half,)) for stencil in plan.stencils]
+        for layers in (plan.keep, plan.share):
+            self._arrays += [door.real("layer", layer, (2, n)).ravel() for layer, n in zip(layers, nodes)]
+        self._arrays += [door.real("ghost", ghost, ("above", "below")).ravel() for ghost in (GHOST, STRESS_GHOST)]
         for a in range(3):
             self.plan.nodes[a], self.plan.low[a], self.plan.high[a] = nodes[a], plan.low[a], plan.high[a]
             table = self._arrays[a]

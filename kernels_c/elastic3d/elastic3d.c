@@ -127,15 +127,6 @@ static void add_up(const elastic3d_taps *taps, const double *parts, int64_t coun
 
 const char *elastic3d_simd_level(void) { return simd_level_name(); }
 
-#ifdef WITH_X86_LEVELS
-#define DISPATCH(function, real, ...)                                              \
-    (simd_level() == AVX512 ? function##_##real##_avx512(__VA_ARGS__)              \
-     : simd_level() == AVX2 ? function##_##real##_avx2(__VA_ARGS__)                \
-                            : function##_##real##_baseline(__VA_ARGS__))
-#else
-#define DISPATCH(function, real, ...) function##_##real##_baseline(__VA_ARGS__)
-#endif
-
 #define DEFINE(real)                                                                                                          \
     int elastic3d_advance_##real(const elastic3d_plan *plan, real *fields, real *memories, const elastic3d_run *run,          \
                                  int64_t first, int64_t count, int together, int tile, int threads)                           \
