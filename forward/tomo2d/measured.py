@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from vip.errors import ConfigError
 from vip.forward.tables import CSV_TABLE, check_columns, place, positive_numbers, read_table
+from vip.forward.tomo2d.amortised.checks import BEYOND, FEWEST_STATIONS
 from vip.forward.tomo2d.data import Picks, read_stations, station_numbers
 from vip.kernels_c.eikonal2d import Grid
 from vip.protocols import Floats
-
-FEWEST = 4
-"""Least number of stations that have a measurement."""
 
 
 class Measured(NamedTuple):
@@ -125,16 +123,16 @@ def _check_paths(table: pd.DataFrame, distance: Floats, file: Path) -> None:
 
 def _check_enough(source: NDArray[np.intp], receiver: NDArray[np.intp], label: str, file: Path) -> None:
     n = len(np.union1d(source, receiver))
-    if n < FEWEST:
+    if n < FEWEST_STATIONS:
         of = f" of period {label}" if label else ""
-        raise ConfigError("stations", n, f"measurements{of} are between so few; at least {FEWEST} are needed", file)
+        raise ConfigError("stations", n, f"measurements{of} are between so few; at least {FEWEST_STATIONS} are needed", file)
 
 
 def _check_reach(
     table: pd.DataFrame, distance: Floats, time: Floats, sigma: Floats, reach: tuple[float, float], file: Path
 ) -> None:
     lower, upper = reach
-    beyond = np.flatnonzero((time > distance / lower + 5 * sigma) | (time < distance / upper - 5 * sigma))
+    beyond = np.flatnonzero((time > distance / lower + BEYOND * sigma) | (time < distance / upper - BEYOND * sigma))
     if len(beyond):
         column = "velocity" if "velocity" in table.columns and "time" not in table.columns else "time"
         value = f"{distance[beyond[0]] / time[beyond[0]]:.3g} km/s"

@@ -32,9 +32,10 @@ class StopRequest:
         """Work whose parts are of no use: a request ends it at once, and the code after it goes on."""
         with suppress(Interrupted):
             self.may_interrupt = True
-            yield
-            self.may_interrupt = False
-        self.may_interrupt = False
+            try:
+                yield
+            finally:
+                self.may_interrupt = False
 
     @property
     def at_once(self) -> bool:
@@ -67,6 +68,7 @@ def stop_on_signal() -> Iterator[StopRequest]:
         if number == signal.SIGTERM:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if request.may_interrupt:
+            request.may_interrupt = False  # once: nothing would catch a second one
             raise Interrupted
 
     for number in handled:

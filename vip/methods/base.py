@@ -39,6 +39,11 @@ class Method(Settings):
         return False
 
     @property
+    def starts_at_proposal(self) -> bool:
+        """Whether a run begins at draws of what the forward proposes as the posterior."""
+        return False
+
+    @property
     def may_be_moved(self) -> bool:
         """Whether particles may be moved from outside: reset to hard bounds, or put in the place of others."""
         return not self.rejects

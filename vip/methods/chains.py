@@ -46,6 +46,11 @@ class ChainMethod(Method):
     step_decay: Annotated[float, Field(ge=0)] = 0.0
     step_power: Annotated[float, Field(ge=0)] = 1.0
 
+    @property
+    def starts_at_proposal(self) -> bool:
+        """Whether `start` is "network"."""
+        return self.start == "network"
+
     @model_validator(mode="after")
     def _samples_remain(self) -> Self:
         if "burn_in" not in self.model_fields_set:

@@ -39,6 +39,11 @@ class SVGD(StepMethod):
     annealing: Natural = 0
     cycles: Count = 1
 
+    @property
+    def starts_at_proposal(self) -> bool:
+        """Whether `start` is "network"."""
+        return self.start == "network"
+
     def build(self, target: Target) -> Algorithm:
         """Particles that repel each other by a kernel."""
         metric, annealing = estimator(self.metric, self.rank, target), svgd.Annealing(self.annealing, self.cycles)

@@ -343,7 +343,7 @@ def starting_models(problem: Problem, algorithm: Algorithm) -> Floats:
     with threadpool_limits(1, user_api="blas"):  # sums depend on the number of threads
         if isinstance(algorithm, Weighs):
             return problem.sample_prior(algorithm.n_particles, rng)
-        if getattr(problem.config.algorithm, "start", None) == "network":
+        if problem.config.algorithm.starts_at_proposal:
             return problem.proposal.sample(algorithm.n_particles, rng)
         if isinstance(problem.forward, Separates):
             return separate_start(problem.forward, algorithm.n_particles, rng)

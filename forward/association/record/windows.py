@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vip.forward.association.window.associate import Association, associate
+from vip.forward.association.window.associate import Association, associate_and_tell
 from vip.forward.association.window.channels import Arrivals, Channels, Ints
 from vip.forward.association.window.fit import Events, Rules
 from vip.forward.association.window.search import Grid
@@ -90,7 +90,7 @@ def sees(number: int, margin: float) -> tuple[float, float]:
 
 def associated(number: int, picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int) -> Association:
     """The events that begin in a window, from the picks that it sees."""
-    found = associate(picks, channels, nodes, rules, threads)
+    found = associate_and_tell(picks, channels, nodes, rules, threads)
     start, end = number * LENGTH, (number + 1) * LENGTH
     return only(found, (found.events.time >= start - SLACK) & (found.events.time < end))
 

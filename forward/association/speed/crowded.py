@@ -11,6 +11,7 @@ from vip.forward.association.speed.together import Speed, Unknown, learn_speed
 from vip.forward.association.window.associate import associate
 from vip.forward.association.window.channels import Arrivals, Channels, Ints
 from vip.forward.association.window.fit import Events, Rules
+from vip.forward.association.window.learning import residuals
 from vip.forward.association.window.search import grid
 from vip.protocols import Floats
 
@@ -83,17 +84,9 @@ def _anew(
     speed = learn_speed(picks, channels, rules, spacing, unknown, start=start, width=annealed.misfit)
     wide = picks._replace(sigma=np.maximum(picks.sigma, residual))
     found = associate(wide, speed.channels, grid(speed.channels, rules, spacing), rules)
-    left = residuals(picks, speed.channels, found.events, found.event)
+    left = residuals(picks, speed.channels, found)[found.event >= 0]
     size = len(speed.code)
     misfit = float(np.sqrt(np.mean(left**2))) if len(left) else np.inf
     if misfit < annealed.misfit and len(left) >= (annealed.event >= 0).sum():
         return Crowded(found.events, found.event, speed.code, speed.covariance[:size, :size], misfit)
     return Crowded(*annealed)
-
-
-def residuals(picks: Arrivals, channels: Channels, events: Events, event: Ints) -> Floats:
-    """Residuals, s, of the picks that have an event."""
-    own = event >= 0
-    travel, _ = channels.travel_times(events.x)
-    left: Floats = picks.time[own] - events.time[event[own]] - travel[event[own], picks.channel[own]]
-    return left

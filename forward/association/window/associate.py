@@ -38,7 +38,8 @@ class Association(NamedTuple):
     probability: Floats
     """Probability (n,) that the pick is a wave of this event; of no event where it has none."""
     too_few: Ints
-    """Number of picks (n,) of the likely event that a pick without an event is of, if these are too few for one; else 0."""
+    """Number of picks (n,) of the likely event that a pick without an event is of, if these are too few for one and were
+    looked for; else 0."""
 
 
 def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Association:
@@ -54,9 +55,13 @@ def associate(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, th
     threads : int
         Does not change the result.
     """
+    return _with_probabilities(*solved(picks, channels, nodes, rules, threads))
+
+
+def associate_and_tell(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> Association:
+    """The same as `associate`, which also tells of likely events that have too few picks."""
     solution, joint = solved(picks, channels, nodes, rules, threads)
-    found = _with_probabilities(solution, joint)
-    return found._replace(too_few=_too_few(solution, joint, nodes, threads))
+    return _with_probabilities(solution, joint)._replace(too_few=_too_few(solution, joint, nodes, threads))
 
 
 def solved(picks: Arrivals, channels: Channels, nodes: Grid, rules: Rules, threads: int = 1) -> tuple[Solution, Joint]:

@@ -14,6 +14,7 @@ from vip.forward.tomo2d.amortised.linearise import Linear
 from vip.protocols import Floats
 
 FEWEST_STATIONS = 4
+"""Least number of stations that have a measurement."""
 BEYOND = 5.0
 """Number of standard deviations by which a path's velocity may lie beyond the prior's bounds."""
 MISFIT_LIMIT = 3.5
