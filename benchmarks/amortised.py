@@ -1,6 +1,6 @@
 """The shipped network for any stations beside the straight-ray posterior in closed form, and beside HMC.
 
-    python benchmarks/amortised.py [--maps 400] [--problems 3] [--network FILE]
+    python benchmarks/amortised.py [--maps 400] [--problems 3] [--network FILE] [--beside GRAPH_MDN]
 
 Surveys are those of the yardstick: 11 x 11 nodes, 16 stations anywhere on the grid, all 120 pairs, noise of 2 %, velocities
 of white noise between 1.8 and 4 km/s; stations are new every 8 maps. Prints the gain over the prior at the true model (nats),
@@ -19,77 +19,16 @@ import numpy as np
 import vip
 from vip.forward.tomo2d import Tomo2D
 from vip.forward.tomo2d.amortised.examples import Examples, draw_examples
-from vip.forward.tomo2d.amortised.graph import linear_posterior, mean_slowness, plan, straight_rays
 from vip.forward.tomo2d.amortised.inference import Network
-from vip.forward.tomo2d.amortised.posterior import Mixture
+from vip.forward.tomo2d.amortised.judges import STRAIGHT, Judge, load_judge, of_network
 from vip.forward.tomo2d.amortised.settings import SurveySettings
+from vip.forward.tomo2d.amortised.yardsticks import REFINEMENT, groups, judged, yardstick
 from vip.forward.tomo2d.data import Picks
 from vip.inference.priors import Uniform
-from vip.kernels_c.eikonal2d import travel_times
 from vip.methods import HMC
 
-LEVELS = np.array([0.5, 0.9, 0.95])
-AT_ONCE = 8
-"""Number of maps with the same stations."""
-YARDSTICK = SurveySettings(
-    nodes=(11, 11),
-    stations=(16, 16),
-    kept=(1.0, 1.0),
-    fill=(1.0, 1.0),
-    sigma=(0.02, 0.02),
-    uneven=0.0,
-    ratio=(4 / 1.8, 4 / 1.8),
-    white=1.0,
-)
-REFINEMENT = 5
-INFLATION, EARLY = 2.5, 0.94
-"""Factors on sigma and on the times of straight rays, which bent rays are ahead of, for the closed form: the best of a grid on
-60 maps. Without them it is 240 nats worse than the prior."""
-
-
-def straight_posterior(one: Examples, i: int) -> Mixture:
-    """The closed form for straight rays: errors of the line are added to those of the data."""
-    lengths = straight_rays(plan(one.survey))
-    mean, slope, variance = mean_slowness(one.survey.prior)
-    noise = (INFLATION * one.sigma[i]) ** 2 + (lengths**2).sum(axis=1) * variance
-    late = one.times[i] - EARLY * lengths.sum(axis=1) * mean
-    found, covariance = linear_posterior(lengths * slope, late, noise, one.survey.prior.covariance(one.survey.grid))
-    return Mixture(one.survey.prior, np.zeros(1), found[None], np.linalg.inv(covariance)[None])
-
-
-class Score:
-    """What is counted over many maps."""
-
-    def __init__(self) -> None:
-        self.gain: list[float] = []
-        self.cells: list[np.ndarray] = []
-        self.joint: list[np.ndarray] = []
-        self.chi2: list[float] = []
-        self.seconds: list[float] = []
-
-    def add(self, posterior: Mixture, one: Examples, i: int, seconds: float, rng: np.random.Generator) -> None:
-        """Compare one posterior with the truth."""
-        prior = one.survey.prior
-        truth = prior.velocity(one.z[i])
-        uniform = -len(truth) * np.log(prior.upper - prior.lower)
-        draws = posterior.sample(500, rng)
-        density, at_truth = posterior.log_density(draws), float(posterior.log_density(truth[None])[0])
-        self.gain.append(at_truth - uniform)
-        rank = (draws < truth).mean(axis=0)
-        self.cells.append((abs(rank - 0.5)[:, None] <= LEVELS / 2).mean(axis=0))
-        self.joint.append((density > at_truth).mean() <= LEVELS)
-        times = travel_times(draws[:16], plan(one.survey))
-        self.chi2.append(float((((times - one.times[i]) / one.sigma[i]) ** 2).mean()))
-        self.seconds.append(seconds)
-
-    def line(self) -> str:
-        """One row of the table."""
-        cells, joint = (" ".join(f"{x:.3f}" for x in np.mean(y, axis=0)) for y in (self.cells, self.joint))
-        error = np.std(self.gain) / np.sqrt(len(self.gain))
-        return (
-            f"gain {np.mean(self.gain):6.1f} +- {error:.1f} (median {np.median(self.gain):.1f}, least {np.min(self.gain):.1f})"
-            f"  cells {cells}  joint {joint}  chi2 {np.mean(self.chi2):.2f}  {1e3 * np.median(self.seconds):.0f} ms"
-        )
+YARDSTICK = yardstick(SurveySettings(white=1.0))
+"""The yardstick of the network that is shipped."""
 
 
 def timed(function, *arguments):
@@ -99,20 +38,17 @@ def timed(function, *arguments):
     return found, time.process_time() - start
 
 
-def compare_maps(network: Network, settings: SurveySettings, n: int, label: str) -> None:
-    """Table of the network and the closed form on n maps."""
-    ours, straight, warned = Score(), Score(), 0
-    for group in range(n // AT_ONCE):
-        rng = np.random.default_rng([group, 16])
-        one = draw_examples(settings, AT_ONCE, REFINEMENT, rng)
-        for i in range(AT_ONCE):
-            (posterior, warnings), seconds = timed(network.map, one.survey, one.times[i], one.sigma[i])
-            warned += bool(warnings)
-            ours.add(posterior, one, i, seconds, rng)
-            closed, seconds = timed(straight_posterior, one, i)
-            straight.add(closed, one, i, seconds, rng)
-    print(f"{label}: network   {ours.line()}  warned {warned / n:.3f}")
-    print(f"{label}: straight  {straight.line()}", flush=True)
+def compare_maps(judges: list[Judge], kind: SurveySettings, n: int) -> None:
+    """Table of the judges on n maps of one kind."""
+    for judge, found in zip(judges, judged(judges, kind, n), strict=True):
+        cells, joint = (" ".join(f"{x:.3f}" for x in share) for share, _ in (found.cells(), found.joint()))
+        (gain, error), gains = found.mean("gain"), [mark.gain for mark in found.marks]
+        print(
+            f"{found.name}: {judge.name:13} gain {gain:6.1f} +- {error:.1f} (median {np.median(gains):.1f},"
+            f" least {min(gains):.1f})  cells {cells}  joint {joint}"
+            f"  chi2 {found.mean('chi2')[0]:.2f}  {1e3 * found.mean('seconds')[0]:.0f} ms",
+            flush=True,
+        )
 
 
 def forward_of(one: Examples, i: int) -> Tomo2D:
@@ -160,14 +96,14 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=3)
     parser.add_argument("--iterations", type=int, default=700)
     parser.add_argument("--network", type=Path)
+    parser.add_argument("--beside", type=Path, help="a graph-mdn that `vip amortise train` made")
     options = parser.parse_args()
     network = Network.load(options.network)
-    compare_maps(network, YARDSTICK, options.maps, "yardstick")
-    for stations in ((6, 8), (10, 13), (22, 29)):
-        changed = YARDSTICK.model_copy(update={"stations": stations})
-        compare_maps(network, changed, options.maps // 4, f"{stations[0]} to {stations[1]} stations")
-    for sigma in (0.01, 0.04):
-        compare_maps(network, YARDSTICK.model_copy(update={"sigma": (sigma, sigma)}), options.maps // 4, f"noise {sigma:.0%}")
+    judges = [of_network(network), STRAIGHT, *([load_judge(options.beside)] if options.beside else [])]
+    compare_maps(judges, YARDSTICK, options.maps)
+    if options.maps >= 8:
+        for kind in groups(SurveySettings(**network.about["surveys"])):
+            compare_maps(judges, kind, options.maps // 4)
     if options.problems:
         found = np.array([compare_hmc(network, number, options.iterations) for number in range(options.problems)])
         names = ("r means", "r sds", "rms means/sd", "abs log sd ratio", "r correlations", "KL")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -20,13 +21,19 @@ def page() -> str:
 def commands() -> dict[str, Any]:
     """Every command by its name, in the order of ``vip --help``; of those and of the reports that plugins bring, ours."""
     own = {entry.name: plugged.load(entry) for entry in vip.cli.main.entries()}
-    brought = (entry for entry in plugged.commands(own) if entry.module.startswith("vip."))
+    brought = {entry.name: plugged.load(entry) for entry in plugged.commands(own) if entry.module.startswith("vip.")}
     reports = [entry for entry in entry_points(group=REPORTS) if entry.module.startswith("vip.")]
     return (
         own
-        | {entry.name: plugged.load(entry) for entry in brought}
+        | {name: command for group in brought.items() for name, command in _single(*group)}
         | {f"report ({entry.name})": plugged.load(entry) for entry in reports}
     )
+
+
+def _single(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """A command, or those of a group, such as ``vip amortise train``."""
+    within = getattr(command, "commands", None)
+    yield from [(name, command)] if within is None else ((f"{name} {each}", found) for each, found in within.items())
 
 
 def options(command: Any) -> list[Any]:
@@ -36,7 +43,7 @@ def options(command: Any) -> list[Any]:
 
 def _text(name: str, command: Any) -> str:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    usage = " ".join(["vip", name.split()[0], *map(_place, arguments), *(["[OPTIONS]"] if options(command) else [])])
+    usage = " ".join(["vip", name.partition(" (")[0], *map(_place, arguments), *(["[OPTIONS]"] if options(command) else [])])
     rows = [(f"`{_place(each)}`".replace("|", "\\|"), each.help) for each in arguments]
     rows += [(_names(each), each.help + _default(each)) for each in options(command)]
     table = ["| | Meaning |", "|---|---|"] * bool(rows) + [f"| {' | '.join(row)} |" for row in rows]

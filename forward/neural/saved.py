@@ -36,6 +36,23 @@ def save_tensors(file: Path, format: str, about: Mapping[str, Any], tensors: Map
         save_file(on_cpu, part, {"format": format, "shape": json.dumps(about)})
 
 
+def format_of(file: Path) -> str:
+    """Name and version of the format that `save_tensors` was given, empty if the file tells none.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "np") as opened:
+            return str((opened.metadata() or {}).get("format", ""))
+    except (OSError, SafetensorError) as error:
+        raise ConfigError("", file, f"is no trained network: {error}") from error
+
+
 def load_tensors(file: Path, format: str, needed: Iterable[str], device: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The `about` and the tensors that `save_tensors` was given, on a device (the CPU unless another is named).
 

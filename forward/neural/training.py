@@ -37,6 +37,12 @@ class Kept(NamedTuple):
     file: Path
     every: int = EVERY
     """Number of steps between two times that the state is kept."""
+    of: str = ""
+    """What is trained; the state of anything else is refused."""
+
+    def format(self, steps: int) -> str:
+        """Format of the file: it is part of it how many steps there are, and what is trained."""
+        return f"{FORMAT}, {steps} steps{self.of and f' of {self.of}'}"
 
 
 def resumed(training: Training, steps: int, kept: Kept | None) -> int:
@@ -45,17 +51,26 @@ def resumed(training: Training, steps: int, kept: Kept | None) -> int:
     Raises
     ------
     ConfigError
-        If the file is damaged, or is that of a training with another number of steps.
+        If the file is damaged, or is that of another training or one with another number of steps.
     """
     if kept is None or not kept.file.is_file():
         return 0
-    about, state = load_tensors(kept.file, f"{FORMAT}, {steps} steps", training.state())
+    about, state = load_tensors(kept.file, kept.format(steps), training.state())
     training.restore(state)
     return int(about["done"])
 
 
-def run(training: Training, first: int, steps: int, progress: Progress | None = None, kept: Kept | None = None) -> None:
-    """Train from step `first` to `steps`; the caller deletes the kept state when the network is safe.
+def run(
+    training: Training,
+    first: int,
+    steps: int,
+    progress: Progress | None = None,
+    kept: Kept | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> bool:
+    """Train from step `first` to `steps`, and return whether all are done.
+
+    The caller deletes the kept state when the network is safe.
 
     Parameters
     ----------
@@ -66,11 +81,17 @@ def run(training: Training, first: int, steps: int, progress: Progress | None = 
         Called after each step, with the number of steps done and the loss before the step.
     kept : Kept, optional
         Where the state is kept; without it, a training that is killed is lost.
+    stop : callable, optional
+        Asked after each step whether to stop; the state is kept then.
     """
     for step in range(first, steps):
         loss = training.step(step / steps)
         done = step + 1
-        if kept is not None and done % kept.every == 0 and done < steps:
-            save_tensors(kept.file, f"{FORMAT}, {steps} steps", {"done": done}, training.state())
+        stopped = stop is not None and done < steps and stop()
+        if kept is not None and done < steps and (stopped or done % kept.every == 0):
+            save_tensors(kept.file, kept.format(steps), {"done": done}, training.state())
         if progress is not None:
             progress(done, loss)
+        if stopped:
+            return False
+    return True

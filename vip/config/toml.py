@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vip.config.faults import explain
 from vip.config.schema import Config
 from vip.data import data_dir
 from vip.errors import ConfigError
 
+Model = TypeVar("Model", bound=BaseModel)
+
 
 def load_config(path: Path, base_dir: Path | None = None) -> Config:
     """Read and check a configuration file; relative paths start at `base_dir`, else at its folder.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or holds a fault; the message has a line for each fault.
+    """
+    return load_settings(Config, path, base_dir)
+
+
+def load_settings(model: type[Model], path: Path, base_dir: Path | None = None) -> Model:
+    """Read and check a file of settings of any kind; relative paths start at `base_dir`, else at its folder.
 
     Raises
     ------
@@ -29,9 +42,9 @@ def load_config(path: Path, base_dir: Path | None = None) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("", path, f"is not valid TOML: {error}") from error
     try:
-        return Config.model_validate(_with_data_dir(data), context={"base_dir": path.parent if base_dir is None else base_dir})
+        return model.model_validate(_with_data_dir(data), context={"base_dir": path.parent if base_dir is None else base_dir})
     except ValidationError as error:
-        raise explain(error, Config, path) from error
+        raise explain(error, model, path) from error
 
 
 def _with_data_dir(value: Any) -> Any:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from vip.errors import ConfigError
+from vip.forward.neural.saved import load_tensors
 from vip.forward.tomo2d.amortised.examples import Examples, draw_examples
-from vip.forward.tomo2d.amortised.settings import AmortisedSettings
+from vip.forward.tomo2d.amortised.settings import AmortisedSettings, SurveySettings
 from vip.rng import Purpose, stream
 
 MDN_FORMAT = "vip tomography graph-mdn 1"
@@ -64,7 +66,7 @@ class GraphMDN:
             raise ConfigError(
                 "surveys", "graph-mdn", "needs one grid and one prior: equal ends of nodes and ratio, and white = 1"
             )
-        self.settings, self.layers, self.hidden = settings, layers, hidden
+        self.settings, self.layers, self.hidden, self.after = settings, layers, hidden, after
         self.nodes = surveys.nodes[0] ** 2
         random = torch.Generator().manual_seed(settings.seed)
         self.weights = {
@@ -79,6 +81,26 @@ class GraphMDN:
                 "exp_avg": torch.zeros_like(weight),
                 "exp_avg_sq": torch.zeros_like(weight),
             }
+
+    @classmethod
+    def load(cls, file: Path) -> tuple[GraphMDN, dict[str, Any]]:
+        """Read a trained network and what is known of its training.
+
+        Raises
+        ------
+        ConfigError
+            If the file is damaged or of another format.
+        """
+        about, weights = load_tensors(file, MDN_FORMAT, ())
+        settings = AmortisedSettings(**about["training"], surveys=SurveySettings(**about["surveys"]))
+        layers, hidden, after = (about["shape"][name] for name in ("layers", "hidden", "after"))
+        network = cls(settings, tuple((n, heads) for n, heads in layers), tuple(hidden), after)
+        missing = network.weights.keys() - weights.keys()
+        if missing:
+            raise ConfigError("weights", ", ".join(sorted(missing)), "are missing; train a network anew", file)
+        for name, weight in network.weights.items():
+            weight.data.copy_(weights[name])
+        return network, about
 
     def step(self, _done: float) -> float:
         """Do one step; return the loss before the step."""

@@ -6,7 +6,7 @@ import hashlib
 import math
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -130,8 +130,14 @@ def stage_gains(weights: Mapping[str, Any], shape: Shape, examples: Examples, rn
     return [log_density(b, z, torch) - prior for b, _ in beliefs(weights, shape, survey, times, sigma, noise, arrays)]
 
 
-def train(settings: AmortisedSettings, file: Path, progress: Progress | None = None, start: Path | None = None) -> None:
-    """Train a network on one core, and write it to a file with the record of its training.
+def train(
+    settings: AmortisedSettings,
+    file: Path,
+    progress: Progress | None = None,
+    start: Path | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> bool:
+    """Train a network on one core, and write it to a file with the record of its training; return whether it is done.
 
     The state is kept beside the file while the training goes on, so that one that was killed goes on to the same network.
 
@@ -144,20 +150,25 @@ def train(settings: AmortisedSettings, file: Path, progress: Progress | None = N
         Called after each step, with the number of steps done and minus the gain of its surveys, nats.
     start : Path, optional
         Trained network that is trained on, instead of one with random weights.
+    stop : callable, optional
+        Asked after each step whether to stop; the state is then kept, and the same call goes on.
 
     Raises
     ------
     ConfigError
-        If the state is damaged or that of another training.
+        If the state is damaged or that of another training, such as one with other settings.
     VIPError
         If a file cannot be written.
     """
-    kept = Kept(file.with_suffix(".state.safetensors"))
+    digest = hashlib.sha256(f"{settings.model_dump_json()} {start}".encode()).hexdigest()
+    kept = Kept(file.with_suffix(".state.safetensors"), of=f"settings {digest[:8]}")
     with torch_threads(1):  # sums depend on the number of threads
         training = _begin(settings, start)
-        run(training, resumed(training, settings.steps, kept), settings.steps, progress, kept)
+        if not run(training, resumed(training, settings.steps, kept), settings.steps, progress, kept, stop):
+            return False
         save(training, file)
     kept.file.unlink(missing_ok=True)
+    return True
 
 
 def _begin(settings: AmortisedSettings, start: Path | None) -> Gain | GraphMDN:
@@ -189,6 +200,8 @@ def save(training: Gain | GraphMDN, file: Path) -> None:
             "misfit_limit": _misfit_limit(network, training.settings),
             "started_from": training.started_from,
         }
+    else:
+        about["shape"] = {"layers": training.layers, "hidden": training.hidden, "after": training.after}
     save_tensors(file, FORMAT if isinstance(training, Gain) else MDN_FORMAT, about, tensors)
 
 

@@ -46,7 +46,7 @@ def content(file):
 @pytest.mark.parametrize("killed_after", [1, 5, 7])
 def test_a_killed_training_goes_on_to_the_same_file(tmp_path, monkeypatch, killed_after):
     monkeypatch.setattr(loop, "EVERY", 3)
-    monkeypatch.setattr(loop.Kept, "__new__", lambda cls, file, every=3: tuple.__new__(cls, (file, every)))
+    monkeypatch.setattr(loop.Kept, "__new__", lambda cls, file, every=3, of="": tuple.__new__(cls, (file, every, of)))
     whole, again = tmp_path / "whole.safetensors", tmp_path / "again.safetensors"
     train(TINY, whole)
     with pytest.raises(Killed):
