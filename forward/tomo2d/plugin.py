@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -134,6 +136,15 @@ class Tomo2D:
             [travel_times(v, plan, threads=self.threads) for v, plan in zip(velocities, self.plans, strict=True)],
             axis=1,
         )
+
+    def finer(self, factor: int) -> Tomo2D:
+        """The same survey with times on a grid `factor` times as fine."""
+        grid = replace(self.grid, refinement=factor * self.grid.refinement)
+        return Tomo2D(grid, self.picks, self.unknown_noise)
+
+    def fineness(self, factor: float) -> str:
+        """Setting for times on a grid at least `factor` times as fine as it is."""
+        return f"refinement = {math.ceil(factor * self.grid.refinement)}"
 
     def with_observed(self, data: Floats) -> Self:
         """The same survey with other times (n_data,), s."""

@@ -33,7 +33,7 @@ class GridSettings(Settings):
     shape: tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=2)]]
     origin: tuple[Finite, Finite]
     spacing: tuple[Finite, Finite]
-    refinement: Annotated[int, Field(ge=1, le=20)] = 2
+    refinement: Annotated[int, Field(ge=1, le=64)] = 2
 
     def model_post_init(self, _context: object) -> None:
         """Check keys that depend on each other."""

@@ -87,10 +87,11 @@ cdef class Plan:
 
     cdef eikonal2d_plan c
     cdef readonly object grid, precision, n_pairs, pair_order, n_sources
-    cdef object _arrays
+    cdef object _arrays, _arguments
     cdef bint _single
 
     def __init__(self, grid, sources, receivers, source_of_pair, precision="float32"):
+        self._arguments = grid, sources, receivers, source_of_pair, precision
         door.one_of("precision", precision, ("float32", "float64"))
         sources = door.points("sources", sources, grid.contains, axes=2)
         receivers = door.points("receivers", receivers, grid.contains, axes=2)
@@ -103,7 +104,7 @@ cdef class Plan:
         self._fill()
 
     def __reduce__(self):
-        raise TypeError("a Plan holds pointers and is not pickled: build it where it is used")
+        return Plan, self._arguments  # it holds pointers, and is built anew where it is unpickled
 
     def _tables(self, sources, receivers, source_of_pair):
         real = np.float32 if self._single else np.float64

@@ -2,11 +2,13 @@
 
 import os
 import textwrap
+import threading
 
 import numpy as np
 import pytest
 
 import vip as package
+import vip.protocols as vip_protocols
 from vip.diagnose.checks import check_problem
 from vip.diagnose.gradients import worst_entry
 
@@ -288,3 +290,22 @@ def test_one_wrong_entry_of_a_thousand_is_found_by_halving(position):
     assert found.position == position
     np.testing.assert_allclose(found.analytic - found.difference, 0.3, atol=1e-4)
     assert sum(calls) < 400
+
+
+def test_a_forward_that_cannot_be_sent_to_another_process_is_noted():
+    class Kept:
+        """A Gaussian that holds something which only this process has."""
+
+        space = vip_protocols.ModelSpace((vip_protocols.Variable("v", "km/s", ("x",), {"x": np.arange(2.0)}),))
+        ndim = 2
+        held = threading.Lock()
+
+        def __call__(self, models):
+            assert not self.held.locked()
+            return -0.5 * (models**2).sum(axis=1), -models
+
+    prior = package.priors.Uniform(np.zeros(2), np.ones(2))
+    problem = package.make_problem(Kept(), prior, package.methods.SVGD(particles=2, iterations=2))
+    found = check_problem(problem)
+    assert not found.failures
+    assert "cannot be sent there" in dict(found.rows())["in another process"]

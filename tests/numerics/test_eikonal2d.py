@@ -404,3 +404,14 @@ def test_grid_refuses(name, value):
     good = {"shape": (7, 6), "origin": (0.0, 0.0), "spacing": (1.0, 1.0), "spherical": False, "refinement": 2}
     with pytest.raises(ValueError, match=name):
         Grid(**{**good, name: value})
+
+
+def test_a_plan_is_built_anew_in_another_process():
+    import pickle
+
+    grid = Grid((6, 7), (0.0, 0.0), (1.0, 1.0), False, 2)
+    rng = np.random.default_rng(5)
+    sources, receivers = rng.uniform(0.5, 4.5, (2, 2)), rng.uniform(0.5, 4.5, (5, 2))
+    plan = Plan(grid, sources, receivers, np.array([1, 0, 1, 1, 0]), "float64")
+    models = rng.uniform(1, 2, (3, 42))
+    assert np.array_equal(travel_times(models, pickle.loads(pickle.dumps(plan))), travel_times(models, plan))

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from vip.diagnose.discretisation import N_MODELS, Discretisation, discretisation
 from vip.diagnose.forward_tests import Verdict, examine
 from vip.diagnose.gradients import gradient_error
 from vip.errors import ForwardError
-from vip.protocols import HasFacts, Simulates
+from vip.protocols import HasFacts, Refines, Simulates
 from vip.rng import Purpose, stream
 from vip.runs.inversion import density_at, loop_schedule
 from vip.runs.problem import Problem
@@ -61,6 +62,8 @@ class Check:
     verdicts: list[Verdict]
     cost: Cost | None
     """Cost of the run; None where the forward cannot be evaluated."""
+    grid: Discretisation | None = None
+    """Error of the forward's grid, for models of the prior; None where it has none or cannot be refined."""
 
     @property
     def failures(self) -> list[Verdict]:
@@ -70,8 +73,16 @@ class Check:
     def rows(self) -> list[tuple[str, str]]:
         """Names and values for a person to read."""
         data = [] if self.n_data is None else [("data", str(self.n_data))]
+        grid = [] if self.grid is None else [("error of the grid", str(self.grid))]
         tests = [(verdict.name, str(verdict)) for verdict in self.verdicts]
-        return [("model parameters", str(self.ndim)), *data, *self.facts, *tests, *(self.cost.rows() if self.cost else [])]
+        return [
+            ("model parameters", str(self.ndim)),
+            *data,
+            *self.facts,
+            *grid,
+            *tests,
+            *(self.cost.rows() if self.cost else []),
+        ]
 
 
 def check_problem(problem: Problem) -> Check:
@@ -91,7 +102,17 @@ def check_problem(problem: Problem) -> Check:
         facts=problem.forward.facts() if isinstance(problem.forward, HasFacts) else [],
         verdicts=verdicts,
         cost=cost,
+        grid=_grid(problem),
     )
+
+
+def _grid(problem: Problem) -> Discretisation | None:
+    """Error of the forward's grid for models of the prior."""
+    if not isinstance(problem.forward, Refines):
+        return None
+    with suppress(ForwardError):
+        return discretisation(problem.forward, problem.sample_prior(N_MODELS, stream(problem.config.seed, 1, Purpose.CHECK)))
+    return None
 
 
 def _cost(problem: Problem, memory: int | None, tries: int) -> Cost:

@@ -210,7 +210,11 @@ def _worker(problem: Problem, models: Floats, first: Outputs) -> Iterator[Verdic
     built, threads = "in another process", "two threads at once"
     expected = first[0][: len(models)], first[1][: len(models)]
     with tempfile.TemporaryDirectory(prefix="vip-check-") as folder:
-        task = cloudpickle.dumps((problem.build, models, Path(folder)))
+        try:
+            task = cloudpickle.dumps((problem.build, models, Path(folder)))
+        except Exception as error:  # a forward made in Python may refuse in any way
+            yield Verdict(built, "note", f"cannot be sent there, so that it runs in this process alone: {_reason(error)}")
+            return
         command = [sys.executable, "-P", "-c", "from vip.diagnose.forward_tests import _serve; _serve()"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what can be imported here, and no more
         try:

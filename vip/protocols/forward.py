@@ -85,6 +85,17 @@ class Simulates(Protocol):
 
 
 @runtime_checkable
+class Refines(Simulates, Protocol):
+    """A forward that computes on a grid, and could do so on a finer one."""
+
+    def finer(self, factor: int) -> Simulates:
+        """A forward of the same models and data, whose grid is `factor` times as fine."""
+
+    def fineness(self, factor: float) -> str:
+        """Setting of a configuration for a grid at least `factor` times as fine as it is, such as "refinement = 4"."""
+
+
+@runtime_checkable
 class WithData(Protocol):
     """A forward that can take other data in the place of its own, as `vip calibrate` needs."""
 

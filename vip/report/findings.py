@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.config import DispatchSettings
+from vip.diagnose.discretisation import N_MODELS, Discretisation, discretisation
 from vip.diagnose.statistics import contraction
 from vip.diagnose.verdict import Diagnosis, judge_fit, judge_spread, without_evaluations
 from vip.errors import StoreError
@@ -23,6 +24,7 @@ from vip.protocols import (
     HasWells,
     InfersNoise,
     RecordsGathers,
+    Refines,
     Simulates,
 )
 from vip.report.agreement import Agreement, agreement
@@ -168,6 +170,13 @@ class Findings:
 
         label = forward.data_label if isinstance(forward, HasDataLabel) else ""
         return Fit(label, forward.observed, forward.sigma, predicted(self.prior), predicted(self.flat))
+
+    @cached_property
+    def grid(self) -> Discretisation | None:
+        """Error of the forward's grid for some samples, if it can be refined."""
+        if not isinstance(self._forward, Refines):
+            return None
+        return discretisation(self._forward, self.flat[:: max(1, len(self.flat) // N_MODELS)][:N_MODELS].astype(np.float64))
 
     @cached_property
     def stein(self) -> Stein | None:

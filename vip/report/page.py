@@ -113,6 +113,8 @@ def _sample_rows(findings: Findings, is_chain: bool) -> dict[str, str]:
     if findings.fit is not None:
         data, before, after = len(findings.fit.observed), findings.fit.chi2_before, findings.fit.chi2_after
         rows["Data fit"] = f"χ² per datum {rounded(after)}, from {rounded(before)} over the prior; {data:,} data"
+    if findings.grid is not None:
+        rows["Error of the grid"] = str(findings.grid)
     against = truth.summary(findings)
     if against:
         rows["Against the truth"] = against
