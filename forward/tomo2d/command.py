@@ -20,6 +20,8 @@ from vip.cli.options import Overwrite, check_are_free
 from vip.errors import ConfigError
 from vip.progress import shown
 
+UNFINISHED = "unfinished"
+"""File of a folder whose prediction was killed, so that the same command may write into it."""
 NODES = (6, 14)
 """Smallest and largest number of rows or columns, if the network does not tell."""
 
@@ -52,7 +54,7 @@ def predict_command(
     overwrite: Overwrite = False,
 ) -> None:
     """Predict the posterior of velocity maps at once by a trained network; --correct makes it exact."""
-    if not overwrite:
+    if not overwrite and not (output / UNFINISHED).exists():
         check_are_free(output)
     about: dict[str, str] = {}
     if files[0].suffix == ".toml":
@@ -66,6 +68,7 @@ def predict_command(
             prediction = _predicted(config, corrected)
     config = prediction.result.problem.path or output
     page = write_prediction(prediction, output, f"{files[-1].stem}: maps", about, config.read_text("utf-8"))
+    (output / UNFINISHED).unlink(missing_ok=True)
     for name, text in {**about, **prediction.facts}.items():
         print(f"{name:>20}  {text}")
     for warning in prediction.warnings:
@@ -90,12 +93,16 @@ def _predicted(config: Path, corrected: bool) -> Prediction:
 @contextmanager
 def _left_only_if_good(directory: Path) -> Iterator[None]:
     """Take a new directory away again if an error comes up: a second try finds what the first did."""
-    is_new = not directory.exists()
+    mark = directory / UNFINISHED
+    is_new = mark.exists() or not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     try:
         yield
     except BaseException:  # Ctrl-C too
         if is_new:
             shutil.rmtree(directory, ignore_errors=True)
+        mark.unlink(missing_ok=True)
         raise
 
 

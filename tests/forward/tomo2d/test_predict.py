@@ -6,6 +6,7 @@ The network is trained for a minute's hundredth; its maps are rough, and what is
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,20 @@ def test_maps_from_two_tables_in_one_line_and_without_torch(tables, network):
     again = predicted("stations.csv", "times.csv", "--network", network, "-o", "out")
     assert again.returncode == 1
     assert "out: exists; choose another --output or use --overwrite" in again.stderr
+
+
+def test_a_command_that_was_killed_is_given_again(tables, network):
+    words = ["predict", "stations.csv", "times.csv", "--network", str(network), "-o", "out"]
+    code = "from vip.cli.main import main; main()"
+    with subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not Path("out/unfinished").exists() and process.poll() is None:
+            time.sleep(0.005)
+        process.kill()
+    assert not Path("out/index.html").exists()
+    assert predicted(*words[1:]).returncode == 0
+    assert Path("out/index.html").is_file()
+    assert not Path("out/unfinished").exists()
+    assert predicted(*words[1:]).returncode == 1
 
 
 def written(network, times="times.csv", share=None, unknown_noise=False):
