@@ -23,7 +23,7 @@ from vip.forward.waveform.tensors import basis, components
 from vip.forward.waveform.truth import Truth, read_truth
 from vip.protocols import Floats, ModelSpace, Variable
 
-TOGETHER = 200_000
+TOGETHER = 400_000
 """Number of values of elementary seismograms made together, so that they stay in the cache."""
 LOUDEST = 5.0
 """Largest logarithm of a factor on the noise."""
@@ -46,7 +46,7 @@ class Waveform:
     """
 
     settings_class = WaveformSettings
-    papers: tuple[str, ...] = ("aki_richards_2002",)
+    papers: tuple[str, ...] = ("aki_richards_2002", "spurio_mancini_2021")
     data_label = "seismograms (Pa, m/s)"
     formats: Mapping[str, str] = MappingProxyType({"csv": ".csv"})
 
@@ -63,7 +63,7 @@ class Waveform:
         self.bounds = {v.name: tuple(np.full(v.shape, end) for end in bounds[v.name]) for v in variables}
         self.ndim = self.space.size
         self.groups: NDArray[np.intp] = np.zeros(self.ndim, dtype=np.intp)
-        self.unknown_noise = settings.unknown_noise
+        self.unknown_noise, self.has_gradient = settings.unknown_noise, settings.gradient
         self.truth: Truth | None = None
         self.true_model: Floats | None = None
         samples = self.greens.samples * len(made.record.channels)
@@ -82,19 +82,15 @@ class Waveform:
         return plugin
 
     def __call__(self, models: Floats) -> tuple[Floats, Floats]:
-        """Log-likelihood (n,) and gradient (n, d) of models (n, d), normalised."""
+        """Log-likelihood (n,) and gradient (n, d) of models (n, d), normalised; without `has_gradient` that is zero."""
+        if not self.has_gradient:
+            return self._values(models), np.zeros(models.shape)
         parts = [self._evaluate(models[i : i + self._chunk]) for i in range(0, len(models), self._chunk)]
         return np.concatenate([value for value, _ in parts]), np.concatenate([gradient for _, gradient in parts])
 
     def log_likelihood(self, places: Floats, problems: NDArray[np.intp]) -> Floats:
         """Log-likelihoods (n, m) of models (n, m, d), from which a run starts; all m problems are this one."""
-        models = places.reshape(-1, self.ndim)
-        values = []
-        for i in range(0, len(models), 4 * self._chunk):
-            unknown = self._unpacked(models[i : i + 4 * self._chunk])
-            _, aligned = self._predict(unknown, self.greens.elementary(_place(unknown)))
-            values.append(self.likelihood(self._amplified(aligned.traces, unknown), unknown["log_noise"]).value)
-        return np.concatenate(values).reshape(places.shape[:2])
+        return self._values(places.reshape(-1, self.ndim)).reshape(places.shape[:2])
 
     @property
     def observed(self) -> Floats:
@@ -161,6 +157,14 @@ class Waveform:
 
     starter_config = staticmethod(synthetic.starter_config)
     write_example = staticmethod(synthetic.write_example)
+
+    def _values(self, models: Floats) -> Floats:
+        """Log-likelihoods (n,) of models (n, d)."""
+        values = []
+        for i in range(0, len(models), self._chunk):
+            unknown, parts = self._parts_of(models[i : i + self._chunk])
+            values.append(self.likelihood(parts, unknown["log_noise"]).value)
+        return np.concatenate(values)
 
     def _evaluate(self, models: Floats) -> tuple[Floats, Floats]:
         """Log-likelihoods and gradients of a few models."""

@@ -219,6 +219,8 @@ class WaveformSettings(Settings):
         Degrees of freedom of Student's t distribution.
     unknown_noise : bool
         Whether the logarithm of a factor on each channel's noise is an unknown.
+    gradient : bool
+        Whether gradients are computed; methods that need none, such as nested sampling, are twice as fast without.
     truth : path, optional
         CSV of one row with x, y, depth, origin_time and mxx, myy, mzz, myz, mxz, mxy of a synthetic event.
     """
@@ -237,6 +239,7 @@ class WaveformSettings(Settings):
     likelihood: Literal["gaussian", "student-t"] = "gaussian"
     degrees_of_freedom: Annotated[float, Field(gt=2, allow_inf_nan=False)] = 5.0
     unknown_noise: bool = False
+    gradient: bool = True
     truth: Path | None = None
 
     def model_post_init(self, _context: Any) -> None:

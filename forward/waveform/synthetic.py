@@ -25,7 +25,7 @@ ORIENTED = {"H": None, "Z": (0.0, -90.0), "N": (0.0, 0.0), "E": (90.0, 0.0)}
 PLACE, ORIGIN_TIME, MAGNITUDE = np.array([412.7, 538.1, 1127.4]), 0.6133, 0.6
 STRIKE, DIP, RAKE, ISOTROPIC = 35.0, 62.0, -48.0, 0.35
 """Mechanism: slip on a fault that opens, `ISOTROPIC` of it an explosion."""
-SECONDS = 3.2
+SECONDS = 4.2
 RELATIVE_NOISE = 0.056
 """Standard deviation of the noise, over the peak of all channels of its kind."""
 COLOUR = 0.6
