@@ -31,7 +31,7 @@ class Aligned(NamedTuple):
     spectra: NDArray[np.complexfloating]
     """Their spectra (n, channels, b, frequencies), before samples are cut out."""
     transfer: NDArray[np.complexfloating]
-    """Factors (n, channels, 1, frequencies) of the spectra."""
+    """Factors (n, channels or 1, 1, frequencies) of the spectra."""
 
 
 class Slopes(NamedTuple):
@@ -85,7 +85,7 @@ class Alignment:
         self.response = np.ones(len(self.omega)) if band is None else response(self.omega / (2 * np.pi), band)
 
     def __call__(self, traces: Traces, shift: Floats, duration: Floats) -> Aligned:
-        """Align traces (n, channels, b, samples) for shifts (n, channels), s, and Gaussian durations (n,), s."""
+        """Align traces (n, channels, b, samples) for shifts (n, channels) or (n, 1), s, and Gaussian durations (n,), s."""
         lag = (shift - self.offset)[:, :, None, None]
         transfer = self.response * np.exp(-1j * self.omega * lag - 0.5 * (self.omega * duration[:, None, None, None]) ** 2)
         transfer = transfer.astype(np.result_type(traces.dtype, np.complex64))
@@ -138,6 +138,8 @@ def response(frequency: Floats, band: tuple[float, float]) -> Floats:
     low, high = band
     with np.errstate(divide="ignore"):
         octaves = np.log2(frequency)
-    outside = np.maximum(np.maximum(math.log2(low) - octaves, octaves - math.log2(high)) if low > 0 else octaves - math.log2(high), 0.0)
+    outside = np.maximum(
+        np.maximum(math.log2(low) - octaves, octaves - math.log2(high)) if low > 0 else octaves - math.log2(high), 0.0
+    )
     made: Floats = 0.5 + 0.5 * np.cos(np.pi * np.minimum(2 * outside, 1.0))
     return made

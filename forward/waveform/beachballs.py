@@ -12,7 +12,7 @@ from vip.protocols import Floats
 
 BALLS = 24
 """Number of samples drawn as beachballs."""
-FINE = 241
+FINE = 161
 """Number of points across a beachball that is drawn as an image."""
 NAMED = {"explosion": (0, 90), "implosion": (0, -90), "double couple": (0, 0), "tensile crack": (-30, 60.5), "CLVD": (-30, 0)}
 """Longitude and latitude of some sources on the lune, degrees."""
@@ -27,8 +27,7 @@ def balls(tensors: Floats, true: Floats | None) -> tuple[str, str, str, Any]:
     large = figure.add_subplot(grid[:, :4])
     _draw(large, tensors)
     large.set_title("all samples", size=10)
-    for axis, words in ((large, f"Mw {magnitude(tensors).mean():.2f} ± {magnitude(tensors).std():.2f}"),):
-        axis.text(0, -1.16, words, ha="center", va="top")
+    large.text(0, -1.16, f"Mw {magnitude(tensors).mean():.2f} ± {magnitude(tensors).std():.2f}", ha="center", va="top")
     if true is not None:
         _nodal(large, true, ORANGE)
         large.plot([], [], color=ORANGE, label="truth, nodal lines")
@@ -52,7 +51,8 @@ def lune(tensors: Floats, true: Floats | None) -> tuple[str, str, str, Any]:
     gamma, delta = coordinates(tensors)
     edge = np.linspace(-90, 90, 181)
     for longitude in (-30, -15, 0, 15, 30):
-        ax.plot(*_mapped(np.full(edge.shape, longitude), edge), color=BLACK if abs(longitude) == 30 else GREY, lw=0.8 if abs(longitude) == 30 else 0.4)
+        color, width = (BLACK, 0.8) if abs(longitude) == 30 else (GREY, 0.4)
+        ax.plot(*_mapped(np.full(edge.shape, longitude), edge), color=color, lw=width)
     across = np.linspace(-30, 30, 31)
     for latitude in range(-60, 61, 30):
         ax.plot(*_mapped(across, np.full(across.shape, latitude)), color=GREY, lw=0.4)
@@ -71,7 +71,9 @@ def lune(tensors: Floats, true: Floats | None) -> tuple[str, str, str, Any]:
     sizes.set(xlabel="moment magnitude", ylabel="density")
     sizes.legend()
     shares = f"{delta.mean():.0f}° ± {delta.std():.0f}° of latitude, {gamma.mean():.0f}° ± {gamma.std():.0f}° of longitude"
-    caption = f"Left: the lune, from implosion (below) to explosion (above), double couples in the middle; {shares}. Right: sizes."
+    caption = (
+        f"Left: the lune, from implosion (below) to explosion (above), double couples in the middle; {shares}. Right: sizes."
+    )
     return "lune", "Kind and size of the source", caption, figure
 
 
@@ -96,22 +98,17 @@ def _mapped(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
     return longitude * np.cos(np.radians(latitude)), latitude * 0.75
 
 
-def _directions() -> tuple[Floats, Floats]:
-    """Unit vectors (FINE, FINE, 3), in x, y and depth, of an equal-area lower hemisphere, and their distance from the middle."""
+def _pushes(tensors: Floats) -> tuple[Floats, Floats]:
+    """Amplitudes (n, FINE, FINE) of P over an equal-area lower hemisphere, and the distance of each point from the middle."""
     across = np.linspace(-1, 1, FINE)
     east, north = np.meshgrid(across, across)
     distance = np.hypot(east, north)
     inside = np.minimum(distance, 1.0)
-    down = 1 - inside**2
     factor = np.sqrt(2 - inside**2)
-    return np.stack([east * factor, north * factor, down], axis=-1), distance
-
-
-def _pushes(tensors: Floats) -> tuple[Floats, Floats]:
-    """Amplitudes (n, FINE, FINE) of P, over the largest; and the distance of each direction from the middle."""
-    directions, distance = _directions()
-    size = np.einsum("xyi,nij,xyj->nxy", directions, matrices(tensors), directions)
-    return size / np.abs(size).max(axis=(1, 2), keepdims=True), distance
+    x, y, z = east * factor, north * factor, 1 - inside**2
+    patterns = np.stack([x * x, y * y, z * z, 2 * y * z, 2 * x * z, 2 * x * y])
+    amplitudes = (tensors @ patterns.reshape(6, -1)).reshape(-1, FINE, FINE)
+    return amplitudes / np.abs(amplitudes).max(axis=(1, 2), keepdims=True), distance
 
 
 def _draw(ax: Any, tensors: Floats) -> None:

@@ -147,17 +147,15 @@ class FullSpace:
             x[3] / r - 2 * x[2] / r**2 + 2 * x[1] / r**3,
             y[2],
         ]
-        g, turn = offset / r, _turn(offset / r, r)
-        along, by_along = (direction * g).sum(axis=2)[..., None], (turn @ direction[..., None])
-        d = direction[:, None]
-        patterns = [along * _pair(g, g), 2 * _pair(direction, g) + along * TRACE, _pair(direction, g)]
-        by_offset = [
-            by_along * _pair(g, g)[:, :, None] + 2 * along[..., None] * _pair(g[:, :, None], turn),
-            2 * _pair(d, turn) + by_along * TRACE,
-            _pair(d, turn),
-        ]
-        made = _products(patterns, radial, by_offset if slopes else None, by_r, g)
-        return -made / (4 * math.pi * self.density)
+        g = offset / r
+        along, gg, dg = (direction * g).sum(axis=2)[..., None], _pair(g, g), _pair(direction, g)
+        patterns, by_offset = [along * gg, 2 * dg + along * TRACE, dg], None
+        if slopes:
+            turn = _turn(g, r)
+            by_along, dt = turn @ direction[..., None], _pair(direction[:, None], turn)
+            gt = _pair(g[:, :, None], turn)
+            by_offset = [by_along * gg[:, :, None] + 2 * along[..., None] * gt, 2 * dt + by_along * TRACE, dt]
+        return -_products(patterns, radial, by_offset, by_r, g) / (4 * math.pi * self.density)
 
     def _pressures(self, offset: Floats, r: Floats, direction: Floats, slopes: bool) -> Floats:
         """Coefficients (n, channels, 6 or 24, 5) of the functions of time of P."""
@@ -166,11 +164,11 @@ class FullSpace:
         r = r[..., None]
         radial = [z[2] - z[1] / r, z[1] / r]
         by_r = [z[3] - z[2] / r + z[1] / r**2, z[2] / r - z[1] / r**2]
-        g, turn = offset / r, _turn(offset / r, r)
-        patterns = [_pair(g, g), np.broadcast_to(TRACE, (*g.shape[:2], 6))]
-        by_offset = [2 * _pair(g[:, :, None], turn), np.zeros((*g.shape[:2], 3, 6))]
-        made = _products(patterns, radial, by_offset if slopes else None, by_r, g)
-        return bulk / (4 * math.pi * self.density * self.vp**2) * made
+        g = offset / r
+        patterns, by_offset = [_pair(g, g), np.broadcast_to(TRACE, (*g.shape[:2], 6))], None
+        if slopes:
+            by_offset = [2 * _pair(g[:, :, None], _turn(g, r)), np.zeros((*g.shape[:2], 3, 6))]
+        return bulk / (4 * math.pi * self.density * self.vp**2) * _products(patterns, radial, by_offset, by_r, g)
 
     def _check_receivers(self) -> None:
         for channel, place in zip(self.channels, self._place, strict=True):

@@ -74,7 +74,9 @@ def _whole(forward: Waveform, models: Floats) -> Picture:
     for ax, i, j in panels:
         x, y = forward.greens.box[[i, j]]
         ax.plot(x[[0, 1, 1, 0, 0]], y[[0, 0, 1, 1, 0]], color=GREY, lw=0.8, ls=":", label="box of the prior")
-        ax.plot(receivers[:, i], receivers[:, j], "v", color=BLACK, ms=7, mec="white", mew=0.5, label="receivers", clip_on=False)
+        ax.plot(
+            receivers[:, i], receivers[:, j], "v", color=BLACK, ms=7, mec="white", mew=0.5, label="receivers", clip_on=False
+        )
         ax.plot(models[:, i], models[:, j], ".", color=BLUE, ms=4, mew=0, alpha=0.5, label="samples")
         _mark_truth(ax, forward, i, j)
         ax.set(xlim=(low[i] - margin, high[i] + margin), ylim=(low[j] - margin, high[j] + margin))
@@ -100,17 +102,22 @@ def _close(forward: Waveform, models: Floats) -> Picture:
         _contours(ax, models[:, [i, j]])
         _mark_truth(ax, forward, i, j)
         ax.set(xlim=(mean[i] - reach[i], mean[i] + reach[i]), ylim=(mean[j] - reach[j], mean[j] + reach[j]))
+        ax.locator_params(nbins=6)
     panels[2][0].invert_yaxis()
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="lower right", bbox_to_anchor=(0.97, 0.3))
     words = [f"{label}: {m:.1f} ± {s:.1f}" for label, m, s in zip(LABELS, mean, spread, strict=True)]
     figure.text(0.97, 0.12, "\n".join(words), ha="right", size=9)
-    caption = f"Contours hold {LEVELS[0]:.0%} and {LEVELS[1]:.0%} of the samples. Mean and standard deviation at the lower right."
+    caption = (
+        f"Contours hold {LEVELS[0]:.0%} and {LEVELS[1]:.0%} of the samples. Mean and standard deviation at the lower right."
+    )
     return "place", "Place of the event, close", caption, figure
 
 
 def _mark_truth(ax: Any, forward: Waveform, i: int, j: int) -> None:
     if forward.truth is not None:
-        ax.plot(*forward.truth.place[[i, j]], "*", color=ORANGE, ms=13, mec="white", mew=0.7, zorder=5, label="truth", ls="none")
+        ax.plot(
+            *forward.truth.place[[i, j]], "*", color=ORANGE, ms=13, mec="white", mew=0.7, zorder=5, label="truth", ls="none"
+        )
 
 
 def _contours(ax: Any, samples: Floats) -> None:
@@ -143,7 +150,8 @@ def _seismograms(forward: Waveform, predicted: Floats) -> Picture:
             unit = "Pa" if record.channels[i].kind == "pressure" else "m/s"
             peak = np.abs(record.traces[i]).max()
             ax.plot(time, record.traces[i] / peak, color=BLACK, lw=0.7, label="observed")
-            ax.fill_between(time, low[i] / peak, high[i] / peak, color=ORANGE, alpha=0.9, lw=0.8, ec=ORANGE, label="predicted, 90 %")
+            band = (low[i] / peak, high[i] / peak)
+            ax.fill_between(time, *band, color=ORANGE, alpha=0.9, lw=0.8, ec=ORANGE, label="predicted, 90 %")
             ax.set_title(f"{forward.stations[station]} {record.channels[i].name}", loc="left", size=8.5, pad=2)
             ax.set_title(f"{peak:.2g} {unit}", loc="right", size=8, pad=2, weight="normal")
             ax.set(yticks=[], ylim=(-1.1, 1.1))
@@ -154,7 +162,9 @@ def _seismograms(forward: Waveform, predicted: Floats) -> Picture:
         ax.set_xlabel("time (s)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     more = f" The {len(stations)} nearest of {len(forward.stations)} stations." if len(stations) < len(forward.stations) else ""
-    caption = f"Each trace over its largest size, which stands above it; bands hold 90 % of the predictions of the samples.{more}"
+    caption = (
+        f"Each trace over its largest size, which stands above it; bands hold 90 % of the predictions of the samples.{more}"
+    )
     return "seismograms", "Seismograms, observed and predicted", caption, figure
 
 
@@ -168,9 +178,10 @@ def _misfits(forward: Waveform, predicted: Floats) -> Picture:
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
     bars, histogram = figure.subplots(1, 2, width_ratios=[1.7, 1])
     bars.axhline(1, color=GREY, lw=0.8, ls="--")
-    bars.plot(np.arange(len(names)), np.sqrt((white**2).mean(axis=1)), "o", color=BLUE, ms=5)
+    sizes = np.sqrt((white**2).mean(axis=1))
+    bars.plot(np.arange(len(names)), sizes, "o", color=BLUE, ms=5)
     bars.set_xticks(np.arange(len(names)), names, rotation=90, size=7.5)
-    bars.set(ylabel="root mean square residual\n(units of noise)", ylim=(0, None))
+    bars.set(ylabel="root mean square residual\n(units of noise)", ylim=(0, 1.15 * max(1.0, float(sizes.max()))))
     x = np.linspace(-5, 5, 201)
     histogram.hist(white.ravel(), np.linspace(-5, 5, 61).tolist(), density=True, color=BLUE, alpha=0.7, label="residuals")
     histogram.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color=BLACK, lw=1.3, label="standard normal")

@@ -16,8 +16,8 @@ from vip.forward.waveform import setup, synthetic
 from vip.forward.waveform.alignment import Aligned
 from vip.forward.waveform.elementary import Elementary
 from vip.forward.waveform.likelihood import Marginal
-from vip.forward.waveform.setup import Prepared, named
 from vip.forward.waveform.settings import SourceSettings, WaveformSettings
+from vip.forward.waveform.setup import Prepared, named
 from vip.forward.waveform.source import Components, DoubleCouple, Mechanism, Source, spread
 from vip.forward.waveform.tensors import basis, components
 from vip.forward.waveform.truth import Truth, read_truth
@@ -161,9 +161,10 @@ class Waveform:
     def _values(self, models: Floats) -> Floats:
         """Log-likelihoods (n,) of models (n, d)."""
         values = []
-        for i in range(0, len(models), self._chunk):
-            unknown, parts = self._parts_of(models[i : i + self._chunk])
-            values.append(self.likelihood(parts, unknown["log_noise"]).value)
+        step = 4 * self._chunk  # without slopes, there are a quarter as many values
+        for i in range(0, len(models), step):
+            unknown, parts = self._parts_of(models[i : i + step])
+            values.append(self.likelihood(parts, unknown["log_noise"], slopes=False).value)
         return np.concatenate(values)
 
     def _evaluate(self, models: Floats) -> tuple[Floats, Floats]:
@@ -223,7 +224,9 @@ class Waveform:
         else:
             weights = self.source(unknown["source"]).tensors[:, :, None]
         parts = np.swapaxes(weights, 1, 2).astype(elementary.traces.dtype)[:, None] @ elementary.traces
-        shift = unknown["origin_time"][:, None] + unknown["station_time"][:, self.station_of]
+        shift = unknown["origin_time"][:, None]
+        if self.settings.station_terms.time is not None:
+            shift = shift + unknown["station_time"][:, self.station_of]
         return weights, self.alignment(parts, shift, unknown["duration"])
 
     def _parts_of(self, models: Floats) -> tuple[dict[str, Floats], Any]:
@@ -232,6 +235,8 @@ class Waveform:
         return unknown, self._amplified(aligned.traces, unknown)
 
     def _amplified(self, traces: Any, unknown: Mapping[str, Floats]) -> Any:
+        if self.settings.station_terms.amplitude is None:
+            return traces
         factor = np.exp(unknown["station_amplitude"][:, self.station_of])
         return traces * factor.astype(traces.dtype)[:, :, None, None]
 

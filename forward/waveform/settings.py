@@ -247,4 +247,6 @@ class WaveformSettings(Settings):
         if isinstance(self.origin_time, tuple):
             _ordered("origin_time", self.origin_time)
         if self.likelihood == "student-t" and self.source.integrates:
-            raise ConfigError("likelihood", self.likelihood, "the tensor can be integrated out of Gaussian errors alone: integrate = false")
+            raise ConfigError(
+                "likelihood", self.likelihood, "the tensor can be integrated out of Gaussian errors alone: integrate = false"
+            )

@@ -105,7 +105,7 @@ class Components:
 
 
 def spread(kind: Linear, typical: float) -> float:
-    """Standard deviation, N m, of each factor of `basis`, such that the mean square of the scalar moment is that of `typical`."""
+    """Standard deviation, N m, of the factors of `basis`, whose mean square scalar moment is then that of `typical`."""
     return float(scalar_moment(np.array(typical)) * np.sqrt(2 / basis(kind).shape[1]))
 
 

@@ -71,7 +71,13 @@ def write_example(directory: Path, seed: int) -> Path:
 def network() -> list[Channel]:
     """Channels of all stations."""
     return [
-        Channel(station, name, "pressure" if turned is None else "velocity", (*place, 0.0), pointing(*turned) if turned else (0.0, 0.0, 0.0))
+        Channel(
+            station,
+            name,
+            "pressure" if turned is None else "velocity",
+            (*place, 0.0),
+            pointing(*turned) if turned else (0.0, 0.0, 0.0),
+        )
         for station, place in STATIONS.items()
         for name, turned in ORIENTED.items()
     ]
@@ -101,6 +107,8 @@ def write_channels(channels: Sequence[Channel], file: Path) -> None:
     rows = []
     for channel in channels:
         east, north, down = channel.direction
-        turned = [np.degrees(np.arctan2(east, north)) % 360, np.degrees(np.arcsin(down))] if any(channel.direction) else ["", ""]
+        turned = (
+            [np.degrees(np.arctan2(east, north)) % 360, np.degrees(np.arcsin(down))] if any(channel.direction) else ["", ""]
+        )
         rows.append([channel.station, channel.name, channel.kind, *channel.position, *turned])
     pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False, float_format="%.6g")

@@ -124,4 +124,7 @@ def _vector(north: Floats, east: Floats, down: Floats) -> Floats:
 
 def _outer(a: Floats, b: Floats) -> Floats:
     """Components (..., 6) of a b^T + b a^T."""
-    return np.stack([a[..., p] * b[..., q] + a[..., q] * b[..., p] for p, q in zip([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1], strict=True)], axis=-1)
+    return np.stack(
+        [a[..., p] * b[..., q] + a[..., q] * b[..., p] for p, q in zip([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1], strict=True)],
+        axis=-1,
+    )

@@ -7,11 +7,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vip.forward.waveform.elementary import Traces
+from vip.forward.waveform.noise import Whitener
 from vip.protocols import Floats
+
+NONE = np.zeros(0)
 
 
 class Value(NamedTuple):
-    """Log-likelihoods with their derivatives."""
+    """Log-likelihoods with their derivatives, which are empty where they were not asked for."""
 
     value: Floats
     """Log-likelihoods (n,), normalised."""
@@ -28,7 +31,9 @@ class Likelihood(Protocol):
     factors are integrated out.
     """
 
-    def __call__(self, traces: Traces, log_noise: Floats) -> Value:
+    whitener: Whitener
+
+    def __call__(self, traces: Traces, log_noise: Floats, slopes: bool = True) -> Value:
         """Log-likelihoods of predicted traces, where exp(`log_noise`) (n, channels) multiplies the noise."""
 
 

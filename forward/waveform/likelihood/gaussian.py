@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from vip.forward.waveform.elementary import Traces
-from vip.forward.waveform.likelihood.contract import Value, totals
+from vip.forward.waveform.likelihood.contract import NONE, Value, totals
 from vip.forward.waveform.noise import Whitener
 from vip.protocols import Floats
 
@@ -25,11 +25,13 @@ class Gaussian:
         self.white, self.whitener = whitener(observed[None, :, None])[:, :, 0], whitener
         self.constant = whitener.log_determinant - 0.5 * observed.size * math.log(2 * math.pi)
 
-    def __call__(self, traces: Traces, log_noise: Floats) -> Value:
+    def __call__(self, traces: Traces, log_noise: Floats, slopes: bool = True) -> Value:
         """Log-likelihoods of predicted traces (n, channels, 1, samples), and derivatives."""
         samples = traces.shape[3]
         shrink = np.exp(-log_noise).astype(traces.dtype)[:, :, None]
         z = (self.white - self.whitener(traces)[:, :, 0]) * shrink
         misfit = totals(z**2)
         value = self.constant - (0.5 * misfit + samples * log_noise).sum(axis=1)
+        if not slopes:
+            return Value(value, NONE, NONE)
         return Value(value, self.whitener.transpose((z * shrink)[:, :, None]), misfit - samples)

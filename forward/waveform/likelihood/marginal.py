@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from vip.forward.waveform.elementary import Traces
-from vip.forward.waveform.likelihood.contract import Value, totals
+from vip.forward.waveform.likelihood.contract import NONE, Value, totals
 from vip.forward.waveform.noise import Whitener
 from vip.protocols import Floats
 
@@ -32,7 +32,7 @@ class Marginal:
         self.white, self.whitener = whitener(observed[None, :, None])[:, :, 0], whitener
         self.constant = whitener.log_determinant - 0.5 * observed.size * math.log(2 * math.pi)
 
-    def __call__(self, traces: Traces, log_noise: Floats) -> Value:
+    def __call__(self, traces: Traces, log_noise: Floats, slopes: bool = True) -> Value:
         """Log-likelihoods of the parts (n, channels, b, samples) of predictions, and derivatives."""
         samples = traces.shape[3]
         shrink = np.exp(-log_noise).astype(traces.dtype)[:, :, None]
@@ -42,6 +42,8 @@ class Marginal:
         # Least at the mean, so that rounding of the mean does not matter: the same as r.d in exact arithmetic.
         misfit = totals(residual**2).sum(axis=1) + (mean**2).sum(axis=1)
         value = self.constant - 0.5 * (misfit + log_det) - samples * log_noise.sum(axis=1)
+        if not slopes:
+            return Value(value, NONE, NONE)
         by_white = mean.astype(traces.dtype)[:, None, :, None] * residual[:, :, None]
         by_white -= inverse.astype(traces.dtype)[:, None] @ white
         by_log_noise = totals(residual * data) - totals((by_white * white).sum(axis=2)) - samples

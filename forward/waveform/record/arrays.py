@@ -32,7 +32,9 @@ def read_arrays(data: Path, channels: Path, dt: float | None, start: float) -> R
     table = read_channels(channels)
     traces = _read(data)
     if traces.ndim != 2 or len(traces) != len(table):
-        raise ConfigError(DATASET, f"shape {traces.shape}", f"expected (channels, samples), and {channels} has {len(table)} channels", data)
+        raise ConfigError(
+            DATASET, f"shape {traces.shape}", f"expected (channels, samples), and {channels} has {len(table)} channels", data
+        )
     if traces.shape[1] < 2:
         raise ConfigError(DATASET, f"shape {traces.shape}", "expected at least two samples", data)
     return Record(table, traces, dt, start)
@@ -53,7 +55,9 @@ def read_channels(file: Path) -> tuple[Channel, ...]:
         table.loc[(table["kind"] == "pressure") & (table[column] == ""), column] = "0"
     values = {column: numbers(table, column, file) for column in COLUMNS[3:]}
     for column in ("x", "y", "depth"):
-        for line, value in zip(table.index[np.abs(values[column]) > FARTHEST], values[column][np.abs(values[column]) > FARTHEST], strict=True):
+        for line, value in zip(
+            table.index[np.abs(values[column]) > FARTHEST], values[column][np.abs(values[column]) > FARTHEST], strict=True
+        ):
             raise ConfigError(place(line, column), float(value), f"must be in m, and at most {FARTHEST:g} m from zero", file)
     for line, value in zip(table.index[np.abs(values["dip"]) > 90], values["dip"][np.abs(values["dip"]) > 90], strict=True):
         raise ConfigError(place(line, "dip"), float(value), "must be from -90 (up) to 90 (down)", file)

@@ -63,7 +63,9 @@ def usable(record: Record, file: Path) -> Record:
     """
     faults = [fault(trace) for trace in record.traces]
     kept = [i for i, found in enumerate(faults) if not found]
-    names = [f"{channel.station} {channel.name}: {found}" for channel, found in zip(record.channels, faults, strict=True) if found]
+    names = [
+        f"{channel.station} {channel.name}: {found}" for channel, found in zip(record.channels, faults, strict=True) if found
+    ]
     if not kept:
         raise ConfigError("data", "; ".join(names), "no channel can be used", file)
     channels = tuple(record.channels[i] for i in kept)

@@ -98,7 +98,9 @@ def _read(files: Sequence[Path]) -> Any:
     for trace in stream:
         rates.setdefault(trace.id, trace.stats.delta)
         if trace.stats.delta != rates[trace.id]:
-            raise ConfigError(trace.id, f"{trace.stats.delta:g} s", f"other parts of it are sampled every {rates[trace.id]:g} s")
+            raise ConfigError(
+                trace.id, f"{trace.stats.delta:g} s", f"other parts of it are sampled every {rates[trace.id]:g} s"
+            )
     return stream.merge().sort()
 
 

@@ -78,7 +78,9 @@ def test_derivatives(name):
     traces, step = PARTS[:, :, :parts], 1e-6
     found = likelihood(traces, LOG_NOISE)
     direction = RNG.standard_normal(traces.shape)
-    difference = (likelihood(traces + step * direction, LOG_NOISE).value - likelihood(traces - step * direction, LOG_NOISE).value) / (2 * step)
+    difference = (
+        likelihood(traces + step * direction, LOG_NOISE).value - likelihood(traces - step * direction, LOG_NOISE).value
+    ) / (2 * step)
     np.testing.assert_allclose((found.by_traces * direction).sum(axis=(1, 2, 3)), difference, rtol=1e-6)
     for c in range(2):
         move = step * np.eye(2)[c]
@@ -91,9 +93,14 @@ def test_single_precision_keeps_differences(name):
     """With a signal a hundred times the noise, log-likelihoods of single precision are still good to a tenth."""
     parts = ALL[name][1]
     signal = 100 * np.sin(np.arange(2 * SAMPLES)).reshape(2, SAMPLES)
-    traces = np.concatenate([(signal + 0.1 * OBSERVED)[None, :, None], PARTS[:1, :, 1:parts]], axis=2) if parts > 1 else (signal + 0.1 * OBSERVED)[None, :, None]
+    traces = (
+        np.concatenate([(signal + 0.1 * OBSERVED)[None, :, None], PARTS[:1, :, 1:parts]], axis=2)
+        if parts > 1
+        else (signal + 0.1 * OBSERVED)[None, :, None]
+    )
     kinds = {"gaussian": Gaussian, "student-t": lambda d, w: StudentT(d, w, 4.0), "marginal": Marginal}
     exact, single = (
-        kinds[name]((signal + OBSERVED).astype(kind), WHITENER)(traces.astype(kind), LOG_NOISE[:1]).value for kind in (float, np.float32)
+        kinds[name]((signal + OBSERVED).astype(kind), WHITENER)(traces.astype(kind), LOG_NOISE[:1]).value
+        for kind in (float, np.float32)
     )
     assert abs(exact - single) < 0.1

@@ -13,7 +13,7 @@ def continued(n):
     """Autocovariance of the process that begins as COVARIANCE: the Yule-Walker equations go on."""
     process, made = levinson(COVARIANCE), list(COVARIANCE)
     while len(made) < n:
-        made.append(float(process.predictions[3] @ made[: -4 : -1]))
+        made.append(float(process.predictions[3] @ made[:-4:-1]))
     return np.array(made)
 
 
