@@ -81,7 +81,7 @@ class Alignment:
         self.n = next_fast_len(samples + self.hold + JOIN + before, real=True)
         self.join = self.n - samples - self.hold - before
         self.fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(self.join) + 0.5) / self.join)
-        self.omega = 2 * np.pi * np.fft.rfftfreq(self.n, dt)
+        self.omega: Floats = np.asarray(2 * np.pi * np.fft.rfftfreq(self.n, dt), float)
         self.response = np.ones(len(self.omega)) if band is None else response(self.omega / (2 * np.pi), band)
 
     def __call__(self, traces: Traces, shift: Floats, duration: Floats) -> Aligned:

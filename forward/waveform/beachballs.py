@@ -14,7 +14,13 @@ BALLS = 24
 """Number of samples drawn as beachballs."""
 FINE = 161
 """Number of points across a beachball that is drawn as an image."""
-NAMED = {"explosion": (0, 90), "implosion": (0, -90), "double couple": (0, 0), "tensile crack": (-30, 60.5), "CLVD": (-30, 0)}
+NAMED = {
+    "explosion": (0.0, 90.0),
+    "implosion": (0.0, -90.0),
+    "double couple": (0.0, 0.0),
+    "tensile crack": (-30.0, 60.5),
+    "CLVD": (-30.0, 0.0),
+}
 """Longitude and latitude of some sources on the lune, degrees."""
 
 
@@ -50,17 +56,17 @@ def lune(tensors: Floats, true: Floats | None) -> tuple[str, str, str, Any]:
     ax, sizes = figure.subplots(1, 2, width_ratios=[1, 1.5])
     gamma, delta = coordinates(tensors)
     edge = np.linspace(-90, 90, 181)
-    for longitude in (-30, -15, 0, 15, 30):
-        color, width = (BLACK, 0.8) if abs(longitude) == 30 else (GREY, 0.4)
-        ax.plot(*_mapped(np.full(edge.shape, longitude), edge), color=color, lw=width)
+    for meridian in (-30, -15, 0, 15, 30):
+        color, width = (BLACK, 0.8) if abs(meridian) == 30 else (GREY, 0.4)
+        ax.plot(*_mapped(np.full(edge.shape, meridian), edge), color=color, lw=width)
     across = np.linspace(-30, 30, 31)
-    for latitude in range(-60, 61, 30):
-        ax.plot(*_mapped(across, np.full(across.shape, latitude)), color=GREY, lw=0.4)
+    for parallel in range(-60, 61, 30):
+        ax.plot(*_mapped(across, np.full(across.shape, parallel)), color=GREY, lw=0.4)
     ax.plot(*_mapped(gamma, delta), ".", color=BLUE, ms=4, mew=0, alpha=0.4)
     if true is not None:
         ax.plot(*_mapped(*coordinates(true[None])), "*", color=ORANGE, ms=13, mec="white", mew=0.7)
     for name, (longitude, latitude) in NAMED.items():
-        x, y = _mapped(np.array([float(longitude)]), np.array([float(latitude)]))
+        x, y = _mapped(np.array([longitude]), np.array([latitude]))
         ax.plot(x, y, "o", color="none", mec=BLACK, ms=5)
         ax.annotate(name, (x[0], y[0]), xytext=(7, 4), textcoords="offset points", size=8)
     ax.set(aspect="equal")

@@ -89,7 +89,7 @@ def filtered(traces: Floats, dt: float, band: tuple[float, float]) -> Floats:
     """Traces (channels, samples), less their means, filtered without a phase."""
     n = traces.shape[1]
     spectra = rfft(traces - traces.mean(axis=1, keepdims=True), 2 * n)
-    made: Floats = irfft(spectra * response(np.fft.rfftfreq(2 * n, dt), band), 2 * n)[:, :n]
+    made: Floats = irfft(spectra * response(np.asarray(np.fft.rfftfreq(2 * n, dt), float), band), 2 * n)[:, :n]
     return made
 
 
@@ -97,10 +97,10 @@ def arrivals(greens: Greens) -> tuple[Floats, Floats]:
     """Earliest and latest onsets (channels,), s after the origin time, of the corners and the middle of the box."""
     low, high = greens.box.T
     corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
-    size = np.abs(greens.elementary(np.concatenate([corners, [(low + high) / 2]])).traces).max(axis=2)
+    traces = greens.elementary(np.concatenate([corners, [(low + high) / 2]])).traces
+    size = np.abs(traces).max(axis=2)
     onset = greens.start + greens.dt * (size > ONSET * size.max(axis=2, keepdims=True)).argmax(axis=2)
-    seen = np.where(size.max(axis=2) > 0, onset, np.inf)
-    return seen.min(axis=0), seen.max(axis=0)
+    return onset.min(axis=0), onset.max(axis=0)
 
 
 def _read(s: WaveformSettings, files: Sequence[Path], base_dir: Path) -> Record:

@@ -63,13 +63,14 @@ class Mechanism:
 class DoubleCouple:
     """Double couple with unknown strike, dip, rake and magnitude; the dip by its cosine, so that no direction is preferred."""
 
-    variables = (
-        Variable("strike", "degrees"),
-        Variable("cos_dip", "1", long_name="cosine of the dip"),
-        Variable("rake", "degrees"),
-        Variable("magnitude", "1", long_name="moment magnitude"),
-    )
-    bounds: Bounds = {"strike": (0.0, 360.0), "cos_dip": (0.0, 1.0), "rake": (-180.0, 180.0), "magnitude": MAGNITUDES}
+    def __init__(self) -> None:
+        self.variables: tuple[Variable, ...] = (
+            Variable("strike", "degrees"),
+            Variable("cos_dip", "1", long_name="cosine of the dip"),
+            Variable("rake", "degrees"),
+            _magnitude(),
+        )
+        self.bounds: Bounds = {"strike": (0.0, 360.0), "cos_dip": (0.0, 1.0), "rake": (-180.0, 180.0), "magnitude": MAGNITUDES}
 
     def __call__(self, parameters: Floats) -> Tensors:
         """Tensors of strike, cosine of the dip, rake and magnitude (n, 4)."""
@@ -95,7 +96,9 @@ class Components:
         self.basis, scale = basis(kind), spread(kind, typical)
         self.scaled = scale * self.basis
         names = np.arange(1, self.basis.shape[1] + 1)
-        self.variables = (Variable("tensor", "1", ("component",), {"component": names}, f"tensor over {scale:.3g} N m"),)
+        self.variables: tuple[Variable, ...] = (
+            Variable("tensor", "1", ("component",), {"component": names}, f"tensor over {scale:.3g} N m"),
+        )
         self.bounds: Bounds = {"tensor": (-self.LIMIT, self.LIMIT)}
 
     def __call__(self, parameters: Floats) -> Tensors:

@@ -44,7 +44,8 @@ def components(matrix: Any, convention: Convention, key: str) -> Floats:
         found = f"row {i + 1}, column {j + 1} is {given[i, j]:g}, row {j + 1}, column {i + 1} is {given[j, i]:g}"
         raise ConfigError(key, found, "a moment tensor is symmetric")
     turned = AXES[convention] @ given @ AXES[convention].T
-    return turned[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    made: Floats = turned[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    return made
 
 
 def matrices(tensors: Floats, convention: Convention = "xyz") -> Floats:

@@ -28,7 +28,7 @@ def read_arrays(data: Path, channels: Path, dt: float | None, start: float) -> R
         If the files cannot be read, or do not fit together.
     """
     if dt is None:
-        raise ConfigError("time.dt", None, "an array needs its sampling interval, s", data)
+        raise ConfigError("time.dt", None, "an array needs its sampling interval, s")
     table = read_channels(channels)
     traces = _read(data)
     if traces.ndim != 2 or len(traces) != len(table):
@@ -61,7 +61,7 @@ def read_channels(file: Path) -> tuple[Channel, ...]:
             raise ConfigError(place(line, column), float(value), f"must be in m, and at most {FARTHEST:g} m from zero", file)
     for line, value in zip(table.index[np.abs(values["dip"]) > 90], values["dip"][np.abs(values["dip"]) > 90], strict=True):
         raise ConfigError(place(line, "dip"), float(value), "must be from -90 (up) to 90 (down)", file)
-    made = []
+    made: list[Channel] = []
     for i, (line, row) in enumerate(table.iterrows()):
         kind, position = row["kind"], (float(values["x"][i]), float(values["y"][i]), float(values["depth"][i]))
         if kind not in ("pressure", "velocity"):

@@ -34,7 +34,7 @@ class Record(NamedTuple):
     @property
     def end(self) -> float:
         """Time of the last sample."""
-        return self.start + (self.traces.shape[1] - 1) * self.dt
+        return float(self.start + (self.traces.shape[1] - 1) * self.dt)
 
     def between(self, window: tuple[float, float], key: str) -> Record:
         """The part between two times.

@@ -94,7 +94,7 @@ def _read(files: Sequence[Path]) -> Any:
             stream += read(str(file))
         except Exception as error:  # a damaged file may raise anything
             raise ConfigError("data", file, f"cannot be read as seismograms: {error}") from error
-    rates = {}
+    rates: dict[str, float] = {}
     for trace in stream:
         rates.setdefault(trace.id, trace.stats.delta)
         if trace.stats.delta != rates[trace.id]:
