@@ -13,7 +13,7 @@ from scipy.fft import irfft, rfft
 from vip.errors import ConfigError
 from vip.forward.waveform.alignment import Alignment, response
 from vip.forward.waveform.elementary import Channel, Greens
-from vip.forward.waveform.fullspace import FullSpace
+from vip.forward.waveform.fullspace import REACH, FullSpace
 from vip.forward.waveform.likelihood import Gaussian, Likelihood, Marginal, StudentT
 from vip.forward.waveform.noise import Process, Whitener, estimated, white
 from vip.forward.waveform.record import Record
@@ -80,9 +80,12 @@ def open_greens(
     """
     if isinstance(s, TableSettings):
         raise ConfigError("greens.kind", s.kind, 'tables are not read yet: use "homogeneous"', base_dir / s.file)
-    start = max(record.start - shifts[1], -10 * s.width)
-    samples = math.ceil((record.end - shifts[0] - start) / record.dt) + 2
-    return FullSpace(s.vp, s.vs, s.density, record.channels, box, s.width, record.dt, max(samples, 2), start, s.precision)
+    places = np.array([channel.position for channel in record.channels])
+    farthest = float(np.linalg.norm(np.abs(places[:, :, None] - box).max(axis=2), axis=1).max()) / s.vp
+    start = min(max(record.start - shifts[1], -REACH * s.width), 0.0)
+    end = max(record.end - shifts[0], farthest + REACH * s.width)  # P of all places is there, whatever the record holds
+    samples = math.ceil((end - start) / record.dt) + 2
+    return FullSpace(s.vp, s.vs, s.density, record.channels, box, s.width, record.dt, samples, start, s.precision)
 
 
 def filtered(traces: Floats, dt: float, band: tuple[float, float]) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from vip.forward.waveform.record.record import SAME, Record
 OUTPUT = {"M": "VEL", "M/S": "VEL", "M/S**2": "VEL", "M/(S**2)": "VEL", "PA": "DEF"}
 """What a response is removed to, by the unit of motion or pressure that it begins with."""
 SKIRT = math.sqrt(2)
-"""Ratio of frequencies over which the filter falls to zero on either side of the band."""
+"""Ratio of frequencies over which the band's filter falls to zero on either side, and beyond which responses are not removed."""
 
 
 def read_streams(
@@ -148,11 +149,14 @@ def _without_response(trace: Any, inventory: Any, output: str, band: tuple[float
     nyquist = 0.5 / trace.stats.delta
     if band[1] >= nyquist:
         raise ConfigError("time.band", list(band), f"must end below {nyquist:g} Hz, half the sampling rate of {trace.id}")
-    skirts = (band[0] / SKIRT, band[0], band[1], min(band[1] * SKIRT, nyquist))
+    high = min(band[1] * SKIRT, nyquist)
+    skirts = (band[0] / SKIRT**2, band[0] / SKIRT, high, min(high * SKIRT, nyquist))
     copy = trace.copy()
     copy.data = copy.data.astype(float)
     try:
-        copy.remove_response(inventory, output=output, pre_filt=skirts, water_level=None, taper_fraction=0.02)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pressure, whose unit is taken as it is
+            copy.remove_response(inventory, output=output, pre_filt=skirts, water_level=None, taper_fraction=0.02)
     except Exception as error:  # ObsPy and evalresp raise many kinds
         raise ConfigError(trace.id, "response", f"cannot be removed: {error}", file) from error
     return copy.data

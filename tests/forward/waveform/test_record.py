@@ -95,9 +95,9 @@ def test_faults_of_channels(folder, line, column, value, words):
         ([("dt = 0.008", "# dt = 0.008")], ("forward.time.dt", "None", "sampling interval")),
         ([("window = [0.5, 1.9]", "window = [0.5, 3.0]")], ("time.window", "[0.5, 3.0]", "the data are from -2 to 2.192 s")),
         ([("window = [0.5, 1.9]", "window = [1.9, 0.5]")], ("time.window", "the second must be larger")),
-        ([("window = [0.5, 1.9]", "window = [0.4, 0.5]")], ("station OB1, channel H", "ends at 0.496 s", "P arrives there between")),
-        ([("window = [0.5, 1.9]", "window = [1.7, 2.1]")], ("begins at 1.704 s", "P arrives there between", "begin earlier")),
-        ([("window = [-2.0, 0.5]", "window = [-2.0, 0.8]")], ("noise.window", "[-2.0, 0.8]", "P arrives there", "end it before")),
+        ([("window = [0.5, 1.9]", "window = [0.4, 0.5]")], ("station OB1, channel H", "ends at 0.496 s", "P arrives")),
+        ([("window = [0.5, 1.9]", "window = [1.7, 2.1]")], ("begins at 1.704 s", "P arrives", "begin earlier")),
+        ([("window = [-2.0, 0.5]", "window = [-2.0, 0.8]")], ("noise.window", "[-2.0, 0.8]", "end it before")),
         ([("coloured = true", "sigma = 3.0")], ("noise", "['window', 'sigma']", "give one of")),
         ([("vs = 1700.0", "vs = 2700.0")], ("greens.vs", "2700.0", "below vp/1.155")),
         ([("width = 0.012", "width = 0.002")], ("greens.width", "0.002", "at least 0.012 s")),
@@ -112,7 +112,7 @@ def test_faults_of_channels(folder, line, column, value, words):
         ([('name = "nested"', 'name = "hmc"'), ("particles = 200", "")], ("algorithm.name", "hmc", "needs a gradient")),
         ([('"traces.npy"', '"none.npy"')], ("none.npy", "cannot be read")),
     ],
-)  # fmt: skip
+)
 def test_faults_of_the_configuration(folder, changes, words):
     found = message(folder, *changes)
     assert all(word in found for word in ("waveform.toml", *words) if word), found
