@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vip.algorithms.tempered import spread
 from vip.errors import ConfigError
 from vip.forward.waveform import setup, synthetic
 from vip.forward.waveform.alignment import Aligned
@@ -18,13 +19,15 @@ from vip.forward.waveform.elementary import Elementary
 from vip.forward.waveform.likelihood import Marginal
 from vip.forward.waveform.settings import SourceSettings, WaveformSettings
 from vip.forward.waveform.setup import Prepared, named
-from vip.forward.waveform.source import Components, DoubleCouple, Mechanism, Source, spread
+from vip.forward.waveform.source import Components, DoubleCouple, Mechanism, Source, typical_size
 from vip.forward.waveform.tensors import basis, components
 from vip.forward.waveform.truth import Truth, read_truth
 from vip.protocols import Floats, ModelSpace, Variable
 
 TOGETHER = 400_000
 """Number of values of elementary seismograms made together, so that they stay in the cache."""
+SEARCHERS = 400
+"""Least number of particles of the search: the places that explain anything fill a thousandth of a box."""
 LOUDEST = 5.0
 """Largest logarithm of a factor on the noise."""
 PLACE = ("x", "y", "depth")
@@ -60,9 +63,10 @@ class Waveform:
         self.parts = _parts(settings.source) if self.source is None else np.zeros((6, 0))
         variables, bounds = _variables(settings, self.source, self.stations, made)
         self.space = ModelSpace(tuple(variables))
-        self.bounds = {v.name: tuple(np.full(v.shape, end) for end in bounds[v.name]) for v in variables}
+        self.bounds: Mapping[str, tuple[Floats, Floats]] = {
+            v.name: (np.full(v.shape, bounds[v.name][0]), np.full(v.shape, bounds[v.name][1])) for v in variables
+        }
         self.ndim = self.space.size
-        self.groups: NDArray[np.intp] = np.zeros(self.ndim, dtype=np.intp)
         self.unknown_noise, self.has_gradient = settings.unknown_noise, settings.gradient
         self.truth: Truth | None = None
         self.true_model: Floats | None = None
@@ -88,9 +92,16 @@ class Waveform:
         parts = [self._evaluate(models[i : i + self._chunk]) for i in range(0, len(models), self._chunk)]
         return np.concatenate([value for value, _ in parts]), np.concatenate([gradient for _, gradient in parts])
 
-    def log_likelihood(self, places: Floats, problems: NDArray[np.intp]) -> Floats:
-        """Log-likelihoods (n, m) of models (n, m, d), from which a run starts; all m problems are this one."""
-        return self._values(places.reshape(-1, self.ndim)).reshape(places.shape[:2])
+    def start(self, n: int, rng: np.random.Generator) -> Floats:
+        """Models (n, d) that a search from all over the bounds ends with, by sequential Monte Carlo."""
+        ends = zip(*(self.bounds[variable.name] for variable in self.space.variables), strict=True)
+        lower, upper = (np.concatenate([np.ravel(end) for end in side])[None] for side in ends)
+
+        def log_likelihood(places: Floats, problems: NDArray[np.intp]) -> Floats:
+            return self._values(places[:, 0])[:, None]
+
+        found = spread(log_likelihood, lower, upper, max(n, SEARCHERS), rng)[:, 0]
+        return found[rng.permutation(len(found))[:n]]
 
     @property
     def observed(self) -> Floats:
@@ -276,7 +287,7 @@ def _source(s: SourceSettings) -> Source | None:
 def _parts(s: SourceSettings) -> Floats:
     """Tensors (6, b), N m, whose factors are standard normal."""
     if s.kind == "full" or s.kind == "deviatoric" or s.kind == "explosion":
-        return spread(s.kind, _typical(s)) * basis(s.kind)
+        return typical_size(s.kind, _typical(s)) * basis(s.kind)
     raise ConfigError("source.kind", s.kind, "cannot be integrated out")
 
 

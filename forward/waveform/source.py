@@ -80,20 +80,20 @@ class DoubleCouple:
 
 
 class Components:
-    """Sum of the tensors of a linear kind, whose factors are sampled, in units of the scale that `spread` gives.
+    """Sum of the tensors of a linear kind, whose factors are sampled, in units of the scale that `typical_size` gives.
 
     Parameters
     ----------
     kind : "explosion", "deviatoric" or "full"
     typical : float
-        Moment magnitude of the typical event; see `spread`.
+        Moment magnitude of the typical event; see `typical_size`.
     """
 
     LIMIT = 10.0
     """Largest size of a factor, in its typical sizes."""
 
     def __init__(self, kind: Linear, typical: float) -> None:
-        self.basis, scale = basis(kind), spread(kind, typical)
+        self.basis, scale = basis(kind), typical_size(kind, typical)
         self.scaled = scale * self.basis
         names = np.arange(1, self.basis.shape[1] + 1)
         self.variables: tuple[Variable, ...] = (
@@ -107,7 +107,7 @@ class Components:
         return Tensors(made, np.broadcast_to(self.scaled, (len(parameters), *self.scaled.shape)))
 
 
-def spread(kind: Linear, typical: float) -> float:
+def typical_size(kind: Linear, typical: float) -> float:
     """Standard deviation, N m, of the factors of `basis`, whose mean square scalar moment is then that of `typical`."""
     return float(scalar_moment(np.array(typical)) * np.sqrt(2 / basis(kind).shape[1]))
 

@@ -19,7 +19,7 @@ from vip.forward.waveform.record.record import SAME, Record
 OUTPUT = {"M": "VEL", "M/S": "VEL", "M/S**2": "VEL", "M/(S**2)": "VEL", "PA": "DEF"}
 """What a response is removed to, by the unit of motion or pressure that it begins with."""
 SKIRT = math.sqrt(2)
-"""Ratio of frequencies over which the band's filter falls to zero on either side, and beyond which responses are not removed."""
+"""Ratio of frequencies over which the band's filter falls to zero on either side; beyond, responses are not removed."""
 
 
 def read_streams(
