@@ -1,4 +1,4 @@
-"""Table 2 of Spurio Mancini et al. (2021) on the closed-form earth: place of one event by four methods, with seconds of one core.
+"""Table 2 of Spurio Mancini et al. (2021) on the closed-form earth: place of one event by four methods.
 
 Usage: python compare.py [--fast]     writes its data to data/; --fast leaves out the moment tensor
 

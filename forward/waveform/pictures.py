@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,9 @@ from scipy.stats import gaussian_kde
 
 from vip.forward.waveform.beachballs import balls, lune
 from vip.forward.waveform.samples import drawn_tensors
+from vip.forward.waveform.solved import Solved
 from vip.pages.style import BLACK, BLUE, GREY, ORANGE
 from vip.protocols import Floats
-
-if TYPE_CHECKING:
-    from vip.forward.waveform.plugin import Waveform
 
 Picture = tuple[str, str, str, Any]
 """Name of the file, title, caption and figure of a picture."""
@@ -32,12 +30,12 @@ STATIONS_A_PAGE = 6
 """Largest number of stations whose seismograms are drawn."""
 
 
-def pictures(forward: Waveform, models: Floats) -> Iterator[Picture]:
+def pictures(forward: Solved, models: Floats) -> Iterator[Picture]:
     """Place in map and sections, moment tensors, seismograms and their misfit."""
     chosen = models[np.linspace(0, len(models) - 1, min(len(models), SHOWN)).astype(int)]
     yield _whole(forward, chosen)
     yield _close(forward, chosen)
-    if forward.source is None or forward.source.variables[:1]:
+    if forward.has_tensors:
         tensors = drawn_tensors(forward, chosen)
         true = forward.truth.tensor if forward.truth else None
         yield balls(tensors, true)
@@ -64,7 +62,7 @@ def _sections(size: tuple[float, float]) -> tuple[Any, list[tuple[Any, int, int]
     return figure, panels
 
 
-def _whole(forward: Waveform, models: Floats) -> Picture:
+def _whole(forward: Solved, models: Floats) -> Picture:
     """The whole box with the stations."""
     figure, panels = _sections((8.2, 7.2))
     receivers = np.array([channel.position for channel in forward.record.channels])
@@ -89,7 +87,7 @@ def _whole(forward: Waveform, models: Floats) -> Picture:
     return "place_in_the_box", "Place of the event", caption, figure
 
 
-def _close(forward: Waveform, models: Floats) -> Picture:
+def _close(forward: Solved, models: Floats) -> Picture:
     """Samples and contours, close."""
     figure, panels = _sections((8.2, 7.2))
     mean, spread = models[:, :3].mean(axis=0), models[:, :3].std(axis=0)
@@ -113,7 +111,7 @@ def _close(forward: Waveform, models: Floats) -> Picture:
     return "place", "Place of the event, close", caption, figure
 
 
-def _mark_truth(ax: Any, forward: Waveform, i: int, j: int) -> None:
+def _mark_truth(ax: Any, forward: Solved, i: int, j: int) -> None:
     if forward.truth is not None:
         ax.plot(
             *forward.truth.place[[i, j]], "*", color=ORANGE, ms=13, mec="white", mew=0.7, zorder=5, label="truth", ls="none"
@@ -133,7 +131,7 @@ def _contours(ax: Any, samples: Floats) -> None:
     ax.contour(x, y, density, levels=levels, colors=BLUE, linewidths=[0.9, 1.5], zorder=3)
 
 
-def _seismograms(forward: Waveform, predicted: Floats) -> Picture:
+def _seismograms(forward: Solved, predicted: Floats) -> Picture:
     """Observed traces and the range of those predicted; a row for each station, a column for each of its channels."""
     from matplotlib.figure import Figure
 
@@ -168,7 +166,7 @@ def _seismograms(forward: Waveform, predicted: Floats) -> Picture:
     return "seismograms", "Seismograms, observed and predicted", caption, figure
 
 
-def _misfits(forward: Waveform, predicted: Floats) -> Picture:
+def _misfits(forward: Solved, predicted: Floats) -> Picture:
     """Residuals of the mean prediction, made white: by channel, and as a histogram."""
     from matplotlib.figure import Figure
 
@@ -192,7 +190,7 @@ def _misfits(forward: Waveform, predicted: Floats) -> Picture:
     return "misfit", "Misfit in units of noise", caption, figure
 
 
-def _nearest(forward: Waveform, most: int) -> NDArray[np.intp]:
+def _nearest(forward: Solved, most: int) -> NDArray[np.intp]:
     """Stations that recorded the strongest signal over noise, at most so many, in their order."""
     size = np.abs(forward.record.traces).max(axis=1) / np.sqrt([process.variances[0] for process in forward.processes])
     best = np.array([size[forward.station_of == station].max() for station in range(len(forward.stations))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -17,6 +17,8 @@ from vip.forward.waveform import setup, synthetic
 from vip.forward.waveform.alignment import Aligned
 from vip.forward.waveform.elementary import Elementary
 from vip.forward.waveform.likelihood import Marginal
+from vip.forward.waveform.noise import Process
+from vip.forward.waveform.samples import write_samples
 from vip.forward.waveform.settings import SourceSettings, WaveformSettings
 from vip.forward.waveform.setup import Prepared, named
 from vip.forward.waveform.source import Components, DoubleCouple, Mechanism, Source, typical_size
@@ -55,9 +57,10 @@ class Waveform:
 
     def __init__(self, settings: WaveformSettings, made: Prepared) -> None:
         self.settings, self.record, self.greens = settings, made.record, made.greens
-        self.alignment, self.likelihood, self.processes = made.alignment, made.likelihood, made.processes
+        self.alignment, self.likelihood = made.alignment, made.likelihood
+        self.processes: Sequence[Process] = made.processes
         self.inputs: list[Path] = made.inputs
-        self.stations = list(dict.fromkeys(channel.station for channel in made.record.channels))
+        self.stations: Sequence[str] = list(dict.fromkeys(channel.station for channel in made.record.channels))
         self.station_of = np.array([self.stations.index(channel.station) for channel in made.record.channels])
         self.source = _source(settings.source)
         self.parts = _parts(settings.source) if self.source is None else np.zeros((6, 0))
@@ -114,6 +117,11 @@ class Waveform:
         sigma = np.sqrt([process.variances[0] for process in self.processes])
         return np.repeat(sigma, self.record.traces.shape[1])
 
+    @property
+    def has_tensors(self) -> bool:
+        """Whether something of the moment tensor is unknown."""
+        return self.source is None or bool(self.source.variables)
+
     def simulate(self, models: Floats) -> Floats:
         """Data (n, n_data) of models (n, d), without noise; where the tensor is integrated out, that of its mean."""
         made = []
@@ -156,8 +164,6 @@ class Waveform:
 
     def export(self, models: Floats, name: str, path: Path) -> None:
         """Write samples (n, d), each with a moment tensor, as CSV."""
-        from vip.forward.waveform.samples import write_samples
-
         write_samples(self, models, path)
 
     def pictures(self, models: Floats) -> Iterator[tuple[str, str, str, Any]]:
@@ -298,7 +304,7 @@ def _typical(s: SourceSettings) -> float:
 
 
 def _variables(
-    s: WaveformSettings, source: Source | None, stations: list[str], made: Prepared
+    s: WaveformSettings, source: Source | None, stations: Sequence[str], made: Prepared
 ) -> tuple[list[Variable], dict[str, tuple[float, float]]]:
     """Unknowns in the order of the model, and the bounds of each."""
     variables = [Variable(name, "m") for name in PLACE]

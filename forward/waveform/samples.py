@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from vip.files import whole
 from vip.forward.waveform.elementary import TENSOR
+from vip.forward.waveform.solved import Solved
 from vip.forward.waveform.tensors import magnitude
 from vip.protocols import Floats
 from vip.rng import Purpose, stream
 
-if TYPE_CHECKING:
-    from vip.forward.waveform.plugin import Waveform
 
-
-def drawn_tensors(forward: Waveform, models: Floats) -> Floats:
+def drawn_tensors(forward: Solved, models: Floats) -> Floats:
     """Moment tensors (n, 6), N m, of samples (n, d): the same ones each time."""
     return forward.tensors(models, stream(0, 0, Purpose.DRAW))
 
 
-def write_samples(forward: Waveform, models: Floats, file: Path) -> None:
+def write_samples(forward: Solved, models: Floats, file: Path) -> None:
     """Write samples (n, d) as CSV, a row each; lengths in m, times in s, components in N m along x, y and depth."""
     names = []
     for variable in forward.space.variables:

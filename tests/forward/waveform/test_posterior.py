@@ -86,7 +86,7 @@ def grid_moments(forward):
 
 METHODS = {
     "svgd": {"particles": 150, "iterations": 60, "optimizer": "adam", "step_size": 0.1, "metric": "variance", "widening": 3.0},
-    "hmc": {"particles": 60, "iterations": 120, "leapfrog_steps": 6},
+    "hmc": {"particles": 60, "iterations": 80, "leapfrog_steps": 6},
     "nested": {"particles": 200},
 }
 
