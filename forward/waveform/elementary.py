@@ -12,7 +12,8 @@ from vip.protocols import Floats
 TENSOR = ("xx", "yy", "zz", "yz", "xz", "xy")
 """Order of a moment tensor's components. x and y are the model's horizontal axes, z is depth."""
 
-Traces = NDArray[np.float32]
+Traces = NDArray[np.floating]
+"""Traces in single precision, which suits tables, or in double."""
 
 
 class Channel(NamedTuple):
@@ -42,10 +43,10 @@ class Elementary(NamedTuple):
 
     Attributes
     ----------
-    traces : (n, channels, 6, samples) float32
+    traces : (n, channels, 6, samples) float32 or float64
         Seismogram of each place and channel for each component of `TENSOR`, Pa or m/s for a moment of 1 N m. The
         component "xy" stands for both M_xy and M_yx, so that a seismogram is the plain sum of six products.
-    slopes : (n, channels, 6, samples, 3) float32 or None
+    slopes : (n, channels, 6, samples, 3) float32 or float64, or None
         Their derivatives by x, y and depth, per m; None if they were not asked for.
     """
 

@@ -37,7 +37,7 @@ def export(
     if not overwrite:
         check_are_free(file)
     if isinstance(forward, Exports) and format != NETCDF:
-        forward.export(result.flat.astype(float), format, file)
+        forward.export(result.equal().astype(float), format, file)
     else:
         settings = asked_dispatch(result.problem, dispatch, workers, insecure)
         result.to_datatree(settings).to_netcdf(file, engine="h5netcdf")

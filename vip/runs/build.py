@@ -11,7 +11,7 @@ from vip.config import Config, explain, load_config, prepend, table
 from vip.data import data_dir, folder
 from vip.errors import ConfigError
 from vip.plugins import find, source_file
-from vip.protocols import ChecksPrior, DataBlocks, Forward, FromSettings, HasSettings, Prior, ReadsFiles
+from vip.protocols import ChecksPrior, DataBlocks, Forward, FromSettings, HasSettings, Prior, ReadsFiles, WithoutGradient
 from vip.runs.plugins import data_sets
 from vip.runs.priors import build_prior
 from vip.runs.problem import Problem
@@ -71,6 +71,8 @@ def _check_together(config: Config, forward: Forward, prior: Prior, path: Path) 
             forward.check_prior(prior.lower, prior.upper)
         except ConfigError as error:
             raise prepend(error, "", path) from error
+    if config.algorithm.needs_gradient and isinstance(forward, WithoutGradient) and not forward.has_gradient:
+        raise ConfigError("algorithm.name", config.algorithm.name, "needs a gradient, and this forward gives none", path)
     wanted = config.algorithm.data_blocks
     if wanted is not None and not isinstance(forward, DataBlocks):
         raise ConfigError("algorithm.data_blocks", wanted, "this forward has no data blocks; leave it out", path)

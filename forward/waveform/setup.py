@@ -1,0 +1,160 @@
+"""Making all that a run needs from settings: seismograms, noise, elementary seismograms; and checks that they agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.fft import irfft, rfft
+
+from vip.errors import ConfigError
+from vip.forward.waveform.alignment import Alignment, response
+from vip.forward.waveform.elementary import Channel, Greens
+from vip.forward.waveform.fullspace import REACH, FullSpace
+from vip.forward.waveform.likelihood import Gaussian, Likelihood, Marginal, StudentT
+from vip.forward.waveform.noise import Process, Whitener, estimated, white
+from vip.forward.waveform.record import Record
+from vip.forward.waveform.record.arrays import ARRAYS, read_arrays
+from vip.forward.waveform.record.record import usable
+from vip.forward.waveform.settings import HomogeneousSettings, NoiseSettings, TableSettings, WaveformSettings
+from vip.protocols import Floats
+
+ONSET = 0.01
+"""Share of its peak at which a trace begins."""
+CLOSE = 1e-6
+"""Largest relative difference of two sampling intervals that are the same."""
+
+
+class Prepared(NamedTuple):
+    """All that `prepare` makes from settings."""
+
+    record: Record
+    greens: Greens
+    processes: list[Process]
+    alignment: Alignment
+    likelihood: Likelihood
+    inputs: list[Path]
+
+
+def prepare(s: WaveformSettings, base_dir: Path) -> Prepared:
+    """Read or make all that a run needs.
+
+    Raises
+    ------
+    ConfigError
+        If there is a fault; the message names the key or file, what was found and what would be right.
+    """
+    files = [base_dir / file for file in (s.data if isinstance(s.data, list) else [s.data])]
+    record = usable(_read(s, files, base_dir), files[0])
+    if s.time.band is not None:
+        record = record._replace(traces=filtered(record.traces, record.dt, s.time.band))
+    noise = record if s.noise.window is None else record.between(s.noise.window, "noise.window")
+    if s.time.window is not None:
+        record = record.between(s.time.window, "time.window")
+    processes = _processes(s.noise, noise, record)
+    box = np.array([s.box.x, s.box.y, s.box.depth])
+    earliest, latest = _shifts(s)
+    greens = open_greens(s.greens, record, box, (earliest, latest), base_dir)
+    _check_arrivals(greens, record, (earliest, latest), s.noise.window)
+    longest = s.source.duration[1] if isinstance(s.source.duration, tuple) else s.source.duration
+    n, band = record.traces.shape[1], s.time.band
+    alignment = Alignment(record.dt, greens.start, greens.samples, record.start, n, earliest, latest, longest, band)
+    likelihood = _likelihood(s, record, Whitener(processes, n))
+    truth = [base_dir / s.truth] if s.truth else []
+    table = [base_dir / s.greens.file] if isinstance(s.greens, TableSettings) else []
+    return Prepared(record, greens, processes, alignment, likelihood, [*files, base_dir / s.channels, *table, *truth])
+
+
+def open_greens(
+    s: HomogeneousSettings | TableSettings, record: Record, box: Floats, shifts: tuple[float, float], base_dir: Path
+) -> Greens:
+    """Elementary seismograms for the channels of a record, long enough for all shifts.
+
+    Raises
+    ------
+    ConfigError
+        If they do not fit the record or the box.
+    """
+    if isinstance(s, TableSettings):
+        raise ConfigError("greens.kind", s.kind, 'tables are not read yet: use "homogeneous"', base_dir / s.file)
+    places = np.array([channel.position for channel in record.channels])
+    farthest = float(np.linalg.norm(np.abs(places[:, :, None] - box).max(axis=2), axis=1).max()) / s.vp
+    start = min(max(record.start - shifts[1], -REACH * s.width), 0.0)
+    end = max(record.end - shifts[0], farthest + REACH * s.width)  # P of all places is there, whatever the record holds
+    samples = math.ceil((end - start) / record.dt) + 2
+    return FullSpace(s.vp, s.vs, s.density, record.channels, box, s.width, record.dt, samples, start, s.precision)
+
+
+def filtered(traces: Floats, dt: float, band: tuple[float, float]) -> Floats:
+    """Traces (channels, samples), less their means, filtered without a phase."""
+    n = traces.shape[1]
+    spectra = rfft(traces - traces.mean(axis=1, keepdims=True), 2 * n)
+    made: Floats = irfft(spectra * response(np.asarray(np.fft.rfftfreq(2 * n, dt), float), band), 2 * n)[:, :n]
+    return made
+
+
+def arrivals(greens: Greens) -> tuple[Floats, Floats]:
+    """Earliest and latest onsets (channels,), s after the origin time, of the corners and the middle of the box."""
+    low, high = greens.box.T
+    corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
+    traces = greens.elementary(np.concatenate([corners, [(low + high) / 2]])).traces
+    size = np.abs(traces).max(axis=2)
+    onset = greens.start + greens.dt * (size > ONSET * size.max(axis=2, keepdims=True)).argmax(axis=2)
+    return onset.min(axis=0), onset.max(axis=0)
+
+
+def _read(s: WaveformSettings, files: Sequence[Path], base_dir: Path) -> Record:
+    if len(files) == 1 and files[0].suffix in ARRAYS:
+        return read_arrays(files[0], base_dir / s.channels, s.time.dt, s.time.start)
+    from vip.forward.waveform.record.streams import read_streams
+
+    return read_streams(files, base_dir / s.channels, s.origin, s.sea_level, s.time.reference, s.time.band)
+
+
+def _shifts(s: WaveformSettings) -> tuple[float, float]:
+    """Least and greatest shift of a trace, s: origin time and time terms together."""
+    low, high = s.origin_time if isinstance(s.origin_time, tuple) else (s.origin_time, s.origin_time)
+    term = s.station_terms.time or 0.0
+    return low - term, high + term
+
+
+def _processes(s: NoiseSettings, noise: Record, record: Record) -> list[Process]:
+    if s.sigma is not None:
+        return [white(s.sigma)] * len(record.channels)
+    if s.relative is not None:
+        kinds = np.array([channel.kind for channel in record.channels])
+        peak = {kind: np.abs(record.traces[kinds == kind]).max() for kind in set(kinds.tolist())}
+        return [white(s.relative * peak[kind]) for kind in kinds.tolist()]
+    most = {"most": 0} if not s.coloured else {}
+    return [estimated(trace, **most) for trace in noise.traces]
+
+
+def _likelihood(s: WaveformSettings, record: Record, whitener: Whitener) -> Likelihood:
+    precision = s.greens.precision if isinstance(s.greens, HomogeneousSettings) else "float32"
+    observed = record.traces.astype(precision)
+    if s.source.integrates:
+        return Marginal(observed, whitener)
+    if s.likelihood == "student-t":
+        return StudentT(observed, whitener, s.degrees_of_freedom)
+    return Gaussian(observed, whitener)
+
+
+def _check_arrivals(greens: Greens, record: Record, shifts: tuple[float, float], noise: tuple[float, float] | None) -> None:
+    """Check that no channel ends before P can arrive, or begins when it has for sure, and that P is not in the noise."""
+    earliest, latest = arrivals(greens)
+    for channel, first, last in zip(record.channels, earliest + shifts[0], latest + shifts[1], strict=True):
+        where, expected = named(channel), f"P arrives there between {first:.4g} and {last:.4g} s"
+        if record.end < first:
+            raise ConfigError(where, f"ends at {record.end:.4g} s", f"{expected}: record longer, or check times and box")
+        if record.start > last:
+            raise ConfigError(where, f"begins at {record.start:.4g} s", f"{expected}: begin earlier, or check times and box")
+        if noise is not None and noise[1] > first:
+            raise ConfigError("noise.window", list(noise), f"{where}: {expected}: end it before that, or narrow origin_time")
+
+
+def named(channel: Channel) -> str:
+    """Station and channel, as text for a person to read."""
+    return f"station {channel.station}, channel {channel.name}"
