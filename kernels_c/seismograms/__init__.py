@@ -1,0 +1,1 @@
+"""Elementary seismograms between the nodes of a table."""
