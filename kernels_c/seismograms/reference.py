@@ -28,7 +28,7 @@ def lookup(
     gain: ArrayLike,
     slopes: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Twin of the native `lookup`, whose docstring applies."""
+    """Twin of the native `Seismograms(coefficients, basis, per_knot, samples).lookup`, whose docstrings apply."""
     place, begin, amplitude = (np.asarray(values, float) for values in (places, first, gain))
     shape, rank, knots = np.array(coefficients.shape[:3]), coefficients.shape[-1], basis.shape[1]
     cell = np.minimum(np.floor(place).astype(int), shape - 4)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.forward.waveform.elementary import Channel
-from vip.kernels_c.seismograms import reference
+from vip.kernels_c.seismograms import Seismograms
 from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
 
@@ -141,7 +141,7 @@ class Waveforms:
     def __init__(self, part: Part, clock: Clock) -> None:
         self.part, self.clock = part, clock
         self.times = ArrivalTimes(part.slowness, part.origin, part.spacing, np.array(part.channel.position), part.softening)
-        self.coefficients = part.coefficients.astype(np.float32)
+        self.table = Seismograms(part.coefficients, part.basis, clock.per_knot, clock.samples)
 
     def __call__(self, positions: Floats, slopes: bool) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Seismograms (n, 6, samples) of events at positions (n, 3), m; if wanted, slopes (n, 6, samples, 3), per m."""
@@ -152,4 +152,5 @@ class Waveforms:
         places = np.clip((positions - part.origin) / part.spacing, 0, last)
         moving = (1 / part.spacing, -time_slope / clock.knot, gain_slope) if slopes else None
         first = LEAD - time / clock.knot
-        return reference.lookup(self.coefficients, part.basis, places, first, clock.per_knot, clock.samples, gain, moving)
+        found: tuple[NDArray[np.float32], NDArray[np.float32] | None] = self.table.lookup(places, first, gain, moving)
+        return found

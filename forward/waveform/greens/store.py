@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,8 @@ def write(content: Content, file: Path) -> None:
     VIPError
         If it cannot be written; what was there before stays.
     """
-    with whole(file) as part_of_file, h5py.File(part_of_file, "w") as store:
+    made = io.BytesIO()  # a full disk is then an error of Python, with words for it
+    with h5py.File(made, "w") as store:
         store.attrs.update(
             {"format": FORMAT, "version": VERSION, "mark": content.mark, "frequency": content.frequency}
             | content.clock._asdict()
@@ -78,6 +80,8 @@ def write(content: Content, file: Path) -> None:
             for name in ARRAYS:
                 group[name] = getattr(part, name)
         store.attrs["parts"] = len(content.parts)
+    with whole(file) as part_of_file:
+        part_of_file.write_bytes(made.getbuffer())
 
 
 def read(file: Path) -> Content:
