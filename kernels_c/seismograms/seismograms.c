@@ -10,12 +10,12 @@
 #define LANES SEISMOGRAMS_LANES
 #define COMPONENTS 6
 #define AROUND 4
+#define TOGETHER 3
 #define INLINE static inline __attribute__((always_inline))
 
 /* Of one thread. Rows: values of the components, then their derivatives along x, y and z. */
 typedef struct {
     float *quantity; /* (4 * 6, rank) */
-    float *beside;   /* (2, 6 * rank): sums along z, and their derivatives */
     float *wave;     /* (4 * 6, length): on the knots around the samples */
     float *sampled;  /* (5, samples): value, rate of change, and derivatives along x, y and z */
     int64_t length;
@@ -35,42 +35,70 @@ INLINE void splines(double f, float *weight, float *slope)
     slope[3] = (float)(f2 / 2);
 }
 
-/* Step 1. Derivatives are by m. */
-INLINE void quantities(const seismograms_table *t, const double *place, const double *per_m, room *own)
+/* Sums of 4 x 4 coefficients, n of each, on a plane of x: along y and z, and derivatives by either. */
+MULTIVERSION
+static void add_plane(const float *restrict c, int64_t row, int64_t n, const float (*weight)[AROUND], const float (*slope)[AROUND],
+                      int i, float *restrict value, float *restrict x, float *restrict y, float *restrict z)
 {
-    const int64_t n = (int64_t)COMPONENTS * t->rank;
+    const float *w = weight[2], *d = slope[2];
+    for (int64_t k = 0; k < n; k++) {
+        float sum = 0, along_y = 0, along_z = 0;
+#pragma GCC unroll 4
+        for (int j = 0; j < AROUND; j++) {
+            const float *f = c + j * row + k;
+            const float on_z = w[0] * f[0] + w[1] * f[n] + w[2] * f[2 * n] + w[3] * f[3 * n];
+            sum += weight[1][j] * on_z;
+            along_y += slope[1][j] * on_z;
+            along_z += weight[1][j] * (d[0] * f[0] + d[1] * f[n] + d[2] * f[2 * n] + d[3] * f[3 * n]);
+        }
+        value[k] += weight[0][i] * sum;
+        x[k] += slope[0][i] * sum;
+        y[k] += weight[0][i] * along_y;
+        z[k] += weight[0][i] * along_z;
+    }
+}
+
+/* Step 1. Derivatives are by m. */
+static void quantities(const seismograms_table *t, const double *place, const double *per_m, room *own)
+{
+    const int64_t n = (int64_t)COMPONENTS * t->rank, row = t->shape[2] * n;
     float weight[3][AROUND], slope[3][AROUND];
     int64_t cell[3];
     for (int a = 0; a < 3; a++) {
         const int64_t whole = (int64_t)floor(place[a]), last = t->shape[a] - AROUND;
         cell[a] = whole < last ? whole : last;
         splines(place[a] - (double)cell[a], weight[a], slope[a]);
+        for (int m = 0; m < AROUND; m++)
+            slope[a][m] *= per_m ? (float)per_m[a] : 0;
     }
-    float *value = own->quantity, *x = value + n, *y = x + n, *z = y + n, *sum = own->beside, *change = sum + n;
-    memset(value, 0, sizeof(float) * (size_t)(per_m ? 4 * n : n));
+    float *value = own->quantity;
+    memset(value, 0, sizeof(float) * (size_t)(4 * n));
+    const float *corner = t->coefficient + cell[0] * t->shape[1] * row + cell[1] * row + cell[2] * n;
     for (int i = 0; i < AROUND; i++)
-        for (int j = 0; j < AROUND; j++) {
-            const float *c = t->coefficient + (((cell[0] + i) * t->shape[1] + cell[1] + j) * t->shape[2] + cell[2]) * n;
-            const float both = weight[0][i] * weight[1][j];
-            const float *w = weight[2], *d = slope[2];
-            if (!per_m) {
-                for (int64_t k = 0; k < n; k++)
-                    value[k] += both * (w[0] * c[k] + w[1] * c[k + n] + w[2] * c[k + 2 * n] + w[3] * c[k + 3 * n]);
-                continue;
-            }
-            const float in_x = slope[0][i] * weight[1][j] * (float)per_m[0];
-            const float in_y = weight[0][i] * slope[1][j] * (float)per_m[1], in_z = both * (float)per_m[2];
-            for (int64_t k = 0; k < n; k++) {
-                sum[k] = w[0] * c[k] + w[1] * c[k + n] + w[2] * c[k + 2 * n] + w[3] * c[k + 3 * n];
-                change[k] = d[0] * c[k] + d[1] * c[k + n] + d[2] * c[k + 2 * n] + d[3] * c[k + 3 * n];
-            }
-            for (int64_t k = 0; k < n; k++) {
-                value[k] += both * sum[k];
-                x[k] += in_x * sum[k];
-                y[k] += in_y * sum[k];
-                z[k] += in_z * change[k];
-            }
+        add_plane(corner + i * t->shape[1] * row, row, n, weight, slope, i, value, value + n, value + 2 * n, value + 3 * n);
+}
+
+/* Product of q (rows, rank) with functions b on some knots, behind which b has LANES more. */
+MULTIVERSION
+static void product(const float *restrict q, const float *restrict b, float *restrict wave, int rows, int rank, int64_t stride,
+                    int64_t length, int64_t knots)
+{
+    for (int64_t k = 0; k < knots; k += LANES) {
+        const int64_t wide = knots - k < LANES ? knots - k : LANES;
+        for (int row = 0; row < rows; row += TOGETHER) {
+            float sum[TOGETHER][LANES];
+            memset(sum, 0, sizeof sum);
+            for (int r = 0; r < rank; r++)
+#pragma GCC unroll 3
+                for (int c = 0; c < TOGETHER; c++) {
+                    const float share = q[(row + c) * rank + r];
+                    for (int l = 0; l < LANES; l++)
+                        sum[c][l] += share * b[r * stride + k + l];
+                }
+            for (int c = 0; c < TOGETHER; c++)
+                memcpy(wave + (row + c) * length + k, sum[c], sizeof(float) * (size_t)wide);
         }
+    }
 }
 
 /* Step 2, for the knots from `begin`, which may be before the first; zero where there are none. */
@@ -79,31 +107,9 @@ INLINE void waveforms(const seismograms_table *t, int64_t begin, int rows, room 
     const int64_t from = begin < 0 ? (-begin < own->length ? -begin : own->length) : 0;
     int64_t to = t->knots - begin;
     to = to > own->length ? own->length : to;
-    for (int row = 0; row < rows; row++) {
-        float *wave = own->wave + row * own->length;
-        if (to <= from) {
-            memset(wave, 0, sizeof(float) * (size_t)own->length);
-            continue;
-        }
-        memset(wave, 0, sizeof(float) * (size_t)from);
-        memset(wave + to, 0, sizeof(float) * (size_t)(own->length - to));
-    }
-    for (int64_t k = from; k < to; k += LANES) {
-        const int64_t wide = to - k < LANES ? to - k : LANES;
-        for (int row = 0; row < rows; row += COMPONENTS) {
-            const float *q = own->quantity + (int64_t)row * t->rank, *b = t->basis + begin + k;
-            float sum[COMPONENTS][LANES];
-            memset(sum, 0, sizeof sum);
-            for (int r = 0; r < t->rank; r++, b += t->stride)
-                for (int c = 0; c < COMPONENTS; c++) {
-                    const float share = q[c * (int64_t)t->rank + r];
-                    for (int l = 0; l < LANES; l++)
-                        sum[c][l] += share * b[l];
-                }
-            for (int c = 0; c < COMPONENTS; c++)
-                memcpy(own->wave + (row + c) * own->length + k, sum[c], sizeof(float) * (size_t)wide);
-        }
-    }
+    memset(own->wave, 0, sizeof(float) * (size_t)(rows * own->length));
+    if (to > from)
+        product(own->quantity, t->basis + begin + from, own->wave + from, rows, t->rank, t->stride, own->length, to - from);
 }
 
 /* Step 3: samples of one row; every `per_knot`-th has the same weights. */
@@ -166,7 +172,7 @@ int seismograms_lookup(const seismograms_table *t, const seismograms_batch *b, i
     int failed = 0;
     const int64_t length = (t->samples - 1) / t->per_knot + AROUND + 2;
     const size_t n = (size_t)COMPONENTS * (size_t)t->rank;
-    const size_t size = 6 * n + 4 * COMPONENTS * (size_t)length + 4 * (size_t)t->samples;
+    const size_t size = 4 * n + 4 * COMPONENTS * (size_t)length + 4 * (size_t)t->samples;
 #pragma omp parallel num_threads(n_threads) if (n_threads > 1)
     {
         float *memory = malloc(sizeof(float) * size);
@@ -174,7 +180,7 @@ int seismograms_lookup(const seismograms_table *t, const seismograms_batch *b, i
 #pragma omp atomic write
             failed = 1;
         }
-        room own = {memory, memory + 4 * n, memory + 6 * n, memory + 6 * n + 4 * COMPONENTS * (size_t)length, length};
+        room own = {memory, memory + 4 * n, memory + 4 * n + 4 * COMPONENTS * (size_t)length, length};
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < b->n; i++)
             if (memory)
