@@ -29,7 +29,7 @@ def read_channels(file: Path) -> tuple[Channel, ...]:
     blank = np.full(len(table), True)
     for name in ORIENTATION:
         if name in table:
-            blank &= table[name].str.strip() == ""
+            blank &= (table[name].str.strip() == "").to_numpy()
     directions = np.zeros((len(table), 3))
     if not blank.all():
         for name in ORIENTATION:
