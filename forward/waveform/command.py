@@ -162,7 +162,7 @@ def _describe(file: Path) -> None:
     for part in content.parts:
         channel, loss = part.channel, part.loss
         step, rank = " x ".join(f"{s:g}" for s in part.spacing), part.basis.shape[0]
-        less = "less than " if loss.bound else ""
-        lost = f"median {less}{loss.median:.2%}, mean {loss.mean:.2%}, 95 % of traces below {loss.worst:.2%}"
+        less = "with half the nodes, " if loss.bound else ""
+        lost = f"{less}median {loss.median:.2%}, mean {loss.mean:.2%}, 95 % of traces below {loss.worst:.2%}"
         print(f"{channel.station} {channel.name} ({channel.kind}): node each {step} m, rank {rank}; energy lost: {lost}")
         sys.stdout.flush()

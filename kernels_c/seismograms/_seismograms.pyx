@@ -20,6 +20,8 @@ cdef extern from "seismograms.h":
         const double *place
         const double *first
         const double *gain
+        const double *mix
+        const double *mix_slope
         const double *per_m
         const double *first_slope
         const double *gain_slope
@@ -83,7 +85,7 @@ cdef class Seismograms:
     def __reduce__(self):
         raise TypeError("Seismograms hold pointers and are not pickled: build them where they are used")
 
-    def lookup(self, places, first, gain, slopes=None, threads=1):
+    def lookup(self, places, first, gain, slopes=None, mix=None, threads=1):
         """Seismograms at some places, and their slopes if wanted.
 
         Parameters
@@ -96,6 +98,8 @@ cdef class Seismograms:
             Positive factor of the seismograms.
         slopes : 3 arrays, optional
             For slopes: nodes per m (3,), and the derivatives (n, 3) of `first` and of `gain` by x, y and z, 1/m.
+        mix : 2 arrays, optional
+            Factors (n, 4) that make components zz, yz and xz, see seismograms.h, and their derivatives (n, 4, 3) by x, y and z.
         threads : int
             Number of OpenMP threads; does not change the result.
 
@@ -115,7 +119,8 @@ cdef class Seismograms:
         cdef const double[::1] begin = door.real("first", first, (n,), low=-FARTHEST, high=FARTHEST)
         cdef const double[::1] factor = door.real("gain", gain, (n,), low=door.SMALLEST)
         cdef const double[::1] per_m
-        cdef const double[:, ::1] first_slope, gain_slope
+        cdef const double[:, ::1] first_slope, gain_slope, made_of
+        cdef const double[:, :, ::1] made_of_slope
         traces = np.empty((n, COMPONENTS, self.c.samples), np.float32)
         cdef float[:, :, ::1] out = traces
         cdef float[:, :, :, ::1] moved
@@ -124,6 +129,11 @@ cdef class Seismograms:
         b.n, b.place, b.first, b.gain, b.traces = n, &place[0, 0], &begin[0], &factor[0], &out[0, 0, 0]
         b.per_m = b.first_slope = b.gain_slope = NULL
         b.slopes = NULL
+        b.mix = b.mix_slope = NULL
+        if mix is not None:
+            made_of = door.real("mix[0]", mix[0], (n, 4))
+            made_of_slope = door.real("mix[1]", mix[1], (n, 4, 3))
+            b.mix, b.mix_slope = &made_of[0, 0], &made_of_slope[0, 0, 0]
         found = None
         if slopes is not None:
             per_m = door.real("slopes[0]", slopes[0], (3,))

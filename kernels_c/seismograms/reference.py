@@ -18,6 +18,14 @@ def splines(u: Floats) -> tuple[Floats, Floats]:
     return np.stack(weight, axis=-1) / 6, np.stack(slope, axis=-1)
 
 
+def mixed(values: Floats, mix: Floats) -> Floats:
+    """Components (6, ...) of which zz, yz and xz are made of smooth ones by factors (4,), see seismograms.h."""
+    made = values.copy()
+    made[2] = mix[1] * values[2] - mix[0] * (values[0] + values[1])
+    made[3], made[4] = mix[2] * values[3], mix[3] * values[4]
+    return made
+
+
 def lookup(
     coefficients: NDArray[np.float32],
     basis: NDArray[np.float32],
@@ -27,6 +35,7 @@ def lookup(
     samples: int,
     gain: ArrayLike,
     slopes: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    mix: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Twin of the native `Seismograms(coefficients, basis, per_knot, samples).lookup`, whose docstrings apply."""
     place, begin, amplitude = (np.asarray(values, float) for values in (places, first, gain))
@@ -43,7 +52,8 @@ def lookup(
     moved = np.empty((len(place), 6, samples, 3), np.float32) if slopes else None
     for i, (x, y, z) in enumerate(cell):
         around = coefficients[x : x + 4, y : y + 4, z : z + 4].astype(float).reshape(4, 4, 4, 6, rank)
-        wave = np.einsum("i,j,k,ijkcr->cr", *weight[i], around) @ basis.astype(float)
+        plain = np.einsum("i,j,k,ijkcr->cr", *weight[i], around)
+        wave = (plain if mix is None else mixed(plain, np.asarray(mix[0])[i])) @ basis.astype(float)
         trace = (wave[:, near[i]] * in_time[i]).sum(axis=-1)
         traces[i] = amplitude[i] * trace
         if slopes is None or moved is None:
@@ -52,7 +62,11 @@ def lookup(
         rate = (wave[:, near[i]] * rate_in_time[i]).sum(axis=-1)
         for a in range(3):
             weights = [slope[i, b] if a == b else weight[i, b] for b in range(3)]
-            change = per_metre[a] * np.einsum("i,j,k,ijkcr->cr", *weights, around) @ basis.astype(float)
+            changed = per_metre[a] * np.einsum("i,j,k,ijkcr->cr", *weights, around)
+            if mix is not None:
+                changed = mixed(changed, np.asarray(mix[0])[i])
+                changed[2:5] += mixed(plain, np.asarray(mix[1])[i, :, a])[2:5]
+            change = changed @ basis.astype(float)
             change = (change[:, near[i]] * in_time[i]).sum(axis=-1) + first_slope[i, a] * rate
             moved[i, ..., a] = amplitude[i] * change + gain_slope[i, a] * trace
     return traces, moved

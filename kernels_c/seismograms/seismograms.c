@@ -78,6 +78,30 @@ static void quantities(const seismograms_table *t, const double *place, const do
         add_plane(corner + i * t->shape[1] * row, row, n, weight, slope, i, value, value + n, value + 2 * n, value + 3 * n);
 }
 
+/* Components zz, yz and xz from smooth ones: of derivatives first, which need the values before. */
+static void mix(const seismograms_table *t, const double *by, const double *slope, room *own)
+{
+    enum { XX, YY, ZZ, YZ, XZ };
+    const int64_t rank = t->rank, n = COMPONENTS * rank;
+    const float on_xx = (float)by[0], on_zz = (float)by[1], on_yz = (float)by[2], on_xz = (float)by[3];
+    const float *value = own->quantity;
+    for (int a = slope ? 3 : 0; a >= 0; a--) {
+        float *q = own->quantity + a * n, of[4] = {0};
+        for (int m = 0; m < 4 && a > 0; m++)
+            of[m] = (float)slope[3 * m + a - 1];
+        for (int64_t r = 0; r < rank; r++) {
+            float zz = on_zz * q[ZZ * rank + r] - on_xx * (q[XX * rank + r] + q[YY * rank + r]);
+            float yz = on_yz * q[YZ * rank + r], xz = on_xz * q[XZ * rank + r];
+            if (a > 0) {
+                zz += of[1] * value[ZZ * rank + r] - of[0] * (value[XX * rank + r] + value[YY * rank + r]);
+                yz += of[2] * value[YZ * rank + r];
+                xz += of[3] * value[XZ * rank + r];
+            }
+            q[ZZ * rank + r] = zz, q[YZ * rank + r] = yz, q[XZ * rank + r] = xz;
+        }
+    }
+}
+
 /* Product of q (rows, rank) with functions b on some knots, behind which b has LANES more. */
 MULTIVERSION
 static void product(const float *restrict q, const float *restrict b, float *restrict wave, int rows, int rank, int64_t stride,
@@ -143,6 +167,8 @@ static void at_place(const seismograms_table *t, const seismograms_batch *b, int
     const int rows = b->per_m ? 4 * COMPONENTS : COMPONENTS;
     float *traces = b->traces + i * COMPONENTS * samples;
     quantities(t, b->place + 3 * i, b->per_m, own);
+    if (b->mix)
+        mix(t, b->mix + 4 * i, b->per_m ? b->mix_slope + 12 * i : NULL, own);
     waveforms(t, begin, rows, own);
     for (int c = 0; c < COMPONENTS; c++) {
         const float *wave = own->wave + c * own->length, gain = (float)b->gain[i];

@@ -5,6 +5,8 @@
  *            where b are functions of time that are the same at all places, q is smooth in x, and `first`, the knot of the first
  *            sample, falls as P arrives later. b and q are cubic B-splines:  q(u) = sum_i coefficient_i B(u - i). The slope is
  *                dg = gain (dq b + q b' dfirst) + dgain q b.
+ *            With `mix` = (m0, m1, m2, m3), which may jump where the earth does, components zz, yz and xz are made of smooth ones:
+ *                q_zz = m1 q_zz' - m0 (q_xx + q_yy),   q_yz = m2 q_yz',   q_xz = m3 q_xz'.
  *
  * Scheme     1. q and its three derivatives, from the 4 x 4 x 4 coefficients around the place, along z first.
  *            2. Waveforms on the knots: a product of 6 (24 with slopes) x rank with rank x knots, where most of the time goes.
@@ -36,6 +38,8 @@ typedef struct {
     const double *place;       /* (n, 3), nodes from the first */
     const double *first;       /* (n), knot of the first sample */
     const double *gain;        /* (n) */
+    const double *mix;         /* (n, 4); NULL: components are taken as they are */
+    const double *mix_slope;   /* (n, 4, 3), 1/m */
     const double *per_m;       /* (3) nodes per m; NULL: no slopes */
     const double *first_slope; /* (n, 3), 1/m */
     const double *gain_slope;  /* (n, 3), 1/m */

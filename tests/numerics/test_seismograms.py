@@ -30,9 +30,10 @@ def test_twin(rank, knots, per_knot, samples, seed):
     values, basis = random_table(rng, nodes, rank, knots)
     *given, slopes = random_places(rng, nodes, 9, knots)
     native, twin = Seismograms(values, basis, per_knot, samples), (values, basis)
-    plain, nothing = native.lookup(*given)
-    found, moved = native.lookup(*given, slopes)
-    truth, truth_moved = reference.lookup(*twin, *given[:2], per_knot, samples, given[2], slopes)
+    mix = (rng.normal(size=(9, 4)), rng.normal(size=(9, 4, 3))) if seed else None
+    plain, nothing = native.lookup(*given, mix=mix)
+    found, moved = native.lookup(*given, slopes, mix)
+    truth, truth_moved = reference.lookup(*twin, *given[:2], per_knot, samples, given[2], slopes, mix)
     assert nothing is None
     np.testing.assert_allclose(plain, truth, atol=2e-6 * np.abs(truth).max(initial=1e-9) * np.sqrt(rank), rtol=0)
     np.testing.assert_allclose(found, plain, atol=2e-6 * np.abs(truth).max(initial=1e-9) * np.sqrt(rank), rtol=0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import spline_filter1d
 
 from vip.forward.waveform.elementary import Channel
+from vip.forward.waveform.greens.materials import Materials, smooth
 from vip.forward.waveform.greens.part import LEAD, ArrivalTimes, Clock, Loss, Part, Waveforms
 from vip.forward.waveform.greens.plan import Plan
 from vip.kernels_c.seismograms.reference import splines
@@ -45,9 +46,9 @@ class Recorded(NamedTuple):
     slowness: Floats
 
 
-def compressed(recorded: Recorded, plan: Plan, channel: Channel) -> Part:
+def compressed(recorded: Recorded, plan: Plan, channel: Channel, materials: Materials) -> Part:
     """The smallest part of a table that loses no more than the tolerance, or else the most faithful one."""
-    kept = _Projected(recorded, plan, channel)
+    kept = _Projected(recorded, plan, channel, materials)
     for factor in plan.factors:
         part = kept.part(factor)
         if factor == 1:
@@ -72,19 +73,21 @@ def clock_of(plan: Plan) -> Clock:
 class _Projected:
     """Waveforms of all nodes as coefficients of the functions of time that make up all but a part of them."""
 
-    def __init__(self, recorded: Recorded, plan: Plan, channel: Channel) -> None:
+    def __init__(self, recorded: Recorded, plan: Plan, channel: Channel, materials: Materials) -> None:
         self.recorded, self.plan, self.channel, self.clock = recorded, plan, channel, clock_of(plan)
+        self.materials = materials
         self.softening = float(plan.earth.spacing.max())
         self.fade = _fade(plan, len(recorded.traces))
         self.nodes = np.stack(np.meshgrid(*plan.axes(), indexing="ij"), axis=-1).reshape(-1, 3)
         origin, spacing = self._grid(1)
         times = ArrivalTimes(recorded.slowness, origin, spacing, np.array(channel.position), self.softening)
         self.time, self.gain = times(self.nodes)[0], times.gain(self.nodes)[0]
+        self.factors = materials.at(self.nodes)[0]
         self.knots = len(recorded.traces) + LEAD + 2 - math.floor(self.time.min() / plan.knot)
         self.basis, self.lost = self._functions()
         self.values = np.empty((len(self.nodes), 6, len(self.basis)), np.float32)
         for chosen in self._chunks(np.arange(len(self.nodes))):
-            self.values[chosen] = self.waveforms(chosen) @ self.basis.T
+            self.values[chosen] = smooth(self.waveforms(chosen) @ self.basis.T, self.factors[chosen])
 
     def waveforms(self, chosen: NDArray[np.int64]) -> Floats:
         """Waveforms (n, 6, knots) of nodes: traces that begin at P, without geometrical spreading."""
@@ -144,7 +147,7 @@ class _Projected:
         inside = ((self.nodes >= self.plan.box[:, 0]) & (self.nodes <= self.plan.box[:, 1])).all(axis=1)
         left_out = np.flatnonzero((place % factor != 0).any(axis=1) & inside)
         chosen = np.sort(stream(0, 0, Purpose.CHECK).choice(left_out, min(CHECKED, len(left_out)), replace=False))
-        found, _ = Waveforms(part, self.clock)(self.nodes[chosen], slopes=False)
+        found, _ = Waveforms(part, self.clock, self.materials)(self.nodes[chosen], slopes=False)
         parts = []
         for ours, truth in zip(*map(_tensors_and_explosions, (found.astype(float), self._traces(chosen))), strict=True):
             energy = (truth**2).sum(axis=(1, 2))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vip.errors import VIPError
 from vip.forward.waveform.elementary import Channel
 from vip.forward.waveform.greens.compress import Recorded, compressed
+from vip.forward.waveform.greens.materials import Materials
 from vip.forward.waveform.greens.part import KM, Part
 from vip.forward.waveform.greens.plan import Plan
 from vip.kernels_c import eikonal3d
@@ -33,7 +34,9 @@ Told = Callable[[float], None]
 """Told which part of a channel is done; an exception that it raises ends the work."""
 
 
-def fill_channel(plan: Plan, channel: Channel, solver: Solver, folder: Path, tell: Told = lambda share: None) -> Part:
+def fill_channel(
+    plan: Plan, channel: Channel, solver: Solver, materials: Materials, folder: Path, tell: Told = lambda share: None
+) -> Part:
     """The part of a table for one channel.
 
     Parameters
@@ -42,6 +45,8 @@ def fill_channel(plan: Plan, channel: Channel, solver: Solver, folder: Path, tel
     channel : Channel
     solver : Solver
         Solver of the plan, which serves all channels.
+    materials : Materials
+        Those of the plan.
     folder : Path
         Folder for a file without a name that keeps strains while this function runs: memory keeps but a few.
     tell : callable, optional
@@ -74,7 +79,7 @@ def fill_channel(plan: Plan, channel: Channel, solver: Solver, folder: Path, tel
             size = f"{plan.scratch_bytes / 1e9:.3g} GB"
             raise VIPError(f"{folder}: strains of {size} cannot be kept: {error.strerror}") from error
         traces = np.memmap(scratch, np.float32, "r", shape=(plan.knots + 1, 6, nodes))
-        return compressed(Recorded(traces, slowness(plan, channel)), plan, channel)
+        return compressed(Recorded(traces, slowness(plan, channel)), plan, channel, materials)
 
 
 def slowness(plan: Plan, channel: Channel) -> Floats:

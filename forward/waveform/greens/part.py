@@ -5,8 +5,9 @@ A trace at distance r from the receiver, where P arrives at the time T, is
     g(t) = a(t - T) / sqrt(r^2 + e^2),   a(tau) = sum over i of c_i b_i(tau).
 
 The waveforms a are as long as traces, but alike from place to place: P is at tau = 0 in all, and geometrical spreading is
-taken out, so that few functions b of time make them up, and their coefficients c are smooth in space. c, b and T / r are cubic
-B-splines; T / r is smooth at the receiver too, where T is not.
+taken out, so that few functions b of time make them up, and their coefficients c are smooth in space, once they are those of
+quantities that are continuous where the earth is not, see materials.py. c, b and T / r are cubic B-splines; T / r is smooth at
+the receiver too, where T is not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.forward.waveform.elementary import Channel
+from vip.forward.waveform.greens.materials import Materials
 from vip.kernels_c.seismograms import Seismograms
 from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
@@ -136,10 +138,11 @@ class Waveforms:
     ----------
     part : Part
     clock : Clock
+    materials : Materials
     """
 
-    def __init__(self, part: Part, clock: Clock) -> None:
-        self.part, self.clock = part, clock
+    def __init__(self, part: Part, clock: Clock, materials: Materials) -> None:
+        self.part, self.clock, self.materials = part, clock, materials
         self.times = ArrivalTimes(part.slowness, part.origin, part.spacing, np.array(part.channel.position), part.softening)
         self.table = Seismograms(part.coefficients, part.basis, clock.per_knot, clock.samples)
 
@@ -152,5 +155,7 @@ class Waveforms:
         places = np.clip((positions - part.origin) / part.spacing, 0, last)
         moving = (1 / part.spacing, -time_slope / clock.knot, gain_slope) if slopes else None
         first = LEAD - time / clock.knot
-        found: tuple[NDArray[np.float32], NDArray[np.float32] | None] = self.table.lookup(places, first, gain, moving)
+        found: tuple[NDArray[np.float32], NDArray[np.float32] | None] = self.table.lookup(
+            places, first, gain, moving, self.materials.at(positions)
+        )
         return found

@@ -14,6 +14,7 @@ import numpy as np
 from vip.errors import ConfigError, StoreError
 from vip.files import whole
 from vip.forward.waveform.elementary import Channel
+from vip.forward.waveform.greens.materials import Materials
 from vip.forward.waveform.greens.part import Clock, Loss, Part
 from vip.forward.waveform.greens.plan import VERSION, Plan
 from vip.protocols import Floats
@@ -36,6 +37,7 @@ class Content(NamedTuple):
         Least and greatest x, y and depth of an event, m.
     frequency : float
         Highest frequency, Hz.
+    materials : Materials
     parts : tuple of Part
     """
 
@@ -44,6 +46,7 @@ class Content(NamedTuple):
     pulse: Floats
     box: Floats
     frequency: float
+    materials: Materials
     parts: tuple[Part, ...]
 
     @property
@@ -52,10 +55,10 @@ class Content(NamedTuple):
         return tuple(part.channel for part in self.parts)
 
 
-def content_of(plan: Plan, parts: Sequence[Part]) -> Content:
+def content_of(plan: Plan, materials: Materials, parts: Sequence[Part]) -> Content:
     """Parts of a plan as the content of a file."""
     clock = Clock(plan.dt, plan.start, plan.samples, plan.per_knot)
-    return Content(plan.mark, clock, plan.pulse, plan.box, plan.frequency, tuple(parts))
+    return Content(plan.mark, clock, plan.pulse, plan.box, plan.frequency, materials, tuple(parts))
 
 
 def write(content: Content, file: Path) -> None:
@@ -73,6 +76,8 @@ def write(content: Content, file: Path) -> None:
             | content.clock._asdict()
         )
         store["pulse"], store["box"] = content.pulse, content.box
+        for name, values in content.materials._asdict().items():
+            store.create_dataset(f"materials/{name}", data=values, compression="gzip", shuffle=True)
         for i, part in enumerate(content.parts):
             group = store.create_group(f"parts/{i:05d}")
             group.attrs.update(part.channel._asdict() | {"mark": part.mark, "softening": part.softening})
@@ -97,7 +102,8 @@ def read(file: Path) -> Content:
         clock = Clock(*(store.attrs[name].item() for name in Clock._fields))
         pulse, box = np.asarray(store["pulse"]), np.asarray(store["box"])
         mark, frequency = str(store.attrs["mark"]), float(store.attrs["frequency"])
-        return Content(mark, clock, pulse, box, frequency, tuple(map(_part, groups)))
+        materials = Materials(*(np.asarray(store[f"materials/{name}"]) for name in Materials._fields))
+        return Content(mark, clock, pulse, box, frequency, materials, tuple(map(_part, groups)))
 
 
 def check_belongs(content: Content, plan: Plan, file: Path) -> None:
@@ -156,7 +162,7 @@ def trimmed(content: Content, stations: Sequence[str] = (), box: Floats | None =
     inside = (content.box[:, 0] <= box[:, 0]) & (box[:, 0] < box[:, 1]) & (box[:, 1] <= content.box[:, 1])
     if not inside.all():
         raise ConfigError("--box", box.tolist(), f"must grow, inside that of the table, {content.box.tolist()}")
-    return content._replace(box=box, parts=tuple(_cut(part, box) for part in parts))
+    return content._replace(box=box, materials=content.materials.within(box), parts=tuple(_cut(part, box) for part in parts))
 
 
 FEWEST = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from vip.errors import StoreError
 from vip.forward.waveform.elementary import Elementary, Traces
 from vip.forward.waveform.greens import store
 from vip.forward.waveform.greens.fill import fill_channel
+from vip.forward.waveform.greens.materials import materials_of
 from vip.forward.waveform.greens.part import Part, Waveforms
 from vip.forward.waveform.greens.plan import Plan
 from vip.protocols import Floats
@@ -36,7 +38,7 @@ class Table:
         self.content = content
         self.box, self.channels, self.pulse = content.box, content.channels, content.pulse
         self.dt, self.start, self.samples = content.clock.dt, content.clock.start, content.clock.samples
-        self._waveforms = [Waveforms(part, content.clock) for part in content.parts]
+        self._waveforms = [Waveforms(part, content.clock, content.materials) for part in content.parts]
 
     def elementary(self, positions: Floats, slopes: bool = False) -> Elementary:
         """Elementary seismograms (n, channels, 6, samples) of events at `positions` (n, 3), m, and their slopes if wanted.
@@ -103,22 +105,26 @@ def fill(plan: Plan, file: Path | str, threads: int = 1, tell: Told = lambda don
     folder = file.with_name(f"{file.name}.parts")
     folder.mkdir(parents=True, exist_ok=True)
     names = [folder / f"{plan.mark_of(channel)}.h5" for channel in plan.channels]
-    parts, solver = [], None
+    parts, solver, materials = [], None, materials_of(plan)
     for i, (channel, name) in enumerate(zip(plan.channels, names, strict=True)):
         part = _finished(name)
         if part is None:
             solver = solver or plan.solver(threads)
-            part = fill_channel(plan, channel, solver, folder, lambda share, before=i: tell(before + share))
-            store.write(store.content_of(plan, [part]), name)
+            part = fill_channel(plan, channel, solver, materials, folder, partial(_tell_share, tell, i))
+            store.write(store.content_of(plan, materials, [part]), name)
         parts.append(part)
         tell(i + 1.0)
-    content = store.content_of(plan, parts)
+    content = store.content_of(plan, materials, parts)
     store.write(content, file)
     for name in names:
         name.unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
     return Table(content)
+
+
+def _tell_share(tell: Told, before: int, share: float) -> None:
+    tell(before + share)
 
 
 def _finished(name: Path) -> Part | None:
