@@ -24,6 +24,8 @@ from vip.kernels_c.timetables import TimeTables
 from vip.protocols import Floats
 
 KM = 1000.0
+ROUNDING = 1e-9
+"""Part of a spacing by which rounding, of m to km for instance, may put a place on the border of a table outside it."""
 LEAD = 2
 """Knots of a waveform before the beginning of the pulse, where it is zero."""
 
@@ -116,11 +118,12 @@ class ArrivalTimes:
     def __init__(self, slowness: Floats, origin: Floats, spacing: Floats, receiver: Floats, softening: float) -> None:
         self.receiver, self.softening = np.asarray(receiver, float), softening
         self.table = TimeTables(slowness[None], self.receiver[None] / KM, origin / KM, spacing / KM)
-        self._corner = origin, origin + (np.array(slowness.shape) - 1) * spacing
+        rim = ROUNDING * spacing
+        self._corners = origin + rim, origin + (np.array(slowness.shape) - 1) * spacing - rim
 
     def __call__(self, positions: Floats) -> tuple[Floats, Floats]:
         """Times (n,), s, and their slopes (n, 3), s/m, at positions (n, 3), m."""
-        inside = np.clip(positions, *self._corner) / KM
+        inside = np.clip(positions, *self._corners) / KM
         time, slope = self.table.evaluate(inside[None], np.arange(len(positions)), np.zeros(len(positions), int))
         return time[0], slope[:, 0].T / KM
 

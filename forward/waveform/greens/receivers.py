@@ -39,7 +39,7 @@ def read_channels(file: Path) -> tuple[Channel, ...]:
         azimuth, dip = (numbers(oriented, name, file) for name in ORIENTATION)
         for line, value in zip(oriented.index, dip, strict=True):
             if abs(value) > 90:
-                raise ConfigError(place(int(line), "dip"), value, "must be from -90 (up) to 90 (down) degrees", file)
+                raise ConfigError(place(int(line), "dip"), float(value), "must be from -90 (up) to 90 (down) degrees", file)
         directions[~blank] = direction(azimuth, dip)
     found: list[Channel] = []
     for i, (station, name) in enumerate(zip(table["station"], table["name"], strict=True)):
