@@ -113,6 +113,20 @@ def test_explosions_of_a_full_space(tmp_path):
         assert lost(found, kappa / (4 * np.pi * density * vp**4 * r) * slope) < 0.01
 
 
+def test_tensors_of_a_full_space(tmp_path):
+    """Velocity of any tensor with near, intermediate and far terms, and all six components, against the closed form."""
+    fullspace = pytest.importorskip("vip.forward.waveform.fullspace", reason="the closed form is not there")
+    vp, vs, density = 2500.0, 1400.0, 2200.0
+    earth = Earth(*(np.full(SHAPE, v, np.float32) for v in (vp, vs, density)), np.full(3, H), np.zeros(3))
+    geophone = GEOPHONE._replace(position=(112.0, 97.0, 30.0))
+    plan = plan_of(earth, [geophone], layer=14)
+    table = fill(plan, tmp_path / "space.h5")
+    closed = fullspace.FullSpace(vp, vs, density, [geophone], plan.box, plan.width, plan.dt, plan.samples, plan.start)
+    places = np.random.default_rng(3).uniform(plan.box[:, 0], plan.box[:, 1], (8, 3))
+    for found, truth in zip(table.elementary(places).traces[:, 0], closed.elementary(places).traces[:, 0], strict=True):
+        assert lost(found, truth) < 0.01
+
+
 def test_slopes_are_those_of_the_traces(made):
     """Materials are linear between nodes of the earth, so that slopes jump there: no place is nearer to one than the step."""
     plan, table, _ = made
