@@ -45,6 +45,7 @@ EXTENSIONS = [
     kernel("matching", "matching.h"),
     kernel("elastic3d", "elastic3d.h", "elastic3d_rows.h", "elastic3d_sweep.h"),
     kernel("exchange", "exchange.h"),
+    kernel("seismograms", "seismograms.h"),
 ]
 
 setup(
