@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from vip.errors import ConfigError
+from vip.errors import ConfigError, StoreError
 from vip.forward.waveform.alignment import Alignment, response
 from vip.forward.waveform.elementary import Channel, Greens
 from vip.forward.waveform.fullspace import REACH, FullSpace
+from vip.forward.waveform.greens import Table, open_table
 from vip.forward.waveform.likelihood import Gaussian, Likelihood, Marginal, StudentT
 from vip.forward.waveform.noise import Process, Whitener, estimated, white
 from vip.forward.waveform.record import Record
@@ -26,6 +27,9 @@ ONSET = 0.01
 """Share of its peak at which a trace begins."""
 CLOSE = 1e-6
 """Largest relative difference of two sampling intervals that are the same."""
+SAME_PLACE, SAME_DIRECTION = 1.0, 0.02
+"""Largest differences of a channel's place (m) and direction (radians) between a record and a table."""
+PLACE = ("x", "y", "depth")
 
 
 class Prepared(NamedTuple):
@@ -79,13 +83,52 @@ def open_greens(
         If they do not fit the record or the box.
     """
     if isinstance(s, TableSettings):
-        raise ConfigError("greens.kind", s.kind, 'tables are not read yet: use "homogeneous"', base_dir / s.file)
+        return _of_table(base_dir / s.file, record, box)
     places = np.array([channel.position for channel in record.channels])
     farthest = float(np.linalg.norm(np.abs(places[:, :, None] - box).max(axis=2), axis=1).max()) / s.vp
     start = min(max(record.start - shifts[1], -REACH * s.width), 0.0)
     end = max(record.end - shifts[0], farthest + REACH * s.width)  # P of all places is there, whatever the record holds
     samples = math.ceil((end - start) / record.dt) + 2
     return FullSpace(s.vp, s.vs, s.density, record.channels, box, s.width, record.dt, samples, start, s.precision)
+
+
+def _of_table(file: Path, record: Record, box: Floats) -> Table:
+    """The table of a file for the channels of a record, in their order, and events in a box."""
+    if not file.is_file():
+        raise ConfigError("greens.file", file, "there is no such file; `vip greens CONFIG.toml -o FILE` makes one")
+    try:
+        content = open_table(file).content
+    except StoreError as error:
+        raise ConfigError("greens.file", file, str(error)) from error
+    if abs(content.clock.dt - record.dt) > CLOSE * record.dt:
+        raise ConfigError("dt", content.clock.dt, f"the data have {record.dt:g} s: fill a table with their interval", file)
+    outside = np.argwhere((box < content.box[:, :1]) | (box > content.box[:, 1:]))
+    if len(outside):
+        axis, (low, high) = PLACE[outside[0, 0]], content.box[outside[0, 0]]
+        raise ConfigError(f"box.{axis}", box[outside[0, 0]].tolist(), f"the table has {low:g} to {high:g} m", file)
+    known = {(part.channel.station, part.channel.name): part for part in content.parts}
+    parts = []
+    for channel in record.channels:
+        part = known.get((channel.station, channel.name))
+        if part is None:
+            raise ConfigError("channels", named(channel), "is not in the table: fill one with it, or leave it out", file)
+        _check_same(channel, part.channel, file)
+        parts.append(part)
+    return Table(content._replace(parts=tuple(parts), box=box))
+
+
+def _check_same(channel: Channel, of_table: Channel, file: Path) -> None:
+    """Check that a channel of a record is that of a table."""
+    if channel.kind != of_table.kind:
+        raise ConfigError(named(channel), channel.kind, f"the table has {of_table.kind}", file)
+    apart = math.dist(channel.position, of_table.position)
+    if apart > SAME_PLACE:
+        place = tuple(round(x, 1) for x in of_table.position)
+        raise ConfigError(named(channel), channel.position, f"the table has it at {place} m, {apart:.3g} m away", file)
+    turned = math.dist(channel.direction, of_table.direction)
+    if turned > SAME_DIRECTION:
+        remedy = f"the table has {tuple(round(x, 3) for x in of_table.direction)}: azimuth or dip differ"
+        raise ConfigError(named(channel), channel.direction, remedy, file)
 
 
 def filtered(traces: Floats, dt: float, band: tuple[float, float]) -> Floats:

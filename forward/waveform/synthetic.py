@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.signal import lfilter
 
+from vip.forward.waveform.channels import pointing, write_channels
 from vip.forward.waveform.elementary import Channel, Traces
 from vip.forward.waveform.fullspace import FullSpace
-from vip.forward.waveform.record.arrays import COLUMNS, pointing
 from vip.forward.waveform.tensors import double_couple, scalar_moment
 from vip.forward.waveform.truth import Truth, write_truth
 from vip.protocols import Floats
@@ -100,15 +99,3 @@ def noise(channels: Sequence[Channel], clean: Traces, rng: np.random.Generator) 
     coloured = lfilter([np.sqrt(1 - COLOUR**2)], [1, -COLOUR], white)[:, lead:]
     made: Floats = RELATIVE_NOISE * peak[:, None] * coloured
     return made
-
-
-def write_channels(channels: Sequence[Channel], file: Path) -> None:
-    """Write channels as a table."""
-    rows = []
-    for channel in channels:
-        east, north, down = channel.direction
-        turned = (
-            [np.degrees(np.arctan2(east, north)) % 360, np.degrees(np.arcsin(down))] if any(channel.direction) else ["", ""]
-        )
-        rows.append([channel.station, channel.name, channel.kind, *channel.position, *turned])
-    pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False, float_format="%.6g")

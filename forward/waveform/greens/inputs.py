@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from vip.errors import ConfigError
+from vip.forward.waveform.channels import read_channels
 from vip.forward.waveform.earth import read_earth
 from vip.forward.waveform.greens.plan import Plan
-from vip.forward.waveform.greens.receivers import read_channels
 from vip.forward.waveform.greens.settings import GreensSettings
 
 

@@ -29,8 +29,8 @@ class GreensSettings(Settings):
     origin : 3 floats
         Coordinates of the first node, where the file does not say them.
     receivers : Path
-        CSV: station, name, x, y, depth; and for velocity azimuth and dip as in StationXML: degrees from y (north) to x (east),
-        and downwards. Without an azimuth it is pressure.
+        CSV: station, channel, kind ("pressure" or "velocity"), x, y, depth; and for velocity azimuth and dip as in StationXML:
+        degrees from y (north) to x (east), and downwards.
     box : 3 pairs
         Least and greatest x, y and depth of events.
     frequency : float

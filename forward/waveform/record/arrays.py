@@ -7,16 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from vip.errors import ConfigError
-from vip.forward.tables import numbers, place, read_table
-from vip.forward.waveform.elementary import Channel
+from vip.forward.waveform.channels import read_channels
 from vip.forward.waveform.record.record import Record
 from vip.protocols import Floats
 
-COLUMNS = ["station", "channel", "kind", "x", "y", "depth", "azimuth", "dip"]
 DATASET = "data"
 ARRAYS = (".npy", ".h5", ".hdf5")
-FARTHEST = 1e6
-"""Largest coordinate, m: more is no local network."""
 
 
 def read_arrays(data: Path, channels: Path, dt: float | None, start: float) -> Record:
@@ -38,54 +34,6 @@ def read_arrays(data: Path, channels: Path, dt: float | None, start: float) -> R
     if traces.shape[1] < 2:
         raise ConfigError(DATASET, f"shape {traces.shape}", "expected at least two samples", data)
     return Record(table, traces, dt, start)
-
-
-def read_channels(file: Path) -> tuple[Channel, ...]:
-    """Channels from CSV with the columns `COLUMNS`; azimuth and dip of pressure channels may be empty.
-
-    Raises
-    ------
-    ConfigError
-        If a row is not that of a channel, or two are of one.
-    """
-    table = read_table(file, COLUMNS)
-    if table.empty:
-        raise ConfigError("rows", 0, "expected one for each channel", file)
-    for column in ("azimuth", "dip"):
-        table.loc[(table["kind"] == "pressure") & (table[column] == ""), column] = "0"
-    values = {column: numbers(table, column, file) for column in COLUMNS[3:]}
-    for column in ("x", "y", "depth"):
-        for line, value in zip(
-            table.index[np.abs(values[column]) > FARTHEST], values[column][np.abs(values[column]) > FARTHEST], strict=True
-        ):
-            raise ConfigError(place(line, column), float(value), f"must be in m, and at most {FARTHEST:g} m from zero", file)
-    for line, value in zip(table.index[np.abs(values["dip"]) > 90], values["dip"][np.abs(values["dip"]) > 90], strict=True):
-        raise ConfigError(place(line, "dip"), float(value), "must be from -90 (up) to 90 (down)", file)
-    made: list[Channel] = []
-    for i, (line, row) in enumerate(table.iterrows()):
-        kind, position = row["kind"], (float(values["x"][i]), float(values["y"][i]), float(values["depth"][i]))
-        if kind not in ("pressure", "velocity"):
-            raise ConfigError(place(int(str(line)), "kind"), kind or "nothing", 'must be "pressure" or "velocity"', file)
-        direction = (0.0, 0.0, 0.0) if kind == "pressure" else pointing(values["azimuth"][i], values["dip"][i])
-        channel = Channel(row["station"], row["channel"], kind, position, direction)
-        if any((channel.station, channel.name) == (other.station, other.name) for other in made):
-            raise ConfigError(place(int(str(line)), "channel"), f"{channel.station} {channel.name}", "is there twice", file)
-        made.append(channel)
-    return tuple(made)
-
-
-def pointing(azimuth: float, dip: float) -> tuple[float, float, float]:
-    """Unit vector in x (east), y (north) and depth of an azimuth from north and a dip down from the horizontal, degrees (SEED).
-
-    Examples
-    --------
-    A vertical channel whose motion up is positive has a dip of -90, one whose motion down is positive has +90:
-
-    >>> [tuple(round(c, 9) + 0.0 for c in pointing(0.0, dip)) for dip in (-90.0, 90.0)]
-    [(0.0, 0.0, -1.0), (0.0, 0.0, 1.0)]
-    """
-    a, d = np.radians([azimuth, dip])
-    return float(np.cos(d) * np.sin(a)), float(np.cos(d) * np.cos(a)), float(np.sin(d))
 
 
 def _read(file: Path) -> Floats:

@@ -12,8 +12,8 @@ import numpy as np
 
 from vip.errors import ConfigError
 from vip.forward.earthquakes.projection import centred_on
+from vip.forward.waveform.channels import pointing
 from vip.forward.waveform.elementary import Channel
-from vip.forward.waveform.record.arrays import pointing
 from vip.forward.waveform.record.record import SAME, Record
 
 OUTPUT = {"M": "VEL", "M/S": "VEL", "M/S**2": "VEL", "M/(S**2)": "VEL", "PA": "DEF"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vip.errors import ConfigError
+from vip.forward.waveform.channels import read_channels
 from vip.forward.waveform.greens import open_table
-from vip.forward.waveform.greens.receivers import read_channels
 
 CONFIG = """[greens]
 earth = "layers.csv"
@@ -23,7 +23,7 @@ duration = 0.15
 layer = 5
 """
 LAYERS = "depth,vp,vs,density\n0,1500,0,1000\n50,2000,900,2000\n"
-RECEIVERS = "station,name,x,y,depth,azimuth,dip\nA,HDH,53,112,20,,\nB,HHZ,172,97,88,0,-90\n"
+RECEIVERS = "station,channel,kind,x,y,depth,azimuth,dip\nA,HDH,pressure,53,112,20,,\nB,HHZ,velocity,172,97,88,0,-90\n"
 
 
 def vip(folder, *arguments):
@@ -102,10 +102,10 @@ def test_what_is_there_is_not_replaced(inputs, table):
     ("text", "message"),
     [
         (RECEIVERS.replace("-90", "91"), "line 3, column dip: 91.0: must be from -90 (up) to 90 (down) degrees"),
-        (RECEIVERS + "A,HDH,1,2,3,,\n", "line 4, column name: A HDH: is there twice"),
+        (RECEIVERS + "A,HDH,pressure,1,2,3,,\n", "line 4, column channel: A HDH: is there twice"),
         (RECEIVERS.replace("172", "east"), "line 3, column x: east"),
         (RECEIVERS.replace("0,-90", "0,"), "line 3, column dip"),
-        (RECEIVERS.split("\n")[0] + "\n", "station: no row: expected at least one channel"),
+        (RECEIVERS.split("\n")[0] + "\n", "rows: 0: expected one for each channel"),
     ],
 )
 def test_receivers_that_are_refused(tmp_path, text, message):

@@ -10,7 +10,7 @@ import pytest
 import vip
 from vip.errors import ConfigError
 from vip.forward.waveform import Waveform
-from vip.forward.waveform.record.arrays import read_channels
+from vip.forward.waveform.channels import read_channels
 from vip.forward.waveform.synthetic import network, starter_config, write_channels, write_example
 from vip.forward.waveform.tensors import components, matrices
 

@@ -8,8 +8,8 @@ import pytest
 from vip.errors import ConfigError
 from vip.forward.earthquakes.projection import centred_on
 from vip.forward.waveform import Waveform
+from vip.forward.waveform.channels import pointing
 from vip.forward.waveform.elementary import Channel
-from vip.forward.waveform.record.arrays import pointing
 from vip.forward.waveform.synthetic import STATIONS, network, starter_config, write_channels, write_example
 
 obspy = pytest.importorskip("obspy")
