@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from vip.errors import ConfigError
-from vip.forward.waveform.earth import Earth
+from vip.forward.waveform.earth import Earth, faults
 from vip.forward.waveform.elementary import Channel
 from vip.kernels_c.elastic3d import Absorber, Solver, largest_time_step, points_per_wavelength
 from vip.protocols import Floats
@@ -80,6 +80,10 @@ class Plan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "box", np.asarray(self.box, float).reshape(3, 2))
+        for fault in faults(self.earth):
+            raise fault
+        if not self.channels:
+            raise ConfigError("receivers", "no channel", "expected at least one")
         self._check_band()
         for axis, wanted, has in zip("xyz", self.box, self.earth.box, strict=True):
             if not has[0] <= wanted[0] < wanted[1] <= has[1]:

@@ -258,6 +258,8 @@ def test_trimmed(made):
         ({"box": [[70, 180], [70, 330], [150, 220]]}, "box: y from 70 to 330 m: must grow, inside the earth, 0 to 220 m"),
         ({"box": [[70, 180], [90, 70], [150, 220]]}, "box: y from 90 to 70 m"),
         ({"every": 40}, "every: 40: the earth has no 121 nodes"),
+        ({"channels": []}, "receivers: no channel: expected at least one"),
+        ({"earth": rough_earth()._replace(vp=rough_earth().vp * np.nan)}, "vp: node x 0, y 0, z 0: nan: must be a number"),
         ({"duration": 0.001}, "duration: 0.001: receiver A H is reached after"),
         (
             {"channels": [HYDROPHONE._replace(position=(0.0, 0.0, 400.0))]},
