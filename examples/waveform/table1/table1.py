@@ -1,7 +1,8 @@
 """Table 1 of Spurio Mancini et al. (2021) on the authors' own traces: python examples/waveform/table1/table1.py --out table1
 
 Each method learns from the authors' 2000 training traces at one receiver and is tried on their 1000 test traces, which must be
-in the folder `seismoml` of VIP_DATA_DIR. A training that is done is not done again, so the command may be stopped and given anew.
+in the folder `seismoml` of VIP_DATA_DIR. A training that is done is not done again, so the command may be stopped
+and given anew.
 """
 
 import argparse

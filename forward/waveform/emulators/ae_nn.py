@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators import autoencoder
 from vip.forward.waveform.emulators.emulator import Emulator
@@ -41,6 +39,8 @@ def fit(
     progress: Progress | None = None,
 ) -> CodesByNetwork:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
+    import torch
+
     ready = prepared(positions, traces, receiver, seed, whole)
     decoder, codes, mean, spread = autoencoder.train(ready.shapes, seed, epochs, kept, progress)
     inputs = ready.tensors["inputs"].float()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators.emulator import Emulator
 from vip.forward.waveform.emulators.layers import LEAK, through, untrained
@@ -28,6 +26,8 @@ class ConditionalDecoder(Emulator):
 
     def shapes(self, inputs: Any) -> Any:
         """Shapes, as the contract says."""
+        import torch
+
         codes = inputs.new_zeros(len(inputs), CODES)
         return through("decoder", self.tensors, torch.cat([codes, inputs], 1))
 
@@ -44,6 +44,8 @@ def fit(
     progress: Progress | None = None,
 ) -> ConditionalDecoder:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
+    import torch
+
     ready = prepared(positions, traces, receiver, seed, whole)
     inputs, shapes = ready.tensors["inputs"].float(), ready.shapes
     random, size = torch.Generator().manual_seed(seed), shapes.shape[1]

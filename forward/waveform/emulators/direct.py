@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators.emulator import Emulator
 from vip.forward.waveform.emulators.layers import through, untrained
@@ -39,6 +37,8 @@ def fit(
     progress: Progress | None = None,
 ) -> Direct:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
+    import torch
+
     ready = prepared(positions, traces, receiver, seed, whole)
     inputs, shapes = ready.tensors["inputs"].float(), ready.shapes
     start = untrained("network", (inputs.shape[1], *HIDDEN, shapes.shape[1]), torch.Generator().manual_seed(seed))

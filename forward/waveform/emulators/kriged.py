@@ -1,8 +1,8 @@
 """Kriged: Gaussian processes of coefficients of shapes that smooth functions of the place have aligned; our own method.
 
-It differs from the paper's PCA + GP in four ways. Peaks that jump to another arrival do not bend the function that aligns shapes
-(`training.smoothed`). Shapes are aligned by that function and not by their own peaks, so that an error of it is the same in
-training and prediction, and the coefficients make up for it. Heights are learnt as logarithms. Coefficients of about one size
+It differs from the paper's PCA + GP in four ways. Peaks that jump to another arrival do not bend the function that aligns
+shapes (`training.smoothed`). Shapes are aligned by that function and not by their own peaks: its errors are the same
+in training and prediction, and the coefficients make up for them. Heights are learnt as logarithms. Coefficients of like size
 share a kernel, so that a place needs one row of covariances for many of them.
 """
 
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import itertools
 from typing import Any
-
-import torch
 
 from vip.forward.neural.device import torch_threads
 from vip.forward.neural.training import Progress
@@ -34,6 +32,8 @@ class Kriged(Emulator):
 
     def shapes(self, inputs: Any) -> Any:
         """Shapes, as the contract says."""
+        import torch
+
         names = sorted({name.split(".")[0] for name in self.tensors if name.startswith("group")})
         found = [gaussian.named(name, PARTS, self.tensors["inputs"], self.tensors)(inputs) for name in names]
         return self.tensors["mean"] + torch.cat(found, 1).to(self.tensors["basis"]) @ self.tensors["basis"]

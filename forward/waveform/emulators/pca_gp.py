@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from vip.forward.neural.device import torch_threads
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators import gaussian
@@ -29,6 +27,8 @@ class ComponentsByProcesses(Emulator):
 
 def by_processes(tensors: Any, inputs: Any, count: int) -> Any:
     """Means (n, count) of the processes "feature0", "feature1" and so on."""
+    import torch
+
     found = [gaussian.named(f"feature{i}", PARTS, tensors["inputs"], tensors)(inputs) for i in range(count)]
     return torch.cat(found, 1)
 

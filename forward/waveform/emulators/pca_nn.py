@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators.emulator import Emulator
 from vip.forward.waveform.emulators.layers import through, untrained
@@ -44,6 +42,8 @@ def fit(
     rank: int = RANK,
 ) -> ComponentsByNetwork:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
+    import torch
+
     ready = prepared(positions, traces, receiver, seed, whole)
     mean, basis, coefficients = components(ready.shapes, rank)
     # One scale for all: the loss is then that of the shapes.

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from vip.forward.neural.device import torch_threads
 from vip.forward.waveform.emulators.emulator import TINY, Emulator
 from vip.forward.waveform.emulators.pca import components
@@ -39,11 +37,15 @@ class Scattered(Emulator):
 
 def _distances(a: Any, b: Any) -> Any:
     """Distances (n, q), m, between places a (n, 3) and b (q, 3)."""
+    import torch
+
     squared = ((a[:, None] - b) ** 2).sum(-1)
     return torch.sqrt(squared + TINY)
 
 
 def _trend(inputs: Any) -> Any:
+    import torch
+
     return torch.cat([torch.ones_like(inputs[:, :1]), inputs[:, :3]], 1)
 
 
@@ -56,6 +58,8 @@ def fit(
     rank: int = RANK,
 ) -> Scattered:
     """Interpolate traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
+    import torch
+
     ready = smoothed(positions, traces, receiver, seed)
     mean, basis, coefficients = components(ready.shapes, rank)
     metres = ready.tensors["inputs"][:, :3] * ready.tensors["scale"][:3]

@@ -10,8 +10,6 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators.emulator import Emulator
 from vip.forward.waveform.emulators.layers import through, untrained
@@ -37,6 +35,8 @@ class Generator(Emulator):
 
     def shapes(self, inputs: Any) -> Any:
         """Shapes, as the contract says."""
+        import torch
+
         noise = inputs.new_zeros(len(inputs), NOISE)
         found = through("generator", self.tensors, torch.cat([noise, inputs], 1))
         return self.tensors["mean"] + self.tensors["spread"] * found
@@ -55,6 +55,8 @@ class _Game(Fitting):
 
     def step(self, done: float) -> float:
         """Do the critic's steps and one of the generator; return the mean square of what is wrong in the rows held out."""
+        import torch
+
         batches = self._batches()
         for rows in itertools.islice(batches, self.critic_steps):
             self._update(0, self._critic_loss(rows))
@@ -68,24 +70,34 @@ class _Game(Fitting):
         return held
 
     def _batches(self) -> Any:
+        import torch
+
         while True:
             yield self.rows[torch.randint(len(self.rows), (BATCH,), generator=self.random)]
 
     def _update(self, side: int, loss: Any) -> None:
         """One step of Adam for one side: the other has no gradients, and Adam passes it over."""
+        import torch
+
         self.optimiser.zero_grad(set_to_none=True)
         for tensor, gradient in zip(self.sides[side], torch.autograd.grad(loss, self.sides[side]), strict=True):
             tensor.grad = gradient
         self.optimiser.step()
 
     def _made(self, rows: Any) -> Any:
+        import torch
+
         noise = 2 * torch.rand(len(rows), NOISE, generator=self.random) - 1
         return through("generator", self.tensors, torch.cat([noise, self.inputs[rows]], 1))
 
     def _judged(self, shapes: Any, rows: Any) -> Any:
+        import torch
+
         return through("critic", self.tensors, torch.cat([shapes, self.inputs[rows]], 1))
 
     def _critic_loss(self, rows: Any) -> Any:
+        import torch
+
         real, made = self.data[rows], self._made(rows).detach()
         share = torch.rand(len(rows), 1, generator=self.random)
         between = (share * real + (1 - share) * made).requires_grad_()
@@ -94,6 +106,8 @@ class _Game(Fitting):
         return self._judged(made, rows).mean() - self._judged(real, rows).mean() + PENALTY * penalty
 
     def _held_out(self, tensors: Any, rows: Any, random: Any) -> Any:
+        import torch
+
         noise = torch.zeros(len(rows), NOISE)
         return ((through("generator", tensors, torch.cat([noise, self.inputs[rows]], 1)) - self.data[rows]) ** 2).mean()
 
@@ -111,6 +125,8 @@ def fit(
     critic_steps: int = CRITIC_STEPS,
 ) -> Generator:
     """Train on traces (n, samples) of sources at positions (n, 3), m; an epoch is a step of the generator."""
+    import torch
+
     ready = prepared(positions, traces, receiver, seed, whole)
     inputs, shapes = ready.tensors["inputs"].float(), ready.shapes
     mean, spread = shapes.mean(), shapes.std()
