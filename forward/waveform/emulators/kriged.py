@@ -1,8 +1,8 @@
 """Kriged: a Gaussian process of the coefficients of shapes that smooth functions of the place have aligned; our own method.
 
 It differs from the paper's PCA + GP in four ways. Peaks that jump to another arrival do not bend the function that aligns
-shapes (`training.smoothed`). Shapes are aligned by that function and not by their own peaks: its errors are the same in training
-and prediction, and the coefficients make up for them. Heights are learnt as logarithms. All coefficients share a kernel, which
+shapes (`training.smoothed`). Shapes are aligned by that function and not by their own peaks: its errors are the same in
+training and prediction, and the coefficients make up for them. Heights are learnt as logarithms. All coefficients share a kernel, which
 the largest decide, so that a place needs one row of covariances for all of them.
 """
 
