@@ -2,8 +2,8 @@
 
 It differs from the paper's PCA + GP in four ways. Peaks that jump to another arrival do not bend the function that aligns
 shapes (`training.smoothed`). Shapes are aligned by that function and not by their own peaks: its errors are the same in
-training and prediction, and the coefficients make up for them. Heights are learnt as logarithms. All coefficients share a kernel, which
-the largest decide, so that a place needs one row of covariances for all of them.
+training and prediction, and the coefficients make up for them. Heights are learnt as logarithms. All coefficients share a
+kernel, which the largest decide, so that a place needs one row of covariances for all of them.
 """
 
 from __future__ import annotations
