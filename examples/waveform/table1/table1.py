@@ -105,7 +105,7 @@ def one(row: str, seed: int, data: dict[str, np.ndarray], out: Path, short: bool
     emulator = emulators.fit(method, data["at_train"], data["train"], RECEIVER * SPACING, seed, **options)
     seconds = time.process_time() - begun
     emulator.save(out / f"{name}.safetensors")
-    # Some test sources are a node outside the box of those of the training, as in the paper.
+    # In the short form, sources of the test are outside the box of the few of the training.
     found = measured(data["test"], emulator(data["at_test"], outside=True), NOISE)._asdict()
     size = (out / f"{name}.safetensors").stat().st_size / 1e6
     numbers = {
