@@ -115,10 +115,12 @@ class Emulator(ABC):
         """
         import torch
 
-        places = self._checked(positions, outside).requires_grad_()
+        places, weights = self._checked(positions, outside).requires_grad_(), numbers("by_traces", by_traces)
+        if weights.shape != (expected := (len(places), self.about.samples)):
+            raise ConfigError("by_traces", f"of shape {weights.shape}", f"must be of shape {expected}, that of the traces")
         with torch_threads(1):
             traces = self.trace(places)
-            (by_place,) = torch.autograd.grad(traces, places, torch.as_tensor(by_traces).to(traces))
+            (by_place,) = torch.autograd.grad(traces, places, torch.from_numpy(weights).to(traces))
         return np.asarray(by_place)
 
     def trace(self, places: Any) -> Any:
@@ -146,8 +148,8 @@ class Emulator(ABC):
     def _checked(self, positions: Floats, outside: bool) -> Any:
         import torch
 
-        places = np.asarray(positions, float)
-        if places.ndim != 2 or places.shape[1] != 3:
+        places = numbers("positions", positions)
+        if places.ndim != 2 or places.shape[1] != 3 or not len(places):
             raise ConfigError("positions", f"of shape {places.shape}", "must be of shape (n, 3): x, y and depth, m")
         low, high = np.array(self.about.box).T
         beyond = ~np.isfinite(places).all(1) if outside else ~((places >= low) & (places <= high)).all(1)
@@ -172,6 +174,20 @@ class Emulator(ABC):
     def restored(cls, about: Mapping[str, Any], tensors: Mapping[str, Any]) -> Self:
         """Emulator of what `save` wrote."""
         return cls(About(**{key: about[key] for key in About._fields}), tensors)
+
+
+def numbers(key: str, values: Any) -> Floats:
+    """Values as an array in double precision.
+
+    Raises
+    ------
+    ConfigError
+        If they are no numbers, or rows differ in length.
+    """
+    try:
+        return np.array(values, float)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(key, type(values).__name__, f"must be an array of numbers: {error}") from error
 
 
 def inputs_of(places: Any, tensors: Mapping[str, Any]) -> Any:

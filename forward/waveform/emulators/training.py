@@ -10,7 +10,7 @@ from vip.errors import ConfigError
 from vip.forward.neural.device import torch_threads
 from vip.forward.waveform.emulators import gaussian
 from vip.forward.waveform.emulators.alignment import peaks, shifted
-from vip.forward.waveform.emulators.emulator import About, inputs_of
+from vip.forward.waveform.emulators.emulator import About, inputs_of, numbers
 from vip.protocols import Floats
 
 FEWEST = 20
@@ -48,7 +48,7 @@ def checked(positions: Floats, traces: Floats, receiver: Floats) -> tuple[Floats
     ConfigError
         If shapes do not fit, numbers are not finite, a trace has no positive sample, or one place has two traces.
     """
-    places, data, at = np.asarray(positions, float), np.asarray(traces, float), np.asarray(receiver, float)
+    places, data, at = numbers("positions", positions), numbers("traces", traces), numbers("receiver", receiver)
     if places.ndim != 2 or places.shape[1] != 3:
         raise ConfigError("positions", f"of shape {places.shape}", "must be of shape (n, 3): x, y and depth, m")
     if data.ndim != 2 or len(data) != len(places) or data.shape[1] < 4:

@@ -183,6 +183,10 @@ def test_outside_the_box_is_refused_unless_allowed(trained):
         emulator(np.array([[np.nan, 0, 0]]), outside=True)
     with pytest.raises(ConfigError, match=r"shape \(3,\): must be of shape \(n, 3\)"):
         emulator(at[0])
+    with pytest.raises(ConfigError, match=r"positions: of shape \(0, 3\)"):
+        emulator(at[:0])
+    with pytest.raises(ConfigError, match=r"by_traces: of shape \(2, 3\): must be of shape \(2, 160\)"):
+        emulator.pulled(at, np.zeros((2, 3)), outside=True)
 
 
 def changed(what, rows, value):
@@ -224,6 +228,10 @@ def test_wrong_shapes_and_options_are_refused():
     ):
         with pytest.raises(ConfigError, match=message):
             emulators.fit("pca_gp", positions, traces, RECEIVER)
+    with pytest.raises(ConfigError, match="rank: 0: must be at least 1"):
+        emulators.fit("pca_gp", at, pulses(at), RECEIVER, rank=0)
+    with pytest.raises(ConfigError, match="positions: list: must be an array of numbers"):
+        emulators.fit("pca_gp", [["here", 0, 0]] * 40, pulses(at), RECEIVER)
     with pytest.raises(ConfigError, match="method: pca: must be one of direct, pca_nn"):
         emulators.fit("pca", at, pulses(at), RECEIVER)
     with pytest.raises(ConfigError, match="epochs: 3: is no option of the method pca_gp, which takes whole, progress, rank"):
