@@ -30,9 +30,9 @@ SLOW = 0.8
 """Part of the stages in which order appears, from the first width to the second: it appears suddenly or not at all."""
 HALVED = (0.3, 0.45, 0.55, 0.65)
 """Parts of the stages after which the better half of the starts goes on."""
-COARSE = 12
-"""Least number of cells along the longest side of the region for travel times while the width is large. Cells are also no
-longer than the way of a wave between two picks of a channel: errors of coarser tables hide the order that is looked for."""
+COARSE, WAY = 12, 1.5
+"""Least number of cells along the longest side of the region for travel times while the width is large, and the longest cell
+over the way of a wave between two picks of a channel: errors of coarser tables hide the order that is looked for."""
 FINE = 0.15
 """Width, over the mean time between the picks of a channel, below which they are computed with the solver's own spacing."""
 STEPS = 2
@@ -208,7 +208,7 @@ class _Window:
         self.side = rules.upper - rules.lower
         self.coarse = _with_nodes(times, float(self.side.max()) / COARSE)
         if self.spacing > 0:
-            self.coarse = _with_nodes(times, min(self.coarse.solver.spacing, self.spacing * self._speed()))
+            self.coarse = _with_nodes(times, min(self.coarse.solver.spacing, WAY * self.spacing * self._speed()))
 
     def start(self, rng: np.random.Generator) -> State:
         """Events anywhere in any speed, and picks in the order of arrivals."""
