@@ -29,7 +29,12 @@ def draw(ax, one) -> None:
     ax.scatter(*at, 34, color=look[named], lw=0)
     ax.scatter(*at, 16, color="white", lw=0)
     ax.scatter(*at, 10, color=look[window.event], lw=0)
-    ax.set(xlabel="time (s)", ylabel="station", title=f"{one.line.partition(', speed')[0]}, CF {window.confusion:.2f}")
+    ax.set_yticks(range(0, len(window.channels), 5))
+    ax.set(
+        xlabel="time (s); inside: true event, ring: event found",
+        ylabel="station",
+        title=f"{one.line.partition(', speed')[0]}, CF {window.confusion:.2f}",
+    )
 
 
 def main() -> None:
