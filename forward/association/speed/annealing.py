@@ -23,19 +23,21 @@ from vip.kernels_c.exchange import exchange
 from vip.protocols import Floats
 from vip.rng import Purpose, stream
 
-HOTTEST, ORDERED, COLDEST = 0.55, 0.25, 0.04
-"""First width, one at which the right assignment is stable, and the last, over the mean time between the picks of a channel."""
-SLOW = 0.6
-"""Part of the stages in which order appears, from the first width to the second."""
-HALVED = (0.2, 0.35, 0.5, 0.6)
+HOTTEST, ORDERED, COLDEST = 0.8, 0.3, 0.04
+"""First width, at which all assignments are alike, one at which the right one is stable, and the last, over the mean time
+between the picks of a channel."""
+SLOW = 0.8
+"""Part of the stages in which order appears, from the first width to the second: it appears suddenly or not at all."""
+HALVED = (0.3, 0.45, 0.55, 0.65)
 """Parts of the stages after which the better half of the starts goes on."""
-COARSE = 12
-"""Number of cells along the longest side of the region with which travel times are computed while the width is large."""
+COARSE, WAY = 12, 1.5
+"""Least number of cells along the longest side of the region for travel times while the width is large, and the longest cell
+over the way of a wave between two picks of a channel: errors of coarser tables hide the order that is looked for."""
 FINE = 0.15
 """Width, over the mean time between the picks of a channel, below which they are computed with the solver's own spacing."""
 STEPS = 2
 """Steps of a stage, for which tables are solved once: events move, and times are linear in the code alone."""
-MOVES = 300
+MOVES = 600
 """Exchanges that are tried in a step for each event at each channel."""
 REGION = 0.5
 """Standard deviation of places before any pick is seen, in sides of the region."""
@@ -62,9 +64,9 @@ class Annealing(NamedTuple):
         Root mean square of residuals, s, below which a fit is the right one: errors of picks and of tables.
     """
 
-    starts: int = 16
-    rounds: int = 2
-    stages: int = 20
+    starts: int = 8
+    rounds: int = 4
+    stages: int = 50
     residual: float = 0.03
 
 
@@ -188,6 +190,11 @@ class _Linear(NamedTuple):
         return np.where(picked, datum, (self.predicted + self.design @ step).reshape(datum.shape))
 
 
+def _with_nodes(times: TimesOfCode, spacing: float) -> TimesOfCode:
+    """The same times, from tables with nodes `spacing` km apart, but no closer than they are."""
+    return times._replace(solver=times.solver._replace(spacing=max(times.solver.spacing, spacing)))
+
+
 class _Window:
     """Picks, and what is known of them."""
 
@@ -199,8 +206,9 @@ class _Window:
         spans = [float(np.ptp(part)) if len(part) else 0.0 for part in np.split(picks.time, self.first[1:-1])]
         self.spacing = float(np.mean(np.array(spans) / count))
         self.side = rules.upper - rules.lower
-        coarse = max(times.solver.spacing, float(self.side.max()) / COARSE)
-        self.coarse = times._replace(solver=times.solver._replace(spacing=coarse))
+        self.coarse = _with_nodes(times, float(self.side.max()) / COARSE)
+        if self.spacing > 0:
+            self.coarse = _with_nodes(times, min(self.coarse.solver.spacing, WAY * self.spacing * self._speed()))
 
     def start(self, rng: np.random.Generator) -> State:
         """Events anywhere in any speed, and picks in the order of arrivals."""
@@ -217,6 +225,12 @@ class _Window:
         taken = slot[:, : self.n_events].T
         reach = np.full(self.n_events, len(self.channels))
         return State(Events(x, origin, reach), code, slot, np.where(np.isnan(taken), arrival, taken), np.inf)
+
+    def _speed(self) -> float:
+        """How fast waves go at the middle code, km/s, between the middle of the region and all channels."""
+        middle = (self.rules.lower + self.rules.upper) / 2
+        travel, _ = self.coarse.at(self.channels, np.zeros(self.times.family.size)).travel_times(middle[None])
+        return float(np.linalg.norm(self.channels.place - middle, axis=1).mean() / travel.mean())
 
     def stage(self, state: State, width: float, rng: np.random.Generator) -> State:
         """The state after exchanges at a width, s; a width of 0 allows only what fits better."""

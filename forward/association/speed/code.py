@@ -110,7 +110,7 @@ class Volumes(NamedTuple):
 
     def model(self, code: Floats) -> Grid3D:
         """The model of a code (size,)."""
-        velocity = {phase: np.exp(self.mean[phase] + np.tensordot(code, self.modes[phase], 1)) for phase in self.mean}
+        velocity = {phase: np.exp(self.mean[phase] + np.einsum("k,k...->...", code, self.modes[phase])) for phase in self.mean}
         return Grid3D(self.axes, velocity, self.geographic)
 
 
@@ -160,7 +160,8 @@ class Limited(NamedTuple):
 
     def model(self, code: Floats) -> Grid3D:
         """The model of a code (size,)."""
-        velocity = {p: np.clip(self.mean[p] + np.tensordot(code, self.modes[p], 1), *self.limits) for p in self.mean}
+        added = {p: np.einsum("k,k...->...", code, modes) for p, modes in self.modes.items()}
+        velocity = {p: np.clip(self.mean[p] + added[p], *self.limits) for p in self.mean}
         return Grid3D(self.axes, velocity, self.geographic)
 
 

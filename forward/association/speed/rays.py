@@ -47,10 +47,13 @@ def rays(channels: Channels, x: Floats, channel: Ints) -> Floats:
 class AlongRays(NamedTuple):
     """How times in a volume change with its code, near one code: the integral of the change of slowness along the ray."""
 
-    family: Family
     code: Floats
     channels: Channels
     """Channels with the tables of this code, over x, y and depth."""
+    model: Grid3D
+    """Velocities of this code."""
+    change: Grid3D
+    """Derivatives (ny, nx, nz, size), km/s, of the velocities at the nodes by each entry of the code."""
     projection: Projection | None
 
     def at(self, x: Floats) -> Floats:
@@ -65,19 +68,31 @@ class AlongRays(NamedTuple):
 
     def _changes(self, places: Floats, channel: Ints) -> Floats:
         """Derivatives (n_rays, n_places, size), s/km, of the slownesses at places (n_rays, n_places, 3) by the code."""
-        model, changed = self._model(self.code), [self._model(self.code + step) for step in STEP * np.eye(len(self.code))]
         found = np.empty((*places.shape[:2], len(self.code)))
         for phase in np.unique(self.channels.phase):
             own = self.channels.phase[channel] == phase
-            by_code = np.stack([other.velocity[phase] - model.velocity[phase] for other in changed], axis=-1) / STEP
             x, y, depth = places[own].reshape(-1, 3).T
-            points = model.from_map(x, y, depth, self.projection)
-            velocity, change = model.at(phase, points), model._replace(velocity={phase: by_code}).at(phase, points)
+            points = self.model.from_map(x, y, depth, self.projection)
+            velocity, change = self.model.at(phase, points), self.change.at(phase, points)
             found[own] = (-change / velocity[:, None] ** 2).reshape(-1, places.shape[1], len(self.code))
         return found
 
-    def _model(self, code: Floats) -> Grid3D:
-        model = self.family.model(code)
-        if not isinstance(model, Grid3D):
-            raise TypeError(type(model).__name__)
-        return model
+
+def along_rays(family: Family, code: Floats, channels: Channels, projection: Projection | None) -> AlongRays:
+    """How times in a volume change near a code of a family, for channels with the tables of this code.
+
+    The velocities of nodes are compared here, once for all places.
+    """
+    model, changed = _model(family, code), [_model(family, code + step) for step in STEP * np.eye(len(code))]
+    change = {
+        phase: np.stack([other.velocity[phase] - velocity for other in changed], axis=-1) / STEP
+        for phase, velocity in model.velocity.items()
+    }
+    return AlongRays(code, channels, model, model._replace(velocity=change), projection)
+
+
+def _model(family: Family, code: Floats) -> Grid3D:
+    model = family.model(code)
+    if not isinstance(model, Grid3D):
+        raise TypeError(type(model).__name__)
+    return model

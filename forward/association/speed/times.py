@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vip.forward.association.speed.code import Family
-from vip.forward.association.speed.rays import AlongRays
+from vip.forward.association.speed.rays import along_rays
 from vip.forward.association.window.channels import Channels, Ints
 from vip.forward.earthquakes.projection import Projection
 from vip.forward.earthquakes.traveltimes.tables import Solver
@@ -105,7 +105,7 @@ class TimesOfCode(NamedTuple):
         """In layers, tables are solved for the phases alone whose velocities change with an entry of the code."""
         model, changed = self.family.model(code), []
         if isinstance(model, Grid3D):
-            return AlongRays(self.family, code, channels, self.projection)
+            return along_rays(self.family, code, channels, self.projection)
         for k, step in enumerate(STEP * np.eye(len(code))):
             other = self.family.model(code + step)
             phases = [p for p in sorted(model.phases) if not np.array_equal(model.velocity[p], other.velocity[p])]

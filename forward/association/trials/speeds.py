@@ -24,6 +24,9 @@ MOST = 3
 HEIGHT, WIDTHS = 25.0, (10.0, 50.0)
 """Largest height, km/s, and least and largest standard deviations, km, of perturbations."""
 
+FOLD, THROW, THICKNESS, UNEVEN = 8.0, 15.0, 10.0, 1.5
+"""Height of folds, throw of the fault and thickness of layers, km, and what every other layer has more or less, km/s."""
+
 
 def cube(velocity: Floats) -> Grid3D:
     """A model of speeds (x, y, depth), km/s, on nodes of the cube, cut at the limits."""
@@ -62,6 +65,23 @@ def patterns(rng: np.random.Generator, n: int = 20) -> Patterns:
     fields = np.abs(np.fft.ifftn(amplitude * (noise[:, 0] + 1j * noise[:, 1]), axes=(1, 2, 3)))
     low, high = (end(axis=(1, 2, 3), keepdims=True) for end in (fields.min, fields.max))
     return Patterns(LARGEST * (fields - low) / (high - low))
+
+
+def folded() -> Grid3D:
+    """Folded layers that a dipping fault has thrust over each other, in the place of an overthrust model.
+
+    Speeds rise with depth on the whole, in steps, unlike all others here.
+    """
+    x, y, depth = np.meshgrid(*[np.linspace(0, SIDE, NODES)] * 3, indexing="ij")
+    fold = FOLD * np.sin(2 * np.pi * (x + 0.3 * y) / (0.8 * SIDE))
+    thrust = np.where(x - depth > 0.1 * SIDE, THROW, 0.0)  # a fault that dips by 45 degrees
+    layer = np.floor((depth + fold + thrust) / THICKNESS)
+    return cube(LIMITS[0] + (LIMITS[1] - LIMITS[0]) * layer * THICKNESS / SIDE + np.where(layer % 2, UNEVEN, -UNEVEN))
+
+
+def between(first: Grid3D, second: Grid3D, share: float) -> Grid3D:
+    """The speed that has a share, 0 to 1, of the second one and the rest of the first."""
+    return first._replace(velocity={p: (1 - share) * v + share * second.velocity[p] for p, v in first.velocity.items()})
 
 
 def perturbed(rng: np.random.Generator, most: int = MOST) -> Grid3D:

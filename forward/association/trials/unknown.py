@@ -87,6 +87,23 @@ def trial(true: Grid3D, family: Limited, rng: np.random.Generator, search: Annea
     return Trial(made, true, found, speed, right, ceiling(made), error, float(np.sqrt(np.mean(apart**2))))
 
 
+def catalogue(draw: Draw, family: Limited, search: Annealing, seed: int, **window: float) -> Trial:
+    """A trial in a speed that is drawn at random; all that is random follows from the seed."""
+    rng = np.random.default_rng(seed)
+    return trial(draw(rng), family, rng, search, seed, **window)
+
+
+def summary(trials: list[Trial]) -> str:
+    """Means of the numbers of trials, and median and least accuracy, in a line."""
+    rows = [(100 * t.accuracy, 100 * t.ceiling, t.speed_error, t.location_error, t.window.confusion) for t in trials]
+    right, best, speed, places, confusion = np.mean(rows, axis=0)
+    median, least = np.median(rows, axis=0)[0], np.min(rows, axis=0)[0]
+    return (
+        f"{len(trials)} catalogues: ACC {right:.1f} % (median {median:.1f}, least {least:.1f}), ceiling {best:.1f} %, "
+        f"speed {speed:.2f} km/s, places {places:.1f} km, CF {confusion:.2f}"
+    )
+
+
 def _apart(found: Crowded, made: Crossing) -> Floats:
     """Distances, km, of events that were found and have a true one from this."""
     named = names(found.event, made.event)
