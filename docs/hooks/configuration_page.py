@@ -16,6 +16,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from vip.config import Config
+from vip.forward.tomo2d.amortised.settings import AmortisedSettings
+from vip.forward.waveform.greens.settings import GreensSettings
 from vip.jobs.site import Site, load_site
 from vip.methods import BUILT_IN, Method, named
 from vip.plugins import find, installed
@@ -34,6 +36,12 @@ METHODS = """
 `name` is one of those below, that of an installed package with an entry point in the group `vip.methods`, or
 `"package.module:Class"` or `"./file.py:Class"`: a class of your own that derives from `vip.methods.Method`.
 """
+
+OF_COMMANDS: dict[str, tuple[str, type[BaseModel]]] = {
+    "greens": ("greens", GreensSettings),
+    "amortise train": ("", AmortisedSettings),
+}
+"""Commands with a file of their own, the table of it that they read, and its settings."""
 
 NAMES = {float: "number", int: "integer", str: "text", Path: "path", bool: "`true` or `false`"}
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
@@ -61,6 +69,9 @@ def sections() -> Iterator[Section]:
         if key == "forward":
             for name in _plugins():
                 yield from _plugin(name)
+    for command, (table, settings) in OF_COMMANDS.items():
+        yield Section(2, f"The file of vip {command}" + (f": [{table}]" if table else ""), settings)
+        yield from (nested._replace(title=nested.title.replace("[.", "[")) for nested in _nested(settings, table, 3))
     yield Section(2, "Site file", Site, str(inspect.getdoc(load_site)).splitlines()[0])
 
 
@@ -135,7 +146,7 @@ def _kind(settings: type[BaseModel]) -> str:
 
 def text(section: Section) -> str:
     """Heading, prose of the class and table of its keys."""
-    title = f"`{section.title}`" if "[" in section.title or "=" in section.title else section.title
+    title = f"`{section.title}`" if section.title[0] == "[" or "=" in section.title else section.title
     heading = f"\n{'#' * min(section.level, 4)} {title}\n"
     if section.settings is None:
         return "\n".join(part for part in (heading, section.after) if part)
