@@ -20,6 +20,8 @@ from vip.config import explain
 from vip.errors import ConfigError
 from vip.forward.waveform.greens import GreensSettings, Plan, fill, open_table, store
 from vip.forward.waveform.greens.inputs import plan_from
+from vip.forward.waveform.settings import WaveformSettings
+from vip.forward.waveform.setup import table_plan
 from vip.progress import Waiting
 
 SECTION = "greens"
@@ -47,12 +49,18 @@ greens = typer.Typer(
 @greens.command("fill")
 def fill_command(
     config: ConfigFile,
-    output: Made,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Table to write, HDF5; else the one that [forward.greens] names."),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the solver.")] = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Fill a table, one simulation for each channel; Ctrl-C keeps those that are done, and the same command goes on."""
-    plan = _plan(config)
+    plan, named = _plan(config)
+    output = output or named
+    if output is None:
+        raise ConfigError("--output", "is missing", "give the table to write")
     if not overwrite:
         check_are_free(output)
     print(_foretold(plan))
@@ -119,25 +127,28 @@ def _told(plan: Plan, stop: StopRequest) -> Callable[[float], None]:
     return tell
 
 
-def _plan(config: Path) -> Plan:
-    """The plan of a configuration: its table ``[greens]``, or ``[forward.greens]`` where it has other tables too."""
+def _plan(config: Path) -> tuple[Plan, Path | None]:
+    """The plan of a configuration, and the table that it names: of a run of `waveform`, or of a table ``[greens]`` alone."""
     try:
         data = tomllib.loads(config.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError("", config, f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("", config, f"is not valid TOML: {error}") from error
-    forward = data.get("forward", {})
-    table = data.get(SECTION, forward.get(SECTION) if isinstance(forward, dict) else None)
-    if not isinstance(table, dict):
-        raise ConfigError(SECTION, "is missing", "expected a table [greens] or [forward.greens]", config)
+    section = next((name for name in (SECTION, "forward") if isinstance(data.get(name), dict)), None)
+    if section is None:
+        raise ConfigError(SECTION, "is missing", "expected a table [greens], or [forward] of plugin waveform", config)
+    settings = GreensSettings if section == SECTION else WaveformSettings
+    table = {key: value for key, value in data[section].items() if key != "plugin"}
     try:
-        return plan_from(GreensSettings.model_validate(table), config.parent)
+        if section == SECTION:
+            return plan_from(GreensSettings.model_validate(table), config.parent), None
+        return table_plan(WaveformSettings.model_validate(table), config.parent)
     except ValidationError as error:
-        raise explain(error, GreensSettings, config, SECTION) from error
+        raise explain(error, settings, config, section) from error
     except ConfigError as error:
         if error.file is None:
-            raise ConfigError(f"{SECTION}.{error.key}", error.value, error.remedy, config) from error
+            raise ConfigError(f"{section}.{error.key}", error.value, error.remedy, config) from error
         raise
 
 

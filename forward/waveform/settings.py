@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from vip.errors import ConfigError
+from vip.forward.waveform.greens.settings import FillSettings
 from vip.forward.waveform.tensors import Convention, components
 from vip.settings import Finite, Positive, Settings
 
@@ -89,10 +90,19 @@ class HomogeneousSettings(Settings):
 
 
 class TableSettings(Settings):
-    """Seismograms from a table that was computed before, see ``vip greens``."""
+    """Seismograms from a table that was computed before.
+
+    Attributes
+    ----------
+    file : path
+        Table that ``vip greens`` made, HDF5.
+    fill : table, optional
+        What ``vip greens`` fills it from, for the channels, times and box of this configuration.
+    """
 
     kind: Literal["table"]
     file: Path
+    fill: FillSettings | None = None
 
 
 class SourceSettings(Settings):

@@ -14,7 +14,8 @@ from vip.errors import ConfigError, StoreError
 from vip.forward.waveform.alignment import Alignment, response
 from vip.forward.waveform.elementary import Channel, Greens
 from vip.forward.waveform.fullspace import REACH, FullSpace
-from vip.forward.waveform.greens import Table, open_table
+from vip.forward.waveform.greens import Plan, Table, open_table
+from vip.forward.waveform.greens.inputs import plan_for
 from vip.forward.waveform.likelihood import Gaussian, Likelihood, Marginal, StudentT
 from vip.forward.waveform.noise import Process, Whitener, estimated, white
 from vip.forward.waveform.record import Record
@@ -51,17 +52,11 @@ def prepare(s: WaveformSettings, base_dir: Path) -> Prepared:
     ConfigError
         If there is a fault; the message names the key or file, what was found and what would be right.
     """
-    files = [base_dir / file for file in (s.data if isinstance(s.data, list) else [s.data])]
-    record = usable(_read(s, files, base_dir), files[0])
-    if s.time.band is not None:
-        record = record._replace(traces=filtered(record.traces, record.dt, s.time.band))
-    noise = record if s.noise.window is None else record.between(s.noise.window, "noise.window")
-    if s.time.window is not None:
-        record = record.between(s.time.window, "time.window")
+    files = _files(s, base_dir)
+    record, noise = _records(s, base_dir)
     processes = _processes(s.noise, noise, record)
-    box = np.array([s.box.x, s.box.y, s.box.depth])
     earliest, latest = _shifts(s)
-    greens = open_greens(s.greens, record, box, (earliest, latest), base_dir)
+    greens = open_greens(s.greens, record, _box(s), (earliest, latest), base_dir)
     _check_arrivals(greens, record, (earliest, latest), s.noise.window)
     longest = s.source.duration[1] if isinstance(s.source.duration, tuple) else s.source.duration
     n, band = record.traces.shape[1], s.time.band
@@ -70,6 +65,39 @@ def prepare(s: WaveformSettings, base_dir: Path) -> Prepared:
     truth = [base_dir / s.truth] if s.truth else []
     table = [base_dir / s.greens.file] if isinstance(s.greens, TableSettings) else []
     return Prepared(record, greens, processes, alignment, likelihood, [*files, base_dir / s.channels, *table, *truth])
+
+
+def table_plan(s: WaveformSettings, base_dir: Path) -> tuple[Plan, Path]:
+    """Plan of the table of Green's functions that a configuration names, for its data, and the file of the table.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration names none or does not say what it is filled from; or if that cannot be.
+    """
+    if not isinstance(s.greens, TableSettings) or s.greens.fill is None:
+        raise ConfigError("greens.fill", "is missing", 'give greens.kind = "table" and a table [forward.greens.fill]')
+    record, _ = _records(s, base_dir)
+    plan = plan_for(s.greens.fill, base_dir, record.channels, _box(s), record.dt, record.end - _shifts(s)[0])
+    return plan, base_dir / s.greens.file
+
+
+def _files(s: WaveformSettings, base_dir: Path) -> list[Path]:
+    return [base_dir / file for file in (s.data if isinstance(s.data, list) else [s.data])]
+
+
+def _box(s: WaveformSettings) -> Floats:
+    return np.array([s.box.x, s.box.y, s.box.depth])
+
+
+def _records(s: WaveformSettings, base_dir: Path) -> tuple[Record, Record]:
+    """The data, and the record that has the noise."""
+    files = _files(s, base_dir)
+    record = usable(_read(s, files, base_dir), files[0])
+    if s.time.band is not None:
+        record = record._replace(traces=filtered(record.traces, record.dt, s.time.band))
+    noise = record if s.noise.window is None else record.between(s.noise.window, "noise.window")
+    return record if s.time.window is None else record.between(s.time.window, "time.window"), noise
 
 
 def open_greens(
@@ -83,7 +111,7 @@ def open_greens(
         If they do not fit the record or the box.
     """
     if isinstance(s, TableSettings):
-        return _of_table(base_dir / s.file, record, box)
+        return _of_table(s, record, box, base_dir)
     places = np.array([channel.position for channel in record.channels])
     farthest = float(np.linalg.norm(np.abs(places[:, :, None] - box).max(axis=2), axis=1).max()) / s.vp
     start = min(max(record.start - shifts[1], -REACH * s.width), 0.0)
@@ -92,10 +120,12 @@ def open_greens(
     return FullSpace(s.vp, s.vs, s.density, record.channels, box, s.width, record.dt, samples, start, s.precision)
 
 
-def _of_table(file: Path, record: Record, box: Floats) -> Table:
-    """The table of a file for the channels of a record, in their order, and events in a box."""
+def _of_table(s: TableSettings, record: Record, box: Floats, base_dir: Path) -> Table:
+    """A table for the channels of a record, in their order, and events in a box."""
+    file = base_dir / s.file
     if not file.is_file():
-        raise ConfigError("greens.file", file, "there is no such file; `vip greens CONFIG.toml -o FILE` makes one")
+        how = "`vip greens` with this configuration makes it" if s.fill else "`vip greens CONFIG.toml -o FILE` makes one"
+        raise ConfigError("greens.file", file, f"there is no such file; {how}")
     try:
         content = open_table(file).content
     except StoreError as error:

@@ -309,3 +309,21 @@ def test_a_forward_that_cannot_be_sent_to_another_process_is_noted():
     found = check_problem(problem)
     assert not found.failures
     assert "cannot be sent there" in dict(found.rows())["in another process"]
+
+
+def test_a_forward_without_gradient_and_a_method_that_ends_itself():
+    class Values:
+        """A Gaussian that knows no gradient."""
+
+        space = vip_protocols.ModelSpace((vip_protocols.Variable("v", "km/s", ("x",), {"x": np.arange(2.0)}),))
+        ndim, has_gradient = 2, False
+
+        def __call__(self, models):
+            return -0.5 * (models**2).sum(axis=1), np.zeros(models.shape)
+
+    prior = package.priors.Uniform(-np.ones(2), np.ones(2))
+    found = check_problem(package.make_problem(Values(), prior, package.methods.Nested(particles=20)))
+    assert not found.failures
+    rows = dict(found.rows())
+    assert rows["gradient"] == "the forward gives none, and the method asks for none"
+    assert rows["estimated run time"].startswith("at most ")

@@ -13,7 +13,7 @@ from vip.diagnose.discretisation import N_MODELS, Discretisation, discretisation
 from vip.diagnose.forward_tests import Verdict, examine
 from vip.diagnose.gradients import gradient_error
 from vip.errors import ForwardError
-from vip.protocols import HasFacts, Refines, Simulates
+from vip.protocols import Converges, HasFacts, Refines, Simulates
 from vip.rng import Purpose, stream
 from vip.runs.inversion import density_at, loop_schedule
 from vip.runs.problem import Problem
@@ -36,17 +36,20 @@ class Cost:
     seconds_per_particle: float
     seconds_per_iteration: float
     memory_per_particle: float | None
+    ends_itself: bool = False
+    """Whether the method may be done before its last iteration."""
 
     def rows(self) -> list[tuple[str, str]]:
         """Names and values for a person to read."""
         total = timedelta(seconds=round(self.iterations * self.seconds_per_iteration))
+        most = "at most " if self.ends_itself else ""
         memory = self.memory_per_particle
         return [
             ("time per particle", f"{self.seconds_per_particle * 1e3:.3g} ms"),
             ("memory per particle", "unknown" if memory is None else f"{memory / 2**20:.3g} MiB"),
             ("time per iteration", f"{self.seconds_per_iteration * 1e3:.3g} ms with {self.n_evaluated} particles"),
-            ("evaluations", f"{self.iterations * self.n_evaluated:,} in {self.iterations:,} iterations"),
-            ("estimated run time", str(total)),
+            ("evaluations", f"{most}{self.iterations * self.n_evaluated:,} in {self.iterations:,} iterations"),
+            ("estimated run time", f"{most}{total}" + (": the method ends when it is done" if most else "")),
             ("samples", f"{self.n_samples:,}, {self.n_samples * self.ndim * 4 / 2**20:.3g} MiB on disk"),
         ]
 
@@ -140,6 +143,7 @@ def _cost(problem: Problem, memory: int | None, tries: int) -> Cost:
         seconds_per_particle=seconds / n,
         seconds_per_iteration=_shortest(lambda: algorithm.step(state, density, rng), tries),
         memory_per_particle=memory,
+        ends_itself=isinstance(algorithm, Converges),
     )
 
 

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from vip.diagnose.gradients import TOLERANCE, gradient_error, worst_entry
 from vip.errors import ForwardError
-from vip.protocols import Batches, ByDifferences, Floats, Forward, ModelSpace, UsesThreads
+from vip.protocols import Batches, ByDifferences, Floats, Forward, ModelSpace, UsesThreads, WithoutGradient
 from vip.rng import Purpose, stream
 from vip.runs.problem import Problem
 
@@ -169,6 +169,8 @@ def _thread_number(forward: Any, models: Floats, first: Outputs) -> str:
 
 def _gradient(problem: Problem, models: Floats, rng: np.random.Generator, is_slow: bool) -> Verdict:
     """Directional differences of the log-posterior at some points; if they disagree, the entry that is most at fault."""
+    if isinstance(problem.forward, WithoutGradient) and not problem.forward.has_gradient:
+        return Verdict("gradient", "note", "the forward gives none, and the method asks for none")
     points = models[: POINTS_IF_SLOW if is_slow else POINTS]
     try:
         errors = [gradient_error(problem.log_density, problem.transform.to_theta(m[None]), rng, is_slow) for m in points]

@@ -1,4 +1,4 @@
-"""From the ``[greens]`` table to a plan: earth and receivers are read from their files."""
+"""From settings to a plan: earth and receivers are read from their files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from vip.errors import ConfigError
 from vip.forward.waveform.channels import read_channels
 from vip.forward.waveform.earth import read_earth
+from vip.forward.waveform.elementary import Channel
 from vip.forward.waveform.greens.plan import Plan
-from vip.forward.waveform.greens.settings import GreensSettings
+from vip.forward.waveform.greens.settings import FillSettings, GreensSettings
+from vip.protocols import Floats
 
 
 def plan_from(settings: GreensSettings, base_dir: Path) -> Plan:
@@ -21,26 +23,28 @@ def plan_from(settings: GreensSettings, base_dir: Path) -> Plan:
     ConfigError
         If a file cannot be read, or the plan cannot be.
     """
-    s = settings
-    spacing, extent, origin = (None if v is None else np.asarray(v, float) for v in (s.spacing, s.extent, s.origin))
-    receivers = base_dir / s.receivers
+    receivers = base_dir / settings.receivers
     channels = read_channels(receivers)
-    earth = read_earth(base_dir / s.earth, s.units, spacing, extent, origin)
     try:
-        return Plan(
-            earth,
-            channels,
-            np.array(s.box),
-            s.frequency,
-            s.dt,
-            s.duration,
-            s.tolerance,
-            s.every,
-            s.order,
-            s.layer,
-            s.free_surface,
-        )
+        return plan_for(settings, base_dir, channels, np.array(settings.box), settings.dt, settings.duration)
     except ConfigError as error:
         if error.key.startswith("receiver "):
             raise ConfigError(error.key, error.value, error.remedy, receivers) from error
         raise
+
+
+def plan_for(
+    settings: FillSettings, base_dir: Path, channels: tuple[Channel, ...], box: Floats, dt: float, duration: float
+) -> Plan:
+    """Plan for receivers, places and times that are known; the path of the earth is relative to `base_dir`.
+
+    Raises
+    ------
+    ConfigError
+        If the earth cannot be read, or the plan cannot be.
+    """
+    s = settings
+    spacing, extent, origin = (None if v is None else np.asarray(v, float) for v in (s.spacing, s.extent, s.origin))
+    earth = read_earth(base_dir / s.earth, s.units, spacing, extent, origin)
+    solver = s.tolerance, s.every, s.order, s.layer, s.free_surface
+    return Plan(earth, channels, box, s.frequency, dt, duration, *solver)

@@ -1,4 +1,4 @@
-"""The ``[greens]`` table: what a table of Green's functions is filled from, and how well it is to keep them."""
+"""What a table of Green's functions is filled from, and how well it is to keep them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from vip.settings import Count, Finite, Positive, Settings
 Triple = tuple[Positive, Positive, Positive]
 
 
-class GreensSettings(Settings):
-    """Earth, receivers, places of events and band of a table. Lengths are in m, times in s.
+class FillSettings(Settings):
+    """Earth and band of a table, and how well it is to keep them. Lengths are in m, times in s.
 
     Attributes
     ----------
@@ -28,17 +28,8 @@ class GreensSettings(Settings):
         Size of an earth of layers.
     origin : 3 floats
         Coordinates of the first node, where the file does not say them.
-    receivers : Path
-        CSV: station, channel, kind ("pressure" or "velocity"), x, y, depth; and for velocity azimuth and dip as in StationXML:
-        degrees from y (north) to x (east), and downwards.
-    box : 3 pairs
-        Least and greatest x, y and depth of events.
     frequency : float
         Highest frequency, Hz: the moment rate is a Gaussian whose spectrum there is 1 % of that at zero.
-    dt : float
-        Sampling interval of traces.
-    duration : float
-        Time after the origin time at which traces end.
     tolerance : float
         Part of a trace's energy that the table may lose.
     every : int
@@ -56,16 +47,34 @@ class GreensSettings(Settings):
     spacing: Positive | Triple | None = None
     extent: Triple | None = None
     origin: tuple[Finite, Finite, Finite] | None = None
-    receivers: Path
-    box: tuple[tuple[Finite, Finite], tuple[Finite, Finite], tuple[Finite, Finite]]
     frequency: Positive
-    dt: Positive
-    duration: Positive
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
     every: Count = 2
     order: Literal[4, 8] = 4
     layer: Annotated[int, Field(ge=4)] = 10
     free_surface: bool = False
+
+
+class GreensSettings(FillSettings):
+    """The ``[greens]`` table: a table of Green's functions that is made before there are data.
+
+    Attributes
+    ----------
+    receivers : Path
+        CSV: station, channel, kind ("pressure" or "velocity"), x, y, depth; and for velocity azimuth and dip as in StationXML:
+        degrees from y (north) to x (east), and downwards.
+    box : 3 pairs
+        Least and greatest x, y and depth of events.
+    dt : float
+        Sampling interval of traces.
+    duration : float
+        Time after the origin time at which traces end.
+    """
+
+    receivers: Path
+    box: tuple[tuple[Finite, Finite], tuple[Finite, Finite], tuple[Finite, Finite]]
+    dt: Positive
+    duration: Positive
 
     def model_post_init(self, _context: object) -> None:
         """Check what two keys have to do with each other."""

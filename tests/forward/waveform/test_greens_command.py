@@ -78,7 +78,7 @@ def test_trimmed_and_merged_it_is_the_same(inputs, table):
         ("dt = 0.005", "dtt = 0.005", "unknown key; did you mean 'dt'?"),
         ("[60, 140], [100", "[140, 60], [100", "greens.toml: greens.box: y from 140 to 60: must grow"),
         ("layers.csv", "nowhere.csv", "nowhere.csv: cannot be read: No such file or directory"),
-        ("[greens]", "[green]", "greens.toml: greens: is missing: expected a table [greens] or [forward.greens]"),
+        ("[greens]", "[green]", "greens.toml: greens: is missing: expected a table [greens], or [forward] of plugin waveform"),
     ],
 )
 def test_configurations_that_are_refused(inputs, tmp_path, old, new, text):

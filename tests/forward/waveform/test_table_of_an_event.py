@@ -1,5 +1,8 @@
 """An event located with a table: what was made with the table is found again, and a table that does not fit is refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -134,3 +137,25 @@ def test_a_truncated_table_is_one_line(folder, tmp_path):
         (tmp_path / name).write_bytes(content[: len(content) // 2] if name == "greens.h5" else content)
     with pytest.raises(ConfigError, match=r"greens\.h5"):
         vip.load_problem(tmp_path / "event.toml")
+
+
+def test_the_configuration_of_a_run_fills_its_own_table(folder, tmp_path):
+    for name in ("traces.npy", "channels.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "layers.csv").write_text("depth,vp,vs,density\n0,1500,0,1000\n60,2200,1200,2200\n")
+    fill = (
+        '[forward.greens.fill]\nearth = "layers.csv"\nspacing = 10.0\nextent = [200, 200, 250]\nfrequency = 14.0\nlayer = 5\n'
+    )
+    config = tmp_path / "event.toml"
+    config.write_text(CONFIG.replace("[forward.source]", f"{fill}[forward.source]"))
+    with pytest.raises(ConfigError, match=r"greens\.h5: there is no such file; `vip greens` with this configuration makes it"):
+        vip.load_problem(config)
+    code = "from vip.forward.waveform.command import greens; greens()"
+    done = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    forward = vip.load_problem(config).forward
+    assert forward.greens.channels == forward.record.channels
+    assert np.isfinite(forward(np.array([[100.0, 100.0, 150.0, 0.1]]))[0]).all()
+    config.write_text(config.read_text().replace("frequency = 14.0", "frequency = 50.0"))
+    done = subprocess.run([sys.executable, "-c", code, config, "--overwrite"], capture_output=True, text=True, check=False)
+    assert "event.toml: forward.frequency: 50 Hz" in str(done.stderr) or "50 Hz" in done.stderr
