@@ -362,7 +362,8 @@ def test_what_a_program_leaves_running_is_killed(tmp_path):
 
 
 WORKER = """
-import sys, numpy as np
+import signal, sys, numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it
 sys.path.insert(0, {root!r})
 from pathlib import Path
 import vip as package

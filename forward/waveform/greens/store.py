@@ -83,7 +83,7 @@ def write(content: Content, file: Path) -> None:
             group.attrs.update(part.channel._asdict() | {"mark": part.mark, "softening": part.softening})
             group.create_group("loss").attrs.update(part.loss._asdict())
             for name in ARRAYS:
-                group[name] = getattr(part, name)
+                group[name] = part._asdict()[name]
         store.attrs["parts"] = len(content.parts)
     with whole(file) as part_of_file:
         part_of_file.write_bytes(made.getbuffer())
