@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from vip.cli.messages import messages_shown
 from vip.cli.options import ConfigFile, Overwrite, check_are_free
 from vip.cli.signals import StopRequest, stop_on_signal
 from vip.config import explain
+from vip.config.toml import read_toml
 from vip.errors import ConfigError
 from vip.forward.waveform.greens import GreensSettings, Plan, fill, open_table, store
 from vip.forward.waveform.greens.inputs import plan_from
@@ -129,12 +129,7 @@ def _told(plan: Plan, stop: StopRequest) -> Callable[[float], None]:
 
 def _plan(config: Path) -> tuple[Plan, Path | None]:
     """The plan of a configuration, and the table that it names: of a run of `waveform`, or of a table ``[greens]`` alone."""
-    try:
-        data = tomllib.loads(config.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError("", config, f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("", config, f"is not valid TOML: {error}") from error
+    data = read_toml(config)
     section = next((name for name in (SECTION, "forward") if isinstance(data.get(name), dict)), None)
     if section is None:
         raise ConfigError(SECTION, "is missing", "expected a table [greens], or [forward] of plugin waveform", config)

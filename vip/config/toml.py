@@ -35,16 +35,27 @@ def load_settings(model: type[Model], path: Path, base_dir: Path | None = None) 
     ConfigError
         If it cannot be read or holds a fault; the message has a line for each fault.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError("", path, f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("", path, f"is not valid TOML: {error}") from error
+    data = read_toml(path)
     try:
         return model.model_validate(_with_data_dir(data), context={"base_dir": path.parent if base_dir is None else base_dir})
     except ValidationError as error:
         raise explain(error, model, path) from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says, unchecked.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError("", path, f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("", path, f"is not valid TOML: {error}") from error
 
 
 def _with_data_dir(value: Any) -> Any:

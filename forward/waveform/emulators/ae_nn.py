@@ -8,8 +8,8 @@ from typing import Any
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators import autoencoder
 from vip.forward.waveform.emulators.emulator import Emulator
-from vip.forward.waveform.emulators.layers import through, untrained
-from vip.forward.waveform.emulators.learning import MOST, Fitting, learn
+from vip.forward.waveform.emulators.layers import through
+from vip.forward.waveform.emulators.learning import MOST, regress
 from vip.forward.waveform.emulators.training import prepared
 from vip.protocols import Floats
 
@@ -39,15 +39,7 @@ def fit(
     progress: Progress | None = None,
 ) -> CodesByNetwork:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
-    import torch
-
     ready = prepared(positions, traces, receiver, seed, whole)
     decoder, codes, mean, spread = autoencoder.train(ready.shapes, seed, epochs, kept, progress)
-    inputs = ready.tensors["inputs"].float()
-    start = untrained("network", (inputs.shape[1], *HIDDEN, codes.shape[1]), torch.Generator().manual_seed(seed))
-
-    def loss(tensors: Any, rows: Any, random: Any) -> Any:
-        return ((through("network", tensors, inputs[rows]) - codes[rows]) ** 2).mean()
-
-    network = learn(Fitting(start, loss, len(inputs), seed), epochs, "ae_nn", kept, progress)
+    network = regress(ready.tensors["inputs"].float(), codes, HIDDEN, seed, epochs, "ae_nn", kept, progress)
     return CodesByNetwork(ready.about, ready.tensors | decoder | network | {"mean": mean, "spread": spread})

@@ -7,8 +7,8 @@ from typing import Any
 
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators.emulator import Emulator
-from vip.forward.waveform.emulators.layers import through, untrained
-from vip.forward.waveform.emulators.learning import MOST, Fitting, learn
+from vip.forward.waveform.emulators.layers import through
+from vip.forward.waveform.emulators.learning import MOST, regress
 from vip.forward.waveform.emulators.training import prepared
 from vip.protocols import Floats
 
@@ -37,14 +37,6 @@ def fit(
     progress: Progress | None = None,
 ) -> Direct:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
-    import torch
-
     ready = prepared(positions, traces, receiver, seed, whole)
-    inputs, shapes = ready.tensors["inputs"].float(), ready.shapes
-    start = untrained("network", (inputs.shape[1], *HIDDEN, shapes.shape[1]), torch.Generator().manual_seed(seed))
-
-    def loss(tensors: Any, rows: Any, random: Any) -> Any:
-        return ((through("network", tensors, inputs[rows]) - shapes[rows]) ** 2).mean()
-
-    network = learn(Fitting(start, loss, len(inputs), seed), epochs, "direct", kept, progress)
+    network = regress(ready.tensors["inputs"].float(), ready.shapes, HIDDEN, seed, epochs, "direct", kept, progress)
     return Direct(ready.about, ready.tensors | network)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vip.forward.neural.device import torch_threads
 from vip.forward.neural.training import Kept, Progress, resumed, run
+from vip.forward.waveform.emulators.layers import through, untrained
 
 BATCH = 256
 STEP_SIZE = 1e-3
@@ -112,3 +113,30 @@ def learn(fitting: Fitting, epochs: int, name: str, kept: Path | None, progress:
     with torch_threads(1):
         run(fitting, resumed(fitting, epochs, where), epochs, progress, where)
     return fitting.best
+
+
+def regress(
+    inputs: Any,
+    targets: Any,
+    hidden: Sequence[int],
+    seed: int,
+    epochs: int,
+    name: str,
+    kept: Path | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Train a network from inputs (n, k) to targets (n, m) by least squares, and return its weights; see `learn`.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Numbers of neurons of the layers between.
+    """
+    import torch
+
+    start = untrained("network", (inputs.shape[1], *hidden, targets.shape[1]), torch.Generator().manual_seed(seed))
+
+    def loss(tensors: Any, rows: Any, random: Any) -> Any:
+        return ((through("network", tensors, inputs[rows]) - targets[rows]) ** 2).mean()
+
+    return learn(Fitting(start, loss, len(inputs), seed), epochs, name, kept, progress)

@@ -7,8 +7,8 @@ from typing import Any
 
 from vip.forward.neural.training import Progress
 from vip.forward.waveform.emulators.emulator import Emulator
-from vip.forward.waveform.emulators.layers import through, untrained
-from vip.forward.waveform.emulators.learning import MOST, Fitting, learn
+from vip.forward.waveform.emulators.layers import through
+from vip.forward.waveform.emulators.learning import MOST, regress
 from vip.forward.waveform.emulators.pca import components
 from vip.forward.waveform.emulators.training import prepared
 from vip.protocols import Floats
@@ -42,17 +42,9 @@ def fit(
     rank: int = RANK,
 ) -> ComponentsByNetwork:
     """Train on traces (n, samples) of sources at positions (n, 3), m; see `emulators.fit`."""
-    import torch
-
     ready = prepared(positions, traces, receiver, seed, whole)
     mean, basis, coefficients = components(ready.shapes, rank)
     # One scale for all: the loss is then that of the shapes.
     spread = coefficients.std(0).max()
-    inputs, targets = ready.tensors["inputs"].float(), coefficients / spread
-    start = untrained("network", (inputs.shape[1], *HIDDEN, len(basis)), torch.Generator().manual_seed(seed))
-
-    def loss(tensors: Any, rows: Any, random: Any) -> Any:
-        return ((through("network", tensors, inputs[rows]) - targets[rows]) ** 2).mean()
-
-    network = learn(Fitting(start, loss, len(inputs), seed), epochs, "pca_nn", kept, progress)
+    network = regress(ready.tensors["inputs"].float(), coefficients / spread, HIDDEN, seed, epochs, "pca_nn", kept, progress)
     return ComponentsByNetwork(ready.about, ready.tensors | network | {"mean": mean, "basis": basis, "spread": spread})

@@ -9,28 +9,16 @@ and given the data, m is N(K^-1 h, K^-1). With the residual r = d - A K^-1 h, it
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from vip.forward.waveform.elementary import Traces
 from vip.forward.waveform.likelihood.contract import NONE, Value, totals
-from vip.forward.waveform.noise import Whitener
+from vip.forward.waveform.likelihood.gaussian import Gaussian
 from vip.protocols import Floats
 
 
-class Marginal:
-    """Gaussian errors, independent between channels, and linear factors whose prior is the standard normal.
-
-    Parameters
-    ----------
-    observed : (channels, samples) float
-    whitener : Whitener
-    """
-
-    def __init__(self, observed: Traces, whitener: Whitener) -> None:
-        self.white, self.whitener = whitener(observed[None, :, None])[:, :, 0], whitener
-        self.constant = whitener.log_determinant - 0.5 * observed.size * math.log(2 * math.pi)
+class Marginal(Gaussian):
+    """Gaussian errors, independent between channels, and linear factors whose prior is the standard normal."""
 
     def __call__(self, traces: Traces, log_noise: Floats, slopes: bool = True) -> Value:
         """Log-likelihoods of the parts (n, channels, b, samples) of predictions, and derivatives."""
