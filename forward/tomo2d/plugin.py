@@ -22,6 +22,8 @@ from vip.forward.tomo2d.sources import minimum_sources, orient
 from vip.kernels_c.eikonal2d import Grid, Plan, simd_level, time_field, travel_times
 from vip.protocols import Floats, ModelSpace, PriorFacts, Proposal, Variable
 
+FEW_SOURCES, MOST_FINE = 6, 5_000_000
+"""Number of sources, about, for which the error of the grid is found, and of nodes of the finest grid for it."""
 N_PICTURED = 50
 """Number of samples, about, whose residuals are shown by station."""
 
@@ -136,6 +138,17 @@ class Tomo2D:
             [travel_times(v, plan, threads=self.threads) for v, plan in zip(velocities, self.plans, strict=True)],
             axis=1,
         )
+
+    def excerpt(self) -> Tomo2D | None:
+        """The survey of a few sources of each period; None if a grid four times as fine has more nodes than fit."""
+        if math.prod(self.grid.shape) * (4 * self.grid.refinement) ** 2 > MOST_FINE:
+            return None
+        picks = {}
+        for (label, data), (sources, _, source_of_pick) in zip(self.picks.items(), self._surveys, strict=True):
+            chosen = np.isin(source_of_pick, np.arange(len(sources))[:: math.ceil(len(sources) / FEW_SOURCES)])
+            source, receiver = data.source[chosen], data.receiver[chosen]
+            picks[label] = Picks(data.station_names, data.stations, source, receiver, data.time[chosen], data.sigma[chosen])
+        return Tomo2D(self.grid, picks, self.unknown_noise)
 
     def finer(self, factor: int) -> Tomo2D:
         """The same survey with times on a grid `factor` times as fine."""

@@ -5,7 +5,8 @@ import pytest
 
 import vip
 from vip.diagnose.checks import check_problem
-from vip.diagnose.discretisation import GOOD_ENOUGH, discretisation
+from vip.diagnose.discretisation import GOOD_ENOUGH, discretisation, grid_error
+from vip.errors import ForwardError
 from vip.forward.tomo2d import Tomo2D
 from vip.forward.tomo2d.data import Picks
 from vip.inference.priors import Uniform
@@ -25,6 +26,9 @@ class Rough:
     def simulate(self, models):
         signs = np.array([1, -1, 1, 1]) * np.ones((len(models), 1))
         return models.sum(axis=1)[:, None] + self.size * self.fine**-self.power * signs * self.sigma
+
+    def excerpt(self):
+        return self
 
     def finer(self, factor):
         return Rough(self.size, self.power, factor * self.fine)
@@ -83,3 +87,22 @@ def test_the_check_says_it():
         survey(2), Uniform(np.full(100, 2.0), np.full(100, 4.0)), vip.methods.SVGD(particles=2, iterations=2)
     )
     assert "with refinement = 2: use refinement = " in dict(check_problem(problem).rows())["error of the grid"]
+
+
+def test_an_excerpt_tells_the_error_of_all_and_a_large_grid_is_left_alone():
+    models = np.random.default_rng(1).uniform(2, 4, (3, 100))
+    whole = survey(2)
+    few = whole.excerpt()
+    assert 6 <= len(few.observed) <= len(whole.observed)
+    assert set(few.observed) <= set(whole.observed)
+    assert discretisation(few, models).rms == pytest.approx(discretisation(whole, models).rms, rel=0.5)
+    assert survey(64).excerpt() is None
+    assert grid_error(survey(64), models) is None
+
+
+def test_a_forward_that_fails_on_a_model_costs_the_row_alone():
+    class Fails(Rough):
+        def simulate(self, models):
+            raise ForwardError({0: "no ray"})
+
+    assert grid_error(Fails(1.0, 1.0), np.ones((3, 2))) is None

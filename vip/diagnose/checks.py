@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from vip.diagnose.discretisation import N_MODELS, Discretisation, discretisation
+from vip.diagnose.discretisation import N_MODELS, Discretisation, grid_error
 from vip.diagnose.forward_tests import Verdict, examine
 from vip.diagnose.gradients import gradient_error
 from vip.errors import ForwardError
-from vip.protocols import Converges, HasFacts, Refines, Simulates
+from vip.protocols import Converges, HasFacts, Simulates
 from vip.rng import Purpose, stream
 from vip.runs.inversion import density_at, loop_schedule
 from vip.runs.problem import Problem
@@ -105,17 +105,8 @@ def check_problem(problem: Problem) -> Check:
         facts=problem.forward.facts() if isinstance(problem.forward, HasFacts) else [],
         verdicts=verdicts,
         cost=cost,
-        grid=_grid(problem),
+        grid=grid_error(problem.forward, problem.sample_prior(N_MODELS, stream(problem.config.seed, 1, Purpose.CHECK))),
     )
-
-
-def _grid(problem: Problem) -> Discretisation | None:
-    """Error of the forward's grid for models of the prior."""
-    if not isinstance(problem.forward, Refines):
-        return None
-    with suppress(ForwardError):
-        return discretisation(problem.forward, problem.sample_prior(N_MODELS, stream(problem.config.seed, 1, Purpose.CHECK)))
-    return None
 
 
 def _cost(problem: Problem, memory: int | None, tries: int) -> Cost:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
-from vip.protocols import Floats, Refines
+from vip.errors import ForwardError
+from vip.protocols import Floats, Forward, Refines
 
 N_MODELS = 3
 """Number of models whose data are computed three times, the last time on a grid four times as fine."""
@@ -47,6 +49,16 @@ class Discretisation(NamedTuple):
             return text
         remedy = f"use {self.enough}" if self.enough else "finer grids do not settle it"
         return f"{text}: {remedy}, or the posterior has the error of the grid in it"
+
+
+def grid_error(forward: Forward, models: Floats) -> Discretisation | None:
+    """Error of a forward's grid for models (n, d), from a few of its data; None if it cannot be refined, or fails there."""
+    excerpt = forward.excerpt() if isinstance(forward, Refines) else None
+    if excerpt is None:
+        return None
+    with suppress(ForwardError):
+        return discretisation(excerpt, models)
+    return None
 
 
 def discretisation(forward: Refines, models: Floats) -> Discretisation:

@@ -88,6 +88,9 @@ class Simulates(Protocol):
 class Refines(Simulates, Protocol):
     """A forward that computes on a grid, and could do so on a finer one."""
 
+    def excerpt(self) -> Refines | None:
+        """The same with a few of the data, enough to tell the error of the grid; None if a finer grid is too large even so."""
+
     def finer(self, factor: int) -> Simulates:
         """A forward of the same models and data, whose grid is `factor` times as fine."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vip.config import DispatchSettings
-from vip.diagnose.discretisation import N_MODELS, Discretisation, discretisation
+from vip.diagnose.discretisation import N_MODELS, Discretisation, grid_error
 from vip.diagnose.statistics import contraction
 from vip.diagnose.verdict import Diagnosis, judge_fit, judge_spread, without_evaluations
 from vip.errors import StoreError
@@ -24,7 +24,6 @@ from vip.protocols import (
     HasWells,
     InfersNoise,
     RecordsGathers,
-    Refines,
     Simulates,
 )
 from vip.report.agreement import Agreement, agreement
@@ -174,9 +173,7 @@ class Findings:
     @cached_property
     def grid(self) -> Discretisation | None:
         """Error of the forward's grid for some samples, if it can be refined."""
-        if not isinstance(self._forward, Refines):
-            return None
-        return discretisation(self._forward, self.flat[:: max(1, len(self.flat) // N_MODELS)][:N_MODELS].astype(np.float64))
+        return grid_error(self._forward, self.flat[:: max(1, len(self.flat) // N_MODELS)][:N_MODELS].astype(np.float64))
 
     @cached_property
     def stein(self) -> Stein | None:
