@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gaussian_kde
 
 from vip.forward.earthquakes.origins import Origin
 from vip.forward.earthquakes.sections import DEPTH, PHASES, add_degrees, equal_scales, sections
-from vip.pages.style import BLUE, GREY, ORANGE
+from vip.pages.contours import LEVELS, contours
+from vip.pages.style import GREY, ORANGE
 from vip.protocols import Floats
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Number of events with a figure of their own."""
-LEVELS = (0.5, 0.9)
-"""Shares of the posterior inside the contours."""
-GRID = 60
-"""Number of nodes of a contoured density along each axis."""
 REACH = 4.0
 """Extent of the figure of an event, in its standard deviations."""
 TYPICAL = 6.0
@@ -75,7 +71,7 @@ def _event(origin: Origin, phases: NDArray[np.str_]) -> Picture:
     place, spread = origin.modes[0].position, np.sqrt(np.diag(np.cov(origin.samples.T)))
     for ax, (i, j) in ((above, (0, 1)), (beside, (2, 1)), (below, (0, 2))):
         ax.plot(origin.samples[:, i], origin.samples[:, j], ".", color=GREY, ms=3, mew=0)
-        _contours(ax, origin.samples[:, [i, j]])
+        contours(ax, origin.samples[:, [i, j]], 0.2)
         ax.plot(place[i], place[j], "*", color=ORANGE, ms=11, mec="white", mew=0.6, zorder=4)
         for axis, k in ((ax.set_xlim, i), (ax.set_ylim, j)):
             low, high = origin.mean[k] - REACH * spread[k], origin.mean[k] + REACH * spread[k]
@@ -90,17 +86,6 @@ def _event(origin: Origin, phases: NDArray[np.str_]) -> Picture:
         f"the mean residual of their picks; residuals with distance.{modes}"
     )
     return f"event_{origin.event}", f"Event {origin.event}", caption, figure
-
-
-def _contours(ax: Any, samples: Floats) -> None:
-    """Draw contours of a kernel density estimate around shares of its mass."""
-    low, high = samples.min(axis=0), samples.max(axis=0)
-    x, y = (np.linspace(a - 0.2 * (b - a), b + 0.2 * (b - a), GRID) for a, b in zip(low, high, strict=True))
-    density = gaussian_kde(samples.T)(np.stack([v.ravel() for v in np.meshgrid(x, y)])).reshape(GRID, GRID)
-    ordered = np.sort(density, axis=None)[::-1]
-    mass = np.cumsum(ordered) / ordered.sum()
-    levels = [float(ordered[np.searchsorted(mass, share)]) for share in sorted(LEVELS, reverse=True)]
-    ax.contour(x, y, density, levels=levels, colors=BLUE, linewidths=[0.9, 1.5], zorder=3)
 
 
 def _stations(figure: Any, ax: Any, origin: Origin) -> None:

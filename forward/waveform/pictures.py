@@ -7,21 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gaussian_kde
 
 from vip.forward.waveform.beachballs import balls, lune
 from vip.forward.waveform.samples import drawn_tensors
 from vip.forward.waveform.solved import Solved
+from vip.pages.contours import LEVELS, contours
 from vip.pages.style import BLACK, BLUE, GREY, ORANGE
 from vip.protocols import Floats
 
 Picture = tuple[str, str, str, Any]
 """Name of the file, title, caption and figure of a picture."""
 LABELS = ("x, east (m)", "y, north (m)", "depth (m)")
-LEVELS = (0.5, 0.9)
-"""Shares of the posterior inside the contours."""
-GRID = 60
-"""Number of nodes of a contoured density along each axis."""
 SHOWN = 400
 """Largest number of samples that are drawn or predicted."""
 CLOSE = 4.5
@@ -97,7 +93,7 @@ def _close(forward: Solved, models: Floats) -> Picture:
         reach = np.maximum(reach, np.where(gap < 5 * reach, 1.2 * gap, 0.0).max())
     for ax, i, j in panels:
         ax.plot(models[:, i], models[:, j], ".", color=GREY, ms=3, mew=0, label="samples")
-        _contours(ax, models[:, [i, j]])
+        contours(ax, models[:, [i, j]], 0.3)
         _mark_truth(ax, forward, i, j)
         ax.set(xlim=(mean[i] - reach[i], mean[i] + reach[i]), ylim=(mean[j] - reach[j], mean[j] + reach[j]))
         ax.locator_params(nbins=6)
@@ -116,19 +112,6 @@ def _mark_truth(ax: Any, forward: Solved, i: int, j: int) -> None:
         ax.plot(
             *forward.truth.place[[i, j]], "*", color=ORANGE, ms=13, mec="white", mew=0.7, zorder=5, label="truth", ls="none"
         )
-
-
-def _contours(ax: Any, samples: Floats) -> None:
-    """Draw contours of a kernel density estimate around shares of its mass."""
-    low, high = samples.min(axis=0), samples.max(axis=0)
-    if np.linalg.matrix_rank(np.cov(samples.T)) < 2:
-        return
-    x, y = (np.linspace(a - 0.3 * (b - a), b + 0.3 * (b - a), GRID) for a, b in zip(low, high, strict=True))
-    density = gaussian_kde(samples.T)(np.stack([v.ravel() for v in np.meshgrid(x, y)])).reshape(GRID, GRID)
-    ordered = np.sort(density, axis=None)[::-1]
-    mass = np.cumsum(ordered) / ordered.sum()
-    levels = [float(ordered[np.searchsorted(mass, share)]) for share in sorted(LEVELS, reverse=True)]
-    ax.contour(x, y, density, levels=levels, colors=BLUE, linewidths=[0.9, 1.5], zorder=3)
 
 
 def _seismograms(forward: Solved, predicted: Floats) -> Picture:
